@@ -1,0 +1,59 @@
+# One command each; `make` alone lists them. Each sets up what it needs by itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "tikrelay needs Python 3.11 or newer; none was found (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@echo "-- making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "the venv module is missing or broken (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+# The package itself is installed without looking anything up: what it needs is in the lock.
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "-- installing what tikrelay runs on (locked, with hashes)"
+	@$(PIP) install --progress-bar on --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "-- installing what the checks need (locked, with hashes)"
+	@$(PIP) install --progress-bar on --require-hashes -r requirements/dev.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.runtime  ## a shop's visit through the gateway to a local TikTok (KEEP=1: it stays up)
+	@PYTHONPATH=src $(BIN)/python -m tikrelay demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev  ## the fast suite
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## style, import directions
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports
+
+types: $(VENV)/.dev  ## mypy --strict and pyright
+	@$(BIN)/mypy && $(BIN)/basedpyright
+
+faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages
+	@$(BIN)/pytest -m "faults" -n 0 $(ARGS) tests
+
+fuzz: $(VENV)/.dev  ## the long fuzz runs
+	@TIKRELAY_FUZZ=$(or $(N),20000) $(BIN)/pytest -m "fuzz or not fuzz" tests/fuzz $(ARGS)
+
+bench: $(VENV)/.dev  ## kept figures, as ratios in one run
+	@$(BIN)/python -m bench
+
+lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
+	@$(PIP) install --quiet uv
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/runtime.txt pyproject.toml
+	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev -o requirements/dev.txt pyproject.toml
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+
+.PHONY: help demo test lint types faults fuzz bench lock clean

@@ -1,0 +1,46 @@
+"""Config: the steps' own sections put together."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tikrelay.collect.config import SourcesConfig
+from tikrelay.mapping.config import MappingConfig, PrivacyConfig
+from tikrelay.outbox.config import OutboxConfig
+from tikrelay.send.config import SendConfig
+from tikrelay.tiktok.config import DestinationConfig, TikTokConfig
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the server listens: ``[server]``."""
+
+    host: str = "127.0.0.1"
+    """The address of the public port."""
+
+    port: Port = 8080
+    """The public port; 0 takes a free one."""
+
+    admin_port: Port = 8081
+    """Metrics and status, on 127.0.0.1 only; 0 takes a free one."""
+
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes, each with its own outbox file and sender; one a core is plenty."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """CIDRs whose X-Forwarded-For is believed."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting."""
+
+    server: ServerConfig = ServerConfig()
+    sources: SourcesConfig = SourcesConfig()
+    mapping: MappingConfig = MappingConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    tiktok: TikTokConfig = TikTokConfig()
+    outbox: OutboxConfig = OutboxConfig()
+    send: SendConfig = SendConfig()
+    destinations: tuple[DestinationConfig, ...] = ()

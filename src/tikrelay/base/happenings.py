@@ -1,0 +1,111 @@
+"""What a step reports while it works; ``watch/`` turns each into a metric, a log line or a trace row.
+
+Steps are handed an ``Emit`` and call it; nothing here does any I/O, and no happening carries personal data or a token.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all happenings."""
+
+
+class HitAnswered(Happening, frozen=True, kw_only=True):
+    """One request on a collecting route was answered."""
+
+    route: str
+    status: int
+    events: int
+    seconds: float
+
+
+class InputTurnedAway(Happening, frozen=True, kw_only=True):
+    """A request, or an input in it, never became an event. Counted apart from the books of events."""
+
+    route: str
+    reason: str
+    count: int = 1
+
+
+class EventWarned(Happening, frozen=True, kw_only=True):
+    """An event was taken with something left out or doubtful."""
+
+    kind: str
+    field: str
+
+
+class CommitDone(Happening, frozen=True, kw_only=True):
+    """One group commit reached the disk."""
+
+    jobs: int
+    events: int
+    seconds: float
+
+
+class StoreFailed(Happening, frozen=True, kw_only=True):
+    """A commit did not reach the disk; its senders were answered 503."""
+
+    reason: str
+
+
+class BatchAnswered(Happening, frozen=True, kw_only=True):
+    """One call to TikTok ended; ``outcome`` is the verdict's name."""
+
+    destination: str
+    events: int
+    outcome: str
+    code: int | None
+    message: str
+    request_id: str
+    seconds: float
+
+
+class EventsBuried(Happening, frozen=True, kw_only=True):
+    """Events became dead letters."""
+
+    destination: str
+    reason: str
+    count: int
+    code: int | None = None
+    message: str = ""
+    request_id: str = ""
+
+
+class DestinationPaused(Happening, frozen=True, kw_only=True):
+    """Nothing but probes is sent to a destination until TikTok accepts again."""
+
+    destination: str
+    reason: str
+    hint: str
+    next_probe_s: float
+
+
+class DestinationResumed(Happening, frozen=True, kw_only=True):
+    """TikTok accepts events for a destination again."""
+
+    destination: str
+
+
+class OutboxAdopted(Happening, frozen=True, kw_only=True):
+    """A file that no process owned was taken over, with what waits in it."""
+
+    path: str
+    waiting: int
+
+
+class Advice(Happening, frozen=True, kw_only=True):
+    """Something the operator should know, in plain words; told at start and in ``check``."""
+
+    kind: str
+    text: str
+    level: Literal["info", "warning"] = "warning"
+
+
+Emit = Callable[[Happening], None]
+
+
+def silent(_: Happening) -> None:
+    """Take a happening and do nothing with it."""

@@ -1,0 +1,1 @@
+"""HTTP request to events: parsed once, limited before."""

@@ -1,0 +1,130 @@
+"""Event: the one shape everything in the middle speaks.
+
+``collect/`` makes it from a GA4 hit, a Measurement Protocol body or event data; ``mapping/`` reads it. It keeps what
+the sender said under the names Google's server container gives it ("event data"), because the table of fields in
+``mapping/fields.py`` names its sources by them. Personal data is still plain in here: an Event lives in memory only,
+between the parse and the commit, and is never logged.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal, NewType, TypeAlias
+
+import msgspec
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""A value as JSON or a query string gives it."""
+
+Source = Literal["ga4_web", "ga4_mp", "data"]
+"""By which route an event came: ``/g/collect``, ``/mp/collect``, ``/data``."""
+
+DestinationName = NewType("DestinationName", str)
+EventId = NewType("EventId", str)
+
+Signal = Literal["granted", "denied"] | None
+"""What a visitor said about one purpose; None is neither yes nor no."""
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """What the sender says the visitor agreed to (facts: Consent Mode's ad_storage and ad_user_data).
+
+    ``sending`` decides whether the event may go out at all: ad_storage, or ad_user_data where a source has no
+    ad_storage (Measurement Protocol). ``user_data`` is ad_user_data. ``is_update`` marks gtag's repeat of a hit after
+    the visitor chose (``gcu=1``).
+    """
+
+    sending: Signal = None
+    user_data: Signal = None
+    is_update: bool = False
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What the request itself tells of the visitor's browser; empty where a server sent the request for somebody."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+    ttclid_cookie: str | None = None
+    ttp_cookie: str | None = None
+
+
+class HitKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells one hit from another, for the derived event id. None where the source has no such thing."""
+
+    measurement_id: str | None = None
+    client_id: str | None = None
+    page_id: str | None = None
+    page_location: str | None = None
+    request_count: str | None = None
+    line: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as its sender told it.
+
+    ``name``             as the sender wrote it (``x-ttq-event-name`` wins over the GA4 name)
+    ``received_at``      Unix seconds, UTC
+    ``data``             event data by Google's names (``page_location``, ``currency``, ``items`` ...) and ``x-ttq-*``
+    ``user_data``        flattened: ``email_address``, ``phone_number``, ``sha256_email_address``,
+                         ``address.first_name`` (of the first address) ..., each with every value given
+    ``user_properties``  name to value
+    ``client_hints``     ``architecture``, ``bitness``, ``full_version_list``, ``mobile``, ``model``, ``platform``,
+                         ``platform_version`` as event data has them
+    """
+
+    name: str
+    source: Source
+    received_at: float
+    data: Mapping[str, Json] = {}
+    user_data: Mapping[str, tuple[str, ...]] = {}
+    user_properties: Mapping[str, Json] = {}
+    client_hints: Mapping[str, Json] = {}
+    visitor: Visitor = Visitor()
+    consent: Consent = Consent()
+    key: HitKey = HitKey()
+
+
+class DropReason(StrEnum):
+    """Why an event is not sent, by a rule the operator set or left at its default. Every member is documented."""
+
+    NO_MAPPING = "no_mapping"
+    """One of GA4's own housekeeping events (user_engagement, scroll, session_start, first_visit)."""
+
+    BY_RULE = "by_rule"
+    """The operator's ``[mapping] events`` maps the name to nothing."""
+
+    CONSENT_DENIED = "consent_denied"
+    """The visitor said no, and ``[privacy] consent`` obeys that."""
+
+    CONSENT_MISSING = "consent_missing"
+    """``[privacy] consent = "required"``, and no signal says yes."""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something left out or doubtful in one event: a kind to count, the field, and words without personal data."""
+
+    kind: str
+    field: str
+    text: str
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """An event that a rule keeps from being sent."""
+
+    reason: DropReason
+
+
+class EventReceipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one event of a request; the answer's JSON."""
+
+    event: str
+    outcome: Literal["stored", "dropped", "refused"]
+    event_id: str = ""
+    tiktok_event: str = ""
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a request's events. It exists only after the store has made them durable."""
+
+    events: tuple[EventReceipt, ...] = ()

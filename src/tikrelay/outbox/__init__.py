@@ -1,0 +1,1 @@
+"""TikTok events kept on disk until TikTok has answered."""

@@ -1,0 +1,1 @@
+"""Outbox to batches to TikTok: retries, limits, pauses, dead letters."""

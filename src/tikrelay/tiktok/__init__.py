@@ -1,0 +1,1 @@
+"""The far shore: the payload, the one HTTP call, what each answer means."""

@@ -1,0 +1,1 @@
+"""Metrics and logs: listeners to happenings, never imported by a step."""
