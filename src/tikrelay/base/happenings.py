@@ -96,6 +96,13 @@ class OutboxAdopted(Happening, frozen=True, kw_only=True):
     waiting: int
 
 
+class Unexpected(Happening, frozen=True, kw_only=True):
+    """An error that should never happen: a defect of ours. Its place is logged, its words are not."""
+
+    where: str
+    error: BaseException
+
+
 class Advice(Happening, frozen=True, kw_only=True):
     """Something the operator should know, in plain words; told at start and in ``check``."""
 

@@ -1,5 +1,6 @@
 """A value that prints as stars."""
 
+import re
 from typing import Final
 
 _STARS: Final = "********"
@@ -26,6 +27,10 @@ class Secret:
     def reveal(self) -> str:
         """Return the value itself."""
         return self._value
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Say whether the whole value has a form, without showing it."""
+        return pattern.fullmatch(self._value) is not None
 
     def __repr__(self) -> str:
         return f"Secret({_STARS})"

@@ -1,0 +1,99 @@
+"""What a hit says about the visitor's consent, read from each source's own signals.
+
+Google's Consent Mode as gtag.js encodes it, read from its code and from hits made with consent denied and then granted.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from tikrelay.event import Consent, Json, Signal
+
+_ALPHABET: Final = {c: i for i, c in enumerate("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")}
+_TYPES: Final = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
+_DENIED, _GRANTED = 2, 3  # two-bit values; 0 is not used, 1 not set
+_DELEGATED: Final = 12  # 12 and up: taken from the type with this number less 12
+
+GcdType = Literal["ad_storage", "analytics_storage", "ad_user_data", "ad_personalization"]
+
+
+def from_gcs(gcs: str) -> Signal:
+    """ad_storage of ``gcs``: the third character of ``G1`` + ad_storage + analytics_storage.
+
+    >>> from_gcs("G111"), from_gcs("G100"), from_gcs("G1--")
+    ('granted', 'denied', None)
+    """
+    if not gcs.startswith("G1") or len(gcs) < 3:
+        return None
+    return {"1": "granted", "0": "denied"}.get(gcs[2])  # type: ignore[return-value]  # the two literals above
+
+
+def from_gcd(gcd: str, kind: GcdType) -> Signal:
+    """One type of ``gcd``: a version character, then two characters for each type; what follows is not needed.
+
+    Nothing set for a type is no signal, unless it is denied by implication (a region's rule).
+
+    >>> from_gcd("13p3p3p3p5l1", "ad_storage"), from_gcd("13r3r3r3r5l1", "ad_storage")
+    ('denied', 'granted')
+    >>> from_gcd("13l3l3l3l1l1", "ad_storage"), from_gcd("13t3tPt2t5l1", "ad_user_data")
+    (None, 'granted')
+    """
+    return _gcd(gcd, _TYPES.index(kind), asked=0)
+
+
+def _gcd(gcd: str, place: int, asked: int) -> Signal:
+    pair = gcd[1 + 2 * place : 3 + 2 * place]
+    if len(pair) < 2 or pair[0] not in _ALPHABET or pair[1] not in _ALPHABET:
+        return None
+    first, second = _ALPHABET[pair[0]], _ALPHABET[pair[1]]
+    for value in (second & 3, second >> 2 & 3, second >> 4 & 3):  # update, default, declare
+        if value in {_DENIED, _GRANTED}:
+            return "denied" if value == _DENIED else "granted"
+    delegation, implicit = first >> 2, first & 3
+    if delegation >= _DELEGATED and asked < len(_TYPES):
+        return _gcd(gcd, delegation - _DELEGATED, asked + 1)
+    return "denied" if implicit == _DENIED else None
+
+
+def of_web_hit(parameters: Mapping[str, str]) -> Consent:
+    """Read ``gcs``, else ``gcd``."""
+    gcd = parameters.get("gcd", "")
+    sending = from_gcs(parameters.get("gcs", "")) or from_gcd(gcd, "ad_storage")
+    return Consent(
+        sending=sending,
+        user_data=from_gcd(gcd, "ad_user_data"),
+        is_update=parameters.get("gcu") == "1",
+    )
+
+
+def of_measurement_protocol(consent: Json) -> Consent:
+    """Read a Measurement Protocol body's ``consent``; it has no ad_storage, so ad_user_data decides sending too."""
+    signal = _signal(consent.get("ad_user_data")) if isinstance(consent, dict) else None
+    return Consent(sending=signal, user_data=signal)
+
+
+def of_event_data(data: Mapping[str, Json]) -> Consent:
+    """Read ``consent_state`` of event data; else ``x-ga-gcs`` and ``x-ga-gcd``, as a server container names them."""
+    state = data.get("consent_state")
+    if isinstance(state, dict):
+        user_data = _signal(state.get("ad_user_data"))
+        return Consent(sending=_signal(state.get("ad_storage")) or user_data, user_data=user_data)
+    gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
+    sending = from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs"))) or from_gcd(gcd, "ad_storage")
+    return Consent(sending=sending, user_data=from_gcd(gcd, "ad_user_data"))
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _signal(value: Json) -> Signal:
+    """Read a consent however it is written."""
+    if isinstance(value, bool):
+        return "granted" if value else "denied"
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in {"granted", "true", "1", "yes"}:
+            return "granted"
+        if word in {"denied", "false", "0", "no"}:
+            return "denied"
+    return None

@@ -1,0 +1,125 @@
+"""Event data at ``/data``: keys as a Google server container has them, and/or ``x-ttq-*``, in whatever dress they come.
+
+A query string, a form, one JSON object, a JSON array, or a JSON object on each line; a query beside a body holds what all
+its events share. One input that cannot be read costs its neighbours nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tikrelay.base.errors import InputRefused
+from tikrelay.collect import consent, user_data
+from tikrelay.collect.hit import Hit, Parsed, TurnedAway
+from tikrelay.collect.query import pairs
+from tikrelay.collect.strict_json import read_json
+from tikrelay.event import Event, HitKey, Json, Visitor
+
+MOST_EVENTS: Final = 1000
+MOST_PARAMETERS: Final = 1000
+_HINT: Final = "name it with x-ttq-event-name or event_name"
+_NAME_KEYS: Final = ("x-ttq-event-name", "event_name")
+
+
+def parse(hit: Hit) -> Parsed:
+    """Read the events of a request. Raises InputRefused (400) when nothing in it can be read."""
+    shared = _parameters(hit.query)
+    inputs = _inputs(hit) if hit.body.strip() else [shared] if shared else []
+    if not inputs:
+        raise InputRefused(400, "no_event", "the request holds no event", hint="send event data as JSON, form or query")
+    if len(inputs) > MOST_EVENTS:
+        raise InputRefused(
+            413, "too_many_events", f"the request holds more than {MOST_EVENTS} events", hint="send fewer at once"
+        )
+    events: list[Event] = []
+    turned_away: list[TurnedAway] = []
+    for number, given in enumerate(inputs, 1):
+        if isinstance(given, TurnedAway):
+            turned_away.append(given)
+        elif not isinstance(given, dict):
+            turned_away.append(TurnedAway("not_an_object", f"input {number} is JSON, but not an object"))
+        elif not (name := _name(data := {**shared, **given})):
+            turned_away.append(TurnedAway("event_without_name", f"input {number} has no name: {_HINT}"))
+        else:
+            events.append(_event(name, data, hit))
+    return Parsed(tuple(events), tuple(turned_away))
+
+
+def _parameters(text: str) -> dict[str, Json]:
+    """Read a query or form: the last of a repeated name counts, JSON text in a value stays text."""
+    found = pairs(text)
+    if len(found) > MOST_PARAMETERS:
+        what = f"the request holds more than {MOST_PARAMETERS} parameters"
+        raise InputRefused(413, "too_many_parameters", what, hint="send event data as JSON")
+    return dict(found)
+
+
+def _inputs(hit: Hit) -> list[Json | TurnedAway]:
+    """Read the body by what it is, whatever its Content-Type says: many senders leave a wrong one."""
+    first = hit.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first not in {b"{", b"["}:
+        if "json" in hit.content_type:
+            read_json(hit.body)  # says what is wrong with it
+        return [_parameters(hit.body.decode("utf-8", "replace").strip())]
+    lines = [line for line in hit.body.splitlines() if line.strip()]
+    if first == b"[" or len(lines) == 1 or "ndjson" not in hit.content_type:
+        try:
+            whole = read_json(hit.body)
+        except InputRefused:
+            if len(lines) == 1 or first == b"[" or not lines[0].rstrip().endswith(b"}"):
+                raise
+        else:
+            return [*whole] if isinstance(whole, list) else [whole]
+    if len(lines) > MOST_EVENTS:
+        raise InputRefused(
+            413, "too_many_events", f"the body has more than {MOST_EVENTS} lines", hint="send fewer at once"
+        )
+    return [_line(number, line) for number, line in enumerate(lines, 1)]
+
+
+def _line(number: int, line: bytes) -> Json | TurnedAway:
+    try:
+        return read_json(line)
+    except InputRefused as error:
+        return TurnedAway("bad_line", f"line {number}: {error.what}")
+
+
+def _name(data: Mapping[str, Json]) -> str:
+    for key in _NAME_KEYS:
+        value = data.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+    return ""
+
+
+def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
+    for key in ("user_data", "consent_state", "user_properties", "client_hints"):
+        _unpack(data, key)
+    properties = data.get("user_properties") or data.get("x-ga-mp2-user_properties")
+    hints = data.get("client_hints")
+    visitor = Visitor()
+    if hit.from_browser:
+        visitor = Visitor(
+            ip=hit.ip, user_agent=hit.user_agent, ttclid_cookie=hit.cookies.ttclid, ttp_cookie=hit.cookies.ttp
+        )
+    return Event(
+        name=name,
+        source="data",
+        received_at=hit.received_at,
+        data=data,
+        user_data=user_data.from_parameters(data),
+        user_properties=properties if isinstance(properties, dict) else {},
+        client_hints=hints if isinstance(hints, dict) else {},
+        visitor=visitor,
+        consent=consent.of_event_data(data),
+        key=HitKey(),
+    )
+
+
+def _unpack(data: dict[str, Json], key: str) -> None:
+    """A form holds an object as JSON text."""
+    value = data.get(key)
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            data[key] = read_json(value.encode("utf-8", "replace"))
+        except InputRefused:
+            data[key] = None

@@ -1,0 +1,150 @@
+"""Measurement Protocol bodies at ``/mp/collect``: one JSON object with events, sent by a shop's own server.
+
+The call's own address and agent are that server's and never the visitor's. More is taken than Google takes: a purchase is
+not lost for a name of 41 characters.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tikrelay.base.errors import InputRefused
+from tikrelay.collect import consent, user_data
+from tikrelay.collect.hit import Hit, Parsed, TurnedAway
+from tikrelay.collect.query import last_of_each
+from tikrelay.collect.strict_json import read_json
+from tikrelay.event import Event, HitKey, Json, Visitor
+
+MOST_EVENTS: Final = 1000
+GOOGLES_MOST_EVENTS: Final = 25  # Measurement Protocol reference
+_SHARED: Final = ("client_id", "user_id", "user_agent", "ip_override", "user_location", "session_id", "app_instance_id")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
+
+
+def parse(hit: Hit) -> Parsed:
+    """Read the events of a body. Raises InputRefused (400) when it is not readable or holds none."""
+    body = _object(hit.body)
+    shared = _shared(body)
+    said = consent.of_measurement_protocol(body.get("consent"))
+    properties = _properties(body.get("user_properties"))
+    identifier = last_of_each(hit.query)
+    key = HitKey(
+        measurement_id=identifier.get("measurement_id") or identifier.get("firebase_app_id"),
+        client_id=_text(body.get("client_id")) or _text(body.get("app_instance_id")),
+    )
+    events: list[Event] = []
+    turned_away: list[TurnedAway] = []
+    for number, given in enumerate(_events(body), 1):
+        name = _text(given.get("name")) if isinstance(given, dict) else ""
+        parameters = given.get("params") if isinstance(given, dict) else None
+        data: dict[str, Json] = {**shared, **(parameters if isinstance(parameters, dict) else {})}
+        if isinstance(given, dict) and given.get("timestamp_micros") is not None:
+            data["timestamp_micros"] = given["timestamp_micros"]
+        name = _text(data.get("x-ttq-event-name")) or name
+        if not name.strip():
+            turned_away.append(TurnedAway("event_without_name", f"event {number} has no name"))
+            continue
+        events.append(
+            Event(
+                name=name,
+                source="ga4_mp",
+                received_at=hit.received_at,
+                data=data,
+                user_data=user_data.from_parameters(data),
+                user_properties=properties,
+                visitor=Visitor(),
+                consent=said,
+                key=key,
+            )
+        )
+    return Parsed(tuple(events), tuple(turned_away))
+
+
+def _object(raw: bytes) -> dict[str, Json]:
+    body = read_json(raw)
+    if not isinstance(body, dict):
+        raise InputRefused(400, "no_object", "the body is JSON, but not an object", hint='send {"client_id", "events"}')
+    return body
+
+
+def _events(body: Mapping[str, Json]) -> list[Json]:
+    """The list of events; one emitter writes a single event as an object."""
+    events = body.get("events")
+    if isinstance(events, dict):
+        return [events]
+    if not isinstance(events, list) or not events:
+        raise InputRefused(400, "no_event", "the body holds no events", hint='send "events": [{"name", "params"}]')
+    if len(events) > MOST_EVENTS:
+        raise InputRefused(
+            413, "too_many_events", f"the body holds more than {MOST_EVENTS} events", hint="send fewer at once"
+        )
+    return events
+
+
+def _shared(body: Mapping[str, Json]) -> dict[str, Json]:
+    """What the request says for all its events, by event data's names."""
+    shared = {name: body[name] for name in _SHARED if body.get(name) not in (None, "")}
+    if "timestamp_micros" in body:
+        shared["request.timestamp_micros"] = body["timestamp_micros"]
+    if "user_data" in body:
+        shared["user_data"] = body["user_data"]
+    device = body.get("device")
+    if isinstance(device, dict) and device.get("language"):
+        shared["language"] = device["language"]
+    return shared
+
+
+def _properties(given: Json) -> dict[str, Json]:
+    """Unpack ``{name: {value: ...}}``; a bare value is taken too."""
+    if not isinstance(given, dict):
+        return {}
+    return {name: prop.get("value") if isinstance(prop, dict) else prop for name, prop in given.items()}
+
+
+def _text(value: Json) -> str:
+    return (
+        value
+        if isinstance(value, str)
+        else str(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else ""
+    )
+
+
+def validate(hit: Hit) -> list[dict[str, str]]:
+    """Say what Google's own validation would, in its shape; an empty list is a valid body."""
+    try:
+        body = _object(hit.body)
+    except InputRefused as error:
+        return [_message("", error.what, "VALUE_INVALID")]
+    found: list[dict[str, str]] = []
+    if not body.get("client_id") and not body.get("app_instance_id"):
+        found.append(_message("client_id", "client_id is missing (app_instance_id for an app)", "VALUE_REQUIRED"))
+    events = body.get("events")
+    if not isinstance(events, list | dict) or not events:
+        return [*found, _message("events", "at least one event is needed", "VALUE_REQUIRED")]
+    listed: list[Any] = [events] if isinstance(events, dict) else events
+    if len(listed) > GOOGLES_MOST_EVENTS:
+        found.append(_message("events", "Google takes at most 25 events a request", "EXCEEDED_MAX_ENTITIES"))
+    for number, event in enumerate(listed[:MOST_EVENTS]):
+        found += _of_event(f"events[{number}]", event)
+    return found
+
+
+def _of_event(path: str, event: Any) -> list[dict[str, str]]:
+    if not isinstance(event, dict):
+        return [_message(path, "an event is an object", "VALUE_INVALID")]
+    name = event.get("name")
+    if not isinstance(name, str) or not name:
+        return [_message(f"{path}.name", "an event needs a name", "VALUE_REQUIRED")]
+    if not _NAME.fullmatch(name):
+        return [
+            _message(f"{path}.name", "Google takes a letter, then letters, digits and _, 40 in all", "NAME_INVALID")
+        ]
+    if "params" in event and not isinstance(event["params"], dict):
+        return [_message(f"{path}.params", "params is an object", "VALUE_INVALID")]
+    return []
+
+
+def _message(path: str, text: str, code: str) -> dict[str, str]:
+    return {"fieldPath": path, "description": text, "validationCode": code}

@@ -1,0 +1,286 @@
+"""The collecting routes: which parser reads a request, who may send it, and what it is answered.
+
+A plain ASGI callable. It is handed ``accept``, which stores; nothing here stores, maps or sends.
+"""
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.errors import InputRefused, OutboxUnavailable
+from tikrelay.base.happenings import Emit, HitAnswered, InputTurnedAway, Unexpected
+from tikrelay.base.secret import Secret
+from tikrelay.collect import answers, event_data, ga4_mp, ga4_web
+from tikrelay.collect.answers import Answer
+from tikrelay.collect.client_hints import HEADERS as HINT_HEADERS
+from tikrelay.collect.client_ip import Proxies
+from tikrelay.collect.config import SourcesConfig
+from tikrelay.collect.cookies import click_id_cookie, read_cookies
+from tikrelay.collect.hit import Hit, Parsed
+from tikrelay.collect.limits import check_head, read_body
+from tikrelay.collect.query import last_of_each
+from tikrelay.event import Consent, Event, EventReceipt, Json, Receipt
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+Accept = Callable[[Sequence[Event]], Awaitable[Receipt]]
+"""Stores events and says what became of each; raises OutboxUnavailable."""
+Explain = Callable[[Event], Json]
+
+_GET_POST: Final = frozenset({"GET", "POST", "HEAD"})
+_ROUTES: Final = {
+    "/data": ("data", _GET_POST),
+    "/mp/collect": ("mp", frozenset({"POST"})),
+    "/debug/mp/collect": ("debug_mp", frozenset({"POST"})),
+    "/healthy": ("healthy", frozenset({"GET", "HEAD"})),
+    "/readyz": ("readyz", frozenset({"GET", "HEAD"})),
+}
+_NOT_OURS: Final = ("/g/s/collect", "/j/collect")  # Google's own endpoints; hits to them map to nothing
+_COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp", "not_ours"})
+_SHOWN_ORIGIN_HEADERS: Final = ("origin", "sec-fetch-mode")
+
+
+def route_of(path: str) -> tuple[str, frozenset[str]] | None:
+    """Name the route of a path and the methods it takes; any prefix may stand before ``/g/collect``.
+
+    >>> route_of("/metrics/x/g/collect")[0], route_of("/g/s/collect")[0], route_of("/nothing")
+    ('ga4', 'not_ours', None)
+    """
+    if known := _ROUTES.get(path):
+        return known
+    if path.endswith(_NOT_OURS):
+        return "not_ours", _GET_POST
+    return ("ga4", _GET_POST) if path.endswith("/collect") and not path.endswith("/mp/collect") else None
+
+
+class CollectApp:
+    """The ASGI application of the public port."""
+
+    def __init__(
+        self,
+        *,
+        sources: SourcesConfig,
+        trusted_proxies: Sequence[str],
+        accept: Accept,
+        explain: Explain,
+        may_set_cookie: Callable[[Consent], bool],
+        ready: Callable[[], bool],
+        emit: Emit,
+        clock: Clock,
+    ) -> None:
+        self.draining = False
+        self._sources = sources
+        self._measurement_ids = frozenset(sources.measurement_ids)
+        self._proxies = Proxies(trusted_proxies)
+        self._accept = accept
+        self._explain = explain
+        self._may_set_cookie = may_set_cookie
+        self._ready = ready
+        self._emit = emit
+        self._clock = clock
+        self._handlers = {
+            "ga4": self._ga4,
+            "mp": self._measurement_protocol,
+            "debug_mp": self._debug,
+            "data": self._event_data,
+            "not_ours": self._not_ours,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        request = _Request(scope, receive)
+        found = route_of(scope["path"])
+        name = found[0] if found else "unknown"
+        try:
+            answer = await self._answer(request, found)
+        except InputRefused as refused:
+            self._emit(InputTurnedAway(route=name, reason=refused.code))
+            answer = answers.refusal(refused)
+        except OutboxUnavailable:
+            answer = answers.unavailable()
+        except Exception as error:  # noqa: BLE001  a defect of ours costs its own request and is told, no other
+            self._emit(Unexpected(where=f"route {name}", error=error))
+            answer = answers.error(500, "defect", "this request met a defect of tikrelay", "please report it")
+        await self._send(request, answer, send)
+        if name in _COLLECTING:
+            seconds = time.perf_counter() - began
+            self._emit(HitAnswered(route=name, status=answer.status, events=request.events, seconds=seconds))
+
+    async def _answer(self, request: "_Request", found: tuple[str, frozenset[str]] | None) -> Answer:
+        check_head(request.scope)
+        if found is None:
+            return answers.error(404, "no_such_route", "nothing is served here", "see the routes in the README")
+        name, methods = found
+        if request.method == "OPTIONS":
+            return answers.preflight(request.headers.get("access-control-request-headers", ""))
+        if request.method not in methods:
+            allow = (b"allow", ", ".join(sorted({*methods, "OPTIONS"})).encode())
+            return answers.error(405, "wrong_method", "this route does not take that method", "", allow)
+        if name == "healthy":
+            return answers.plain(200, "ok")
+        if name == "readyz":
+            ready = self._ready() and not self.draining
+            return answers.plain(200, "ready") if ready else answers.plain(503, "cannot store")
+        return await self._handlers[name](request)
+
+    async def _send(self, request: "_Request", answer: Answer, send: Send) -> None:
+        headers = [*answer.headers, *answers.cors(request.headers.get("origin"))]
+        if request.cookie:
+            headers.append((b"set-cookie", request.cookie.encode("ascii")))
+        if answer.status != 204:
+            headers.append((b"content-length", str(len(answer.body)).encode()))
+        if self.draining or answer.status in {408, 413}:  # what is left of a body is not read
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if request.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    # Routes.
+
+    async def _ga4(self, request: "_Request") -> Answer:
+        if not request.scope["path"].endswith("/g/collect") and last_of_each(request.query).get("v") != "2":
+            return await self._not_ours(request)
+        hit = await self._hit(request, from_browser=True)
+        tid = ga4_web.measurement_id(hit.query)
+        if self._is_foreign(tid):
+            self._emit(InputTurnedAway(route="ga4", reason="foreign_measurement_id"))
+            return _empty(request)
+        parsed = ga4_web.parse(hit)
+        await self._take(request, parsed, route="ga4")
+        self._keep_click_id(request, parsed)
+        return _empty(request)
+
+    async def _measurement_protocol(self, request: "_Request") -> Answer:
+        query = last_of_each(request.query)
+        if self._sources.mp_api_secret and not _same(self._sources.mp_api_secret, query.get("api_secret", "")):
+            raise InputRefused(
+                403, "wrong_api_secret", "api_secret is not the one set here", hint="see sources.mp_api_secret"
+            )
+        hit = await self._hit(request, from_browser=False)
+        if self._is_foreign(query.get("measurement_id") or query.get("firebase_app_id") or ""):
+            self._emit(InputTurnedAway(route="mp", reason="foreign_measurement_id"))
+            return answers.no_content()
+        return await self._receipt(request, ga4_mp.parse(hit), route="mp")
+
+    async def _debug(self, request: "_Request") -> Answer:
+        """Validate as Google does, and explain; nothing is stored."""
+        hit = await self._hit(request, from_browser=False)
+        messages = ga4_mp.validate(hit)
+        try:
+            explained = [self._explain(event) for event in ga4_mp.parse(hit).events[:25]]
+        except InputRefused:
+            explained = []
+        return answers.of_json(200, {"validationMessages": messages, "tikrelay": explained})
+
+    async def _event_data(self, request: "_Request") -> Answer:
+        if self._sources.data_key:
+            scheme, _, key = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not _same(self._sources.data_key, key.strip()):
+                hint = "send Authorization: Bearer and sources.data_key"
+                raise InputRefused(401, "wrong_data_key", "this call carries no valid key", hint=hint)
+        from_browser = any(name in request.headers for name in _SHOWN_ORIGIN_HEADERS)
+        parsed = event_data.parse(await self._hit(request, from_browser=from_browser))
+        answer = await self._receipt(request, parsed, route="data")
+        if from_browser:
+            self._keep_click_id(request, parsed)
+        return answer
+
+    async def _not_ours(self, request: "_Request") -> Answer:
+        await read_body(request.receive, request.headers)
+        self._emit(InputTurnedAway(route="not_ours", reason="not_ga4"))
+        return _empty(request)
+
+    # What they share.
+
+    async def _hit(self, request: "_Request", *, from_browser: bool) -> Hit:
+        headers = request.headers
+        body = await read_body(request.receive, headers)
+        peer = request.scope.get("client")
+        return Hit(
+            query=request.query,
+            body=body,
+            received_at=self._clock.now(),
+            content_type=headers.get("content-type", "").lower(),
+            from_browser=from_browser,
+            ip=self._proxies.visitor(peer[0] if peer else None, headers.get("x-forwarded-for", "")),
+            user_agent=headers.get("user-agent"),
+            referer=headers.get("referer"),
+            cookies=read_cookies(headers.get("cookie", "")),
+            hints={name: headers[name] for name in HINT_HEADERS if name in headers},
+        )
+
+    def _is_foreign(self, measurement_id: str) -> bool:
+        return bool(self._measurement_ids) and measurement_id not in self._measurement_ids
+
+    async def _take(self, request: "_Request", parsed: Parsed, *, route: str) -> Receipt:
+        for turned in parsed.turned_away:
+            self._emit(InputTurnedAway(route=route, reason=turned.reason))
+        request.events = len(parsed.events)
+        return await self._accept(parsed.events) if parsed.events else Receipt()
+
+    async def _receipt(self, request: "_Request", parsed: Parsed, *, route: str) -> Answer:
+        receipt = await self._take(request, parsed, route=route)
+        refused = [
+            EventReceipt(event=turned.event, outcome="refused", reason=turned.reason, warnings=(turned.text,))
+            for turned in parsed.turned_away
+        ]
+        document: dict[str, object] = {"events": [*receipt.events, *refused]}
+        if parsed.events:
+            return answers.of_json(200, document)
+        text = parsed.turned_away[0].text if parsed.turned_away else "the request holds no event"
+        document["error"] = {"code": "no_event", "message": text, "hint": "no event of this request was taken"}
+        return answers.of_json(400, document)
+
+    def _keep_click_id(self, request: "_Request", parsed: Parsed) -> None:
+        """Have the browser keep the page's click id, unless the visitor said no."""
+        for event in parsed.events:
+            page_url = event.data.get("page_location")
+            if isinstance(page_url, str) and self._may_set_cookie(event.consent):
+                cookie = click_id_cookie(page_url, host=request.headers.get("host", ""))
+                request.cookie = cookie or request.cookie
+
+
+class _Request:
+    """One request while it is answered."""
+
+    __slots__ = ("cookie", "events", "headers", "method", "query", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.method: str = scope["method"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.headers = _headers(scope["headers"])
+        self.events = 0
+        self.cookie: str | None = None
+
+
+def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; of a repeated one the first counts, but lists (X-Forwarded-For, Cookie) are joined."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        if key not in found:
+            found[key] = text
+        elif key == "x-forwarded-for":
+            found[key] += "," + text
+        elif key == "cookie":
+            found[key] += ";" + text
+    return found
+
+
+def _empty(request: _Request) -> Answer:
+    return answers.pixel() if request.headers.get("sec-fetch-dest") == "image" else answers.no_content()
+
+
+def _same(secret: Secret, given: str) -> bool:
+    """Compare in a time that tells nothing."""
+    return hmac.compare_digest(secret.reveal().encode(), given.encode("utf-8", "replace"))
