@@ -1,0 +1,100 @@
+"""The outbox folder: its files, and what it lies on."""
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tikrelay.base.errors import OutboxUnavailable
+from tikrelay.base.happenings import Advice
+from tikrelay.outbox.lock import is_free
+
+_NAME: Final = re.compile(r"outbox-(\d{3})\.db")
+_MOST_FILES: Final = 1000
+_IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
+_OVER_A_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
+_OF_A_CONTAINER: Final = frozenset({"overlay", "aufs"})
+
+
+class OutboxFolder(msgspec.Struct, frozen=True):
+    """A folder that holds ``outbox-000.db`` and so on."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, url: str, *, base: Path) -> "OutboxFolder":
+        """Read ``sqlite:PATH``; a relative path counts from ``base``."""
+        return cls((base / url.partition(":")[2].strip()).absolute())
+
+    def make(self) -> None:
+        """Make the folder, for its owner alone. Raises OutboxUnavailable when that, or writing in it, cannot be done."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "choose another outbox.url, or make the folder and give it to the user tikrelay runs as"
+            raise OutboxUnavailable(f"cannot make {self.path}: {error.strerror}", hint=hint) from None
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            hint = f"give it to the user tikrelay runs as: chown {os.geteuid()} {self.path}"
+            raise OutboxUnavailable(f"cannot write in {self.path}", hint=hint)
+
+    def names(self) -> list[str]:
+        """The outbox files there are."""
+        return sorted(name for name in os.listdir(self.path) if _NAME.fullmatch(name))
+
+    def is_free(self, name: str) -> bool:
+        """Say whether nobody owns a file."""
+        return is_free(self.path / name)
+
+    def free_names(self, count: int) -> list[str]:
+        """Choose files for new owners: the lowest that are free, those that exist first."""
+        there = self.names()
+        new = (name for name in (f"outbox-{number:03}.db" for number in range(_MOST_FILES)) if name not in there)
+        found = [name for name in there if self.is_free(name)][:count]
+        return sorted(found + [next(new) for _ in range(count - len(found))])
+
+    def free_bytes(self) -> int:
+        """Room left on the disk, for this user."""
+        room = os.statvfs(self.path)
+        return room.f_bavail * room.f_frsize
+
+    def file_system(self) -> str:
+        """The kind of file system it lies on, or nothing where that cannot be told."""
+        return file_system_of(self.path)
+
+    def advise(self) -> list[Advice]:
+        """Say what of the place itself endangers what is stored."""
+        kind = self.file_system()
+        if kind in _IN_MEMORY:
+            text = f"the outbox {self.path} lies in memory ({kind}): a restart of the machine loses what waits in it"
+        elif kind in _OVER_A_NETWORK:
+            text = (
+                f"the outbox {self.path} lies on a network disk ({kind}): SQLite's locks and syncs cannot be relied on"
+            )
+        elif kind in _OF_A_CONTAINER:
+            text = f"the outbox {self.path} lies in the container's own layer ({kind}): it goes with it; mount a volume"
+        else:
+            return []
+        return [Advice(kind="outbox_place", text=text)]
+
+
+def file_system_of(path: Path) -> str:
+    """Read the kind of file system from the kernel's list of mounts (Linux).
+
+    >>> file_system_of(Path("/proc/self"))
+    'proc'
+    """
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    resolved = str(path.resolve())
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        mount = before.split()[4].replace("\\040", " ")
+        inside = resolved == mount or resolved.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, after.split()[0]
+    return kind

@@ -1,0 +1,80 @@
+"""Who owns a file or a folder: an exclusive lock on a file beside it.
+
+The lock is on a sidecar, never on the database itself: SQLite's own locks belong to the process, and closing any second
+descriptor of a database file drops them. The kernel lets go of the lock when its process ends, however it ends.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from tikrelay.base.errors import OutboxInUse
+
+SERVE_LOCK: Final = "serve.lock"
+
+
+class FileLock:
+    """An exclusive lock on one path, held from ``acquire`` to ``release``."""
+
+    def __init__(self, path: Path, *, what: str, hint: str) -> None:
+        self.path = path
+        self._what = what
+        self._hint = hint
+        self._fd: int | None = None
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody has it."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+        return True
+
+    def acquire(self) -> None:
+        """Take the lock. Raises OutboxInUse, naming the process that has it."""
+        if not self.try_acquire():
+            holder = self._holder()
+            by = f"process {holder}" if holder else "another process"
+            raise OutboxInUse(f"{self._what} is in use by {by}", hint=self._hint)
+
+    def release(self) -> None:
+        """Let go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError):
+            holder = self.path.read_text(encoding="ascii", errors="replace").strip()
+            return holder if holder.isdigit() else ""
+        return ""
+
+
+class DirectoryLock(FileLock):
+    """Says that one server owns an outbox folder."""
+
+    def __init__(self, folder: Path) -> None:
+        hint = "stop it first, give this server its own outbox.url, or replace it without loss: serve --take-over"
+        super().__init__(folder / SERVE_LOCK, what=f"the outbox {folder}", hint=hint)
+
+
+class OutboxLock(FileLock):
+    """Says that one process owns an outbox file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.with_suffix(".lock"), what=f"the outbox file {path}", hint="one process owns a file")
+
+
+def is_free(path: Path) -> bool:
+    """Say whether nobody owns an outbox file at this moment."""
+    lock = OutboxLock(path)
+    free = lock.try_acquire()
+    lock.release()
+    return free
