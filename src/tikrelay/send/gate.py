@@ -1,0 +1,85 @@
+"""Whether a destination takes calls: flowing, failing, or paused.
+
+::
+
+    flowing ──a call fails──> failing ──(waits longer after each)──> a call is accepted ──> flowing
+        └─────a fault of the settings or of every event──> paused ──a probe is accepted──> flowing
+
+While it fails, few and small calls find out when it works again; while it is paused, one event at a time.
+"""
+
+import random
+from typing import Final, Literal
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.happenings import DestinationPaused, DestinationResumed, Emit
+from tikrelay.send.retry import back_off
+from tikrelay.tiktok.answers import explain_pause
+
+State = Literal["flowing", "failing", "paused"]
+
+FAILURES_TO_SHRINK: Final = 5
+LONGEST_WAIT_S: Final = 30.0
+FIRST_PROBE_S: Final = 2.0
+LONGEST_PROBE_S: Final = 60.0
+
+
+class Gate:
+    """One destination's state. Spans are measured by the monotonic clock: a clock set back holds nothing up."""
+
+    def __init__(self, destination: str, *, clock: Clock, rng: random.Random, emit: Emit) -> None:
+        self._destination = destination
+        self._clock = clock
+        self._rng = rng
+        self._emit = emit
+        self._open_at = 0.0
+        self._probe_s = FIRST_PROBE_S
+        self.failures = 0
+        self.paused_for = ""
+
+    @property
+    def state(self) -> State:
+        """What the operator is shown."""
+        if self.paused_for:
+            return "paused"
+        return "failing" if self.failures else "flowing"
+
+    @property
+    def probing(self) -> bool:
+        """Say whether one event alone should go out."""
+        return bool(self.paused_for) or self.failures >= FAILURES_TO_SHRINK
+
+    def wait_s(self) -> float:
+        """Seconds until the next call may go out."""
+        return max(0.0, self._open_at - self._clock.monotonic())
+
+    def accepted(self) -> None:
+        """TikTok took a call."""
+        if self.paused_for:
+            self._emit(DestinationResumed(destination=self._destination))
+        self.paused_for, self.failures, self._open_at, self._probe_s = "", 0, 0.0, FIRST_PROBE_S
+
+    def failed(self, *, after_s: float | None, slow: bool) -> None:
+        """A call came to nothing."""
+        self.failures += 1
+        wait_s = min(LONGEST_WAIT_S, back_off(self.failures, jitter=0.5 + self._rng.random() / 2))
+        if slow:
+            wait_s = back_off(self.failures, jitter=self._rng.random(), slow=True)
+        self._hold(max(wait_s, after_s or 0.0))
+
+    def pause(self, reason: str) -> None:
+        """Hold everything back but probes, each later than the one before."""
+        wait_s = self._probe_s * (0.8 + 0.4 * self._rng.random())
+        self._probe_s = min(LONGEST_PROBE_S, self._probe_s * 2)
+        if reason != self.paused_for:
+            words = explain_pause(reason)
+            self._emit(
+                DestinationPaused(
+                    destination=self._destination, reason=reason, hint=words, next_probe_s=round(wait_s, 1)
+                )
+            )
+        self.paused_for = reason
+        self._hold(wait_s)
+
+    def _hold(self, seconds: float) -> None:
+        self._open_at = max(self._open_at, self._clock.monotonic() + seconds)

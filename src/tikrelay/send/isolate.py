@@ -1,0 +1,120 @@
+"""Find the bad events in a refused call.
+
+TikTok refuses a whole call for one bad event. The call is halved, and each half sent, until the bad events stand alone;
+ids are stable, so an event that goes out twice counts once. What a group of events costs in calls is bounded: what is
+not found within BUDGET goes back to wait and is looked at again with the next call.
+
+When the first events to stand alone are all refused for the same thing and not one event of the call was accepted, the
+fault lies in the settings, the mapping or at TikTok's end: nothing is buried, the destination pauses.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from tikrelay.outbox.store import Leased
+from tikrelay.tiktok.answers import Accepted, Answer, Partial, Refused, TooLarge, Unheard, Verdict
+
+BUDGET: Final = 64
+SYSTEMATIC_AFTER: Final = 5
+
+_INDEX: Final = re.compile(r"\b(?:batch|data|events)[.\[](\d{1,4})\b", re.IGNORECASE)
+_PARTICULARS: Final = re.compile(r"\d+|'[^']*'|\"[^\"]*\"")
+
+Call = Callable[[Sequence[Leased]], Awaitable[tuple[Answer, Verdict]]]
+Shape = tuple[int | None, str]
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """What is known when the search ends.
+
+    ``accepted``    events TikTok took
+    ``bad``         events that stand alone, each with TikTok's answer to it
+    ``open``        events about which nothing was found out
+    ``stopped_by``  the answer that ended the search early (a fault of the network, a pause), and its verdict
+    ``systematic``  every event is refused for the same thing; then ``bad`` is empty
+    """
+
+    accepted: list[Leased]
+    bad: list[tuple[Leased, Answer]]
+    open: list[Leased]
+    stopped_by: tuple[Answer, Verdict] | None = None
+    systematic: Shape | None = None
+
+
+def shape_of(answer: Answer) -> Shape:
+    """Name a refusal without what belongs to one event: its index, its values.
+
+    >>> shape_of(Answer(status=200, code=40002, message="data.3.event_id: 'x' is not a valid string"))
+    (40002, 'data.#.event_id: # is not a valid string')
+    """
+    return answer.code, _PARTICULARS.sub("#", answer.message)
+
+
+def named_index(answer: Answer, size: int) -> int | None:
+    """Read which event TikTok's message names, if it names one.
+
+    >>> named_index(Answer(status=200, code=40002, message="Batch.2.properties: not a valid string"), 5)
+    2
+    """
+    match = _INDEX.search(answer.message)
+    return int(match[1]) if match and int(match[1]) < size else None
+
+
+def split(group: Sequence[Leased], answer: Answer) -> list[Sequence[Leased]]:
+    """Cut a refused group: the event the answer names and the others, or two halves."""
+    index = named_index(answer, len(group))
+    if index is not None:
+        return [group[index : index + 1], [*group[:index], *group[index + 1 :]]]
+    middle = len(group) // 2
+    return [group[:middle], group[middle:]]
+
+
+async def isolate(
+    events: Sequence[Leased], answer: Answer, *, call: Call, is_own_fault: Callable[[Shape], bool]
+) -> Found:
+    """Search a refused call of ``events``, which got ``answer``.
+
+    ``is_own_fault`` says that a refusal is known to be an event's own, so that many of it are not systematic.
+    """
+    found = Found(accepted=[], bad=[], open=[])
+    if len(events) == 1:
+        found.bad.append((events[0], answer))
+        return found
+    refused: list[tuple[Sequence[Leased], Answer]] = [(events, answer)]
+    calls = 0
+    while refused:
+        group, last = refused.pop()
+        later: list[tuple[Sequence[Leased], Answer]] = []
+        for part in split(group, last):
+            if found.stopped_by or found.systematic or calls >= BUDGET:
+                found.open.extend(part)
+                continue
+            calls += 1
+            said, verdict = await call(part)
+            match verdict:
+                case Accepted():
+                    found.accepted.extend(part)
+                case Refused() | TooLarge() | Partial() | Unheard() if len(part) == 1:
+                    found.bad.append((part[0], said))
+                    found.systematic = _systematic(found, is_own_fault)
+                case Refused() | TooLarge() | Partial() | Unheard():
+                    later.append((part, said))
+                case _:
+                    found.open.extend(part)
+                    found.stopped_by = (said, verdict)
+        refused.extend(reversed(later))
+    if found.systematic:
+        found.open.extend(event for event, _ in found.bad)
+        found.bad.clear()
+    return found
+
+
+def _systematic(found: Found, is_own_fault: Callable[[Shape], bool]) -> Shape | None:
+    if len(found.bad) != SYSTEMATIC_AFTER or found.accepted:
+        return None
+    shapes = {shape_of(answer) for _, answer in found.bad}
+    shape = next(iter(shapes))
+    return shape if len(shapes) == 1 and not is_own_fault(shape) else None

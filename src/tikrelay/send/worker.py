@@ -1,0 +1,344 @@
+"""One destination's sender: lease, call, judge, settle.
+
+Up to LANES calls are under way at once, one while the destination fails or is paused. Every event of a lease gets
+exactly one outcome, written in one transaction; if that cannot be written, the lease is given back and TikTok sees the
+events again under the same ids.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, assert_never
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.errors import OutboxUnavailable
+from tikrelay.base.happenings import BatchAnswered, Emit, EventsBuried
+from tikrelay.base.secret import Secret
+from tikrelay.outbox.store import Accepted as Delivered
+from tikrelay.outbox.store import Dead, DeadReason, Lease, Leased, Outbox, Outcome, RetryAt
+from tikrelay.send.config import SendConfig
+from tikrelay.send.gate import Gate
+from tikrelay.send.isolate import Found, Shape, isolate
+from tikrelay.send.rate_limit import RateLimiter
+from tikrelay.send.retry import MOST_UNHEARD, back_off, give_up
+from tikrelay.tiktok.answers import Accepted, Answer, Partial, Pause, Refused, Retry, TooLarge, Unheard, Verdict, judge
+from tikrelay.tiktok.api import TikTokApi
+from tikrelay.tiktok.config import DestinationConfig
+from tikrelay.tiktok.payload import Envelope
+
+LANES: Final = 4
+_LOOK_FOR_RETRIES_EVERY_S: Final = 0.5
+_SETTLE_AGAIN_AFTER_S: Final = 0.5
+_ENVELOPE_BYTES: Final = 512
+_SMALLEST_BODY_BYTES: Final = 16_000
+_OWN_FAULT_FOR_S: Final = 600.0
+
+Outcomes = dict[int, Outcome]
+
+
+class Sender:
+    """Empties one outbox for one destination."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        destination: DestinationConfig,
+        token: Callable[[], Secret],
+        api: TikTokApi,
+        limiter: RateLimiter,
+        config: SendConfig,
+        clock: Clock,
+        rng: random.Random,
+        emit: Emit,
+    ) -> None:
+        self.name = destination.name
+        self._outbox = outbox
+        self._destination = destination
+        self._token = token
+        self._api = api
+        self._limiter = limiter
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        self._emit = emit
+        self._gate = Gate(destination.name, clock=clock, rng=rng, emit=emit)
+        self._max_body_bytes = int(config.max_body_mb * 1_000_000)
+        self._own_faults: dict[Shape, float] = {}
+        self._suspect: Shape | None = None
+        self._flights: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._landed = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    @property
+    def state(self) -> str:
+        """flowing, failing or paused."""
+        return self._gate.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is paused, or nothing."""
+        return self._gate.paused_for
+
+    async def run(self) -> None:
+        """Send until ``stop``."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not self._stopping.is_set():
+                    lease = await self._next_lease()
+                    if lease is not None:
+                        flight = group.create_task(self._deliver(lease))
+                        self._flights.add(flight)
+                        flight.add_done_callback(self._flown)
+        finally:
+            self._ended.set()
+
+    async def stop(self, grace_s: float) -> None:
+        """Lease nothing more; let calls under way end within the grace, then cut them off as unknown."""
+        self._stopping.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), grace_s)
+        for flight in list(self._flights):
+            flight.cancel()
+        await self._ended.wait()
+
+    def _flown(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._landed.set()
+
+    # What to send next.
+
+    async def _next_lease(self) -> Lease | None:
+        """Wait for a lane, the gate and events; None when it is time to look again."""
+        if len(self._flights) >= (1 if self._gate.state != "flowing" else LANES):
+            self._landed.clear()
+            await self._or_stop(self._landed.wait(), timeout_s=_LOOK_FOR_RETRIES_EVERY_S)
+            return None
+        if wait_s := self._gate.wait_s():
+            await self._or_stop(asyncio.sleep(min(wait_s, 1.0)))
+            return None
+        lease = await self._lease()
+        if lease is None:
+            return None
+        if not lease.events:
+            wait = self._outbox.wait_for_work(self.name, timeout_s=_LOOK_FOR_RETRIES_EVERY_S)
+            await self._or_stop(wait)
+            return None
+        if linger_s := self._linger_s(lease):
+            self._outbox.release(lease)
+            await self._or_stop(asyncio.sleep(linger_s))
+            return await self._lease()
+        return lease
+
+    async def _lease(self) -> Lease | None:
+        most = 1 if self._gate.probing else self._config.max_batch
+        max_bytes = self._max_body_bytes - _ENVELOPE_BYTES - most  # a comma between two events
+        try:
+            return await self._outbox.lease(self.name, most=most, max_bytes=max_bytes, now=self._clock.now())
+        except OutboxUnavailable:
+            await self._or_stop(asyncio.sleep(_SETTLE_AGAIN_AFTER_S))
+            return None
+
+    def _linger_s(self, lease: Lease) -> float:
+        """Seconds a batch that is not full waits for more, counted from its oldest event."""
+        if len(lease.events) >= self._config.max_batch or self._gate.probing or lease.events[0].attempts:
+            return 0.0
+        if sum(len(leased.body) for leased in lease.events) > self._max_body_bytes // 2:
+            return 0.0
+        age_s = self._clock.now() - lease.events[0].received_at
+        return max(0.0, self._config.max_wait_s - age_s) if age_s >= 0 else 0.0
+
+    async def _or_stop(self, awaitable: Awaitable[Any], *, timeout_s: float | None = None) -> None:
+        """Wait for something, for some time, or for the stop."""
+        stop = asyncio.ensure_future(self._stopping.wait())
+        other = asyncio.ensure_future(awaitable)
+        try:
+            await asyncio.wait([stop, other], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            other.cancel()
+
+    # One lease.
+
+    async def _deliver(self, lease: Lease) -> None:
+        """Find every event's outcome and write it; a lease that cannot be settled is given back."""
+        settled = False
+        try:
+            outcomes = await self._outcomes(lease)
+            settled = await self._settle(lease, outcomes)
+        except asyncio.CancelledError:
+            cut_off = {leased.key: RetryAt(at=self._clock.now(), unknown=True) for leased in lease.events}
+            settled = await self._settle(lease, cut_off)
+            raise
+        finally:
+            if not settled:
+                self._outbox.release(lease)
+
+    async def _settle(self, lease: Lease, outcomes: Outcomes) -> bool:
+        ordered = [outcomes[leased.key] for leased in lease.events]
+        while True:
+            try:
+                await self._outbox.settle(lease, ordered)
+            except OutboxUnavailable:
+                if self._stopping.is_set():
+                    return False
+                await self._or_stop(asyncio.sleep(_SETTLE_AGAIN_AFTER_S))
+            else:
+                self._tell_of_the_dead(ordered)
+                return True
+
+    def _tell_of_the_dead(self, outcomes: Sequence[Outcome]) -> None:
+        dead = [outcome for outcome in outcomes if isinstance(outcome, Dead)]
+        for kind in sorted({(d.reason.value, d.code, d.message, d.request_id) for d in dead}, key=str):
+            reason, code, message, request_id = kind
+            count = sum((d.reason.value, d.code, d.message, d.request_id) == kind for d in dead)
+            self._emit(
+                EventsBuried(
+                    destination=self.name, reason=reason, count=count, code=code, message=message, request_id=request_id
+                )
+            )
+
+    async def _outcomes(self, lease: Lease) -> Outcomes:
+        now = self._clock.now()
+        outcomes: Outcomes = {}
+        for leased in lease.events:
+            if (dead := give_up(leased, now=now, max_age_s=self._config.max_age)) is not None:
+                outcomes[leased.key] = dead
+        alive = [leased for leased in lease.events if leased.key not in outcomes]
+        if alive:
+            answer, verdict = await self._call(alive)
+            outcomes |= await self._judged(alive, answer, verdict)
+        return outcomes
+
+    async def _call(self, events: Sequence[Leased]) -> tuple[Answer, Verdict]:
+        """Make one call, when its turn has come, and read the answer."""
+        await self._limiter.wait()
+        envelope = Envelope(
+            event_source=self._destination.event_source,
+            event_source_id=self._destination.event_source_id,
+            test_event_code=self._destination.test_event_code,
+        )
+        answer = await self._api.call(envelope, token=self._token(), events=[leased.body for leased in events])
+        verdict = judge(answer)
+        self._emit(
+            BatchAnswered(
+                destination=self.name,
+                events=len(events),
+                outcome=type(verdict).__name__.lower(),
+                code=answer.code,
+                message=answer.message,
+                request_id=answer.request_id,
+                seconds=round(answer.seconds, 4),
+            )
+        )
+        return answer, verdict
+
+    # What an answer means for each event of its call.
+
+    async def _judged(self, events: Sequence[Leased], answer: Answer, verdict: Verdict) -> Outcomes:
+        match verdict:
+            case Accepted():
+                self._note_accepted()
+                return {leased.key: Delivered() for leased in events}
+            case Retry():
+                return self._tried_again(events, verdict)
+            case Pause(reason=reason):
+                self._gate.pause(reason)
+                return self._put_back(events)
+            case Unheard() if len(events) == 1 or events[0].attempts + 1 < MOST_UNHEARD:
+                return self._unheard(events, answer)
+            case Refused() | Partial() | TooLarge() | Unheard():
+                if isinstance(verdict, TooLarge):
+                    self._shrink(events)
+                return await self._searched(events, answer)
+            case never:
+                assert_never(never)
+
+    def _note_accepted(self) -> None:
+        if self._suspect is not None:  # others are taken, so what was refused is those events' own fault
+            self._own_faults[self._suspect] = self._clock.monotonic() + _OWN_FAULT_FOR_S
+            self._suspect = None
+        self._gate.accepted()
+
+    def _tried_again(self, events: Sequence[Leased], verdict: Retry) -> Outcomes:
+        self._gate.failed(after_s=verdict.after_s, slow=verdict.slow)
+        if verdict.rate:
+            self._limiter.slow_down()
+        now = self._clock.now()
+        outcomes: Outcomes = {}
+        for leased in events:
+            wait_s = back_off(leased.attempts + 1, jitter=self._rng.random(), slow=verdict.slow)
+            at = now + max(wait_s, verdict.after_s or 0.0)
+            outcomes[leased.key] = RetryAt(at=at, unknown=verdict.unknown)
+        return outcomes
+
+    def _put_back(self, events: Sequence[Leased]) -> Outcomes:
+        """Let events wait behind the others, as if they had not been tried."""
+        now = self._clock.now()
+        return {leased.key: RetryAt(at=now, counts=False) for leased in events}
+
+    def _unheard(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
+        self._gate.failed(after_s=answer.retry_after_s, slow=False)
+        now = self._clock.now()
+        outcomes: Outcomes = {}
+        for leased in events:
+            if leased.attempts + 1 >= MOST_UNHEARD:
+                outcomes[leased.key] = _dead(DeadReason.UNKNOWN_ANSWER, answer)
+            else:
+                wait_s = back_off(leased.attempts + 1, jitter=self._rng.random())
+                outcomes[leased.key] = RetryAt(at=now + wait_s, unknown=True)
+        return outcomes
+
+    def _shrink(self, events: Sequence[Leased]) -> None:
+        """Remember that a call of this size was too large."""
+        size = sum(len(leased.body) for leased in events)
+        self._max_body_bytes = max(_SMALLEST_BODY_BYTES, min(self._max_body_bytes, size) // 2)
+
+    async def _searched(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
+        """Find the bad events of a refused call."""
+        if self._gate.paused_for:  # a probe: only an accepted one opens the gate, and the next is another event
+            self._gate.pause(self._gate.paused_for)
+            return self._put_back(events)
+        found = await isolate(events, answer, call=self._call, is_own_fault=self._is_own_fault)
+        if found.accepted:
+            self._note_accepted()
+        elif found.stopped_by is None and self._gate.failures:
+            self._gate.accepted()  # refusals are answers: the way to TikTok is open
+        outcomes = self._after_search(found)
+        outcomes |= {leased.key: Delivered() for leased in found.accepted}
+        outcomes |= {leased.key: _dead(_reason_for(said), said) for leased, said in found.bad}
+        return outcomes
+
+    def _after_search(self, found: Found) -> Outcomes:
+        """What becomes of the events nothing was found out about."""
+        if found.systematic:
+            self._suspect = found.systematic
+            self._gate.pause("systematic")
+        elif found.stopped_by:
+            match found.stopped_by:
+                case (_, Retry() as verdict):
+                    return self._tried_again(found.open, verdict)
+                case (_, Pause(reason=reason)):
+                    self._gate.pause(reason)
+                case _:
+                    pass
+        return self._put_back(found.open)
+
+    def _is_own_fault(self, shape: Shape) -> bool:
+        return self._own_faults.get(shape, 0.0) > self._clock.monotonic()
+
+
+def _reason_for(answer: Answer) -> DeadReason:
+    match judge(answer):
+        case Partial():
+            return DeadReason.PARTIAL
+        case Unheard():
+            return DeadReason.UNKNOWN_ANSWER
+        case _:
+            return DeadReason.REFUSED
+
+
+def _dead(reason: DeadReason, answer: Answer) -> Dead:
+    return Dead(reason=reason, code=answer.code, message=answer.message, request_id=answer.request_id)
