@@ -1,0 +1,86 @@
+"""Logs: one line for a batch, a fault, a piece of advice; none for an event.
+
+JSON on stderr, pretty on a terminal. Happenings carry no personal data and no token; what TikTok or a library says in
+words has been shortened and cleaned where it came in.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from tikrelay.base.happenings import (
+    Advice,
+    BatchAnswered,
+    DestinationPaused,
+    DestinationResumed,
+    EventsBuried,
+    Happening,
+    OutboxAdopted,
+    StoreFailed,
+    Unexpected,
+)
+
+# What is worth a line, how loud, and under which words. What is not in here is counted only (watch/metrics.py).
+_LINES: Final[dict[type[Happening], tuple[str, str]]] = {
+    BatchAnswered: ("info", "tiktok_answered"),
+    EventsBuried: ("warning", "events_dead"),
+    DestinationPaused: ("error", "destination_paused"),
+    DestinationResumed: ("info", "destination_resumed"),
+    StoreFailed: ("error", "store_failed"),
+    OutboxAdopted: ("info", "outbox_adopted"),
+}
+
+
+def configure_logs() -> None:
+    """Set up structlog for this process; called once, by the programs in ``tools/`` and ``app/``."""
+    terminal = sys.stderr.isatty()
+    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(_to_json)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _to_json(value: object, **_: object) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def say(event: str, *, level: str = "info", **details: object) -> None:
+    """Write one line."""
+    logger: Callable[..., None] = getattr(structlog.get_logger("tikrelay"), level)
+    logger(event, **details)
+
+
+def log_happening(happening: Happening) -> None:
+    """Write a line for a happening that is worth one."""
+    if isinstance(happening, Advice):
+        say("advice", level=happening.level, kind=happening.kind, text=happening.text)
+    elif isinstance(happening, Unexpected):
+        log_defect(happening.error, where=happening.where)
+    elif line := _LINES.get(type(happening)):
+        level, event = line
+        say(event, level=level, **msgspec.structs.asdict(happening))
+
+
+def log_defect(error: BaseException, *, where: str = "") -> None:
+    """Write where an error that should never have happened came from: files and lines, not values or words.
+
+    The words of an exception may quote what a visitor sent, so they are left out.
+    """
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    say("defect", level="error", where=where, error=type(error).__name__, frames=frames[-8:])
