@@ -1,0 +1,85 @@
+"""The main path: events are mapped, stored, and only then receipted. The file to read first."""
+
+import secrets
+from collections.abc import Sequence
+from itertools import chain
+from typing import assert_never
+
+import msgspec
+
+from tikrelay.base.happenings import Emit, EventWarned
+from tikrelay.event import DestinationName, Dropped, Event, EventId, EventReceipt, Receipt
+from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.outbox.store import Drop, Outbox, Record
+from tikrelay.tiktok.payload import TikTokEvent
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One destination, and the rules events are mapped by on their way to it."""
+
+    destination: DestinationName
+    rules: Rules
+
+
+Mapped = TikTokEvent | Dropped
+
+
+async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Outbox, emit: Emit) -> Receipt:
+    """Take one request's events to safety and say what became of each.
+
+    A Receipt exists only after the store has made its events durable; the HTTP answer is built from it. Raises
+    OutboxUnavailable when they could not be stored; then none of them is.
+    """
+    mapped = [_map(event, routes) for event in events]
+    filed = [
+        _file(event, route.destination, outcome)
+        for event, outcomes in zip(events, mapped, strict=True)
+        for route, outcome in zip(routes, outcomes, strict=True)
+    ]
+    records = [entry for entry in filed if isinstance(entry, Record)]
+    drops = [entry for entry in filed if isinstance(entry, Drop)]
+    await outbox.put(records, drops)
+
+    for outcome in chain.from_iterable(mapped):
+        if isinstance(outcome, TikTokEvent):
+            for notice in outcome.notices:
+                emit(EventWarned(kind=notice.kind, field=notice.field))
+    return Receipt(tuple(_receipt(event, outcomes) for event, outcomes in zip(events, mapped, strict=True)))
+
+
+def _map(event: Event, routes: Sequence[Route]) -> list[Mapped]:
+    """Map one event for every destination; an id made here is the same for all of them."""
+    fallback_id = secrets.token_hex(16)
+    return [to_tiktok(event, route.rules, fallback_id=fallback_id) for route in routes]
+
+
+def _file(event: Event, destination: DestinationName, outcome: Mapped) -> Record | Drop:
+    match outcome:
+        case TikTokEvent(body=body):
+            return Record(
+                destination=destination,
+                source=event.source,
+                name=event.name,
+                event=body["event"],
+                event_id=EventId(body["event_id"]),
+                body=msgspec.json.encode(body),
+            )
+        case Dropped(reason=reason):
+            return Drop(destination=destination, source=event.source, name=event.name, reason=reason)
+        case never:
+            assert_never(never)
+
+
+def _receipt(event: Event, outcomes: list[Mapped]) -> EventReceipt:
+    """Say stored when any destination gets the event."""
+    for outcome in outcomes:
+        if isinstance(outcome, TikTokEvent):
+            return EventReceipt(
+                event=event.name,
+                outcome="stored",
+                event_id=outcome.body["event_id"],
+                tiktok_event=outcome.body["event"],
+                warnings=tuple(notice.text for notice in outcome.notices),
+            )
+    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Dropped)}
+    return EventReceipt(event=event.name, outcome="dropped", reason=", ".join(sorted(reasons)))

@@ -1,0 +1,181 @@
+"""Which settings contradict each other or cannot be right, and what deserves a warning."""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tikrelay.app.config import Config
+from tikrelay.base.errors import Mistake
+from tikrelay.base.happenings import Advice
+from tikrelay.mapping.names import ending_names
+from tikrelay.tiktok.config import DestinationConfig
+
+Where = Callable[[str, str], str]
+
+# A pixel code is about 20 upper-case letters and digits that begin with a letter; an event set id is digits only
+# (TikTok's server template; Segment's offline destination). TikTok answers 40002 when one is given for the other.
+_PIXEL_SHAPE: Final = re.compile(r"(?=.*[A-Z])[A-Z0-9]{12,40}")
+_TOKEN_SHAPE: Final = re.compile(r"[\x21-\x7e]{1,4096}")  # what can stand in an HTTP header
+_PLACEHOLDER: Final = re.compile(r".*\.\.\.|<.*>|your[-_ ].*", re.IGNORECASE)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address is this machine itself.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("::1"), is_loopback("10.0.0.1")
+    (True, True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_contradictions(config: Config, where: Where, *, need_destination: bool) -> list[Mistake]:
+    """Look at the settings together; each finding names one setting and what to write."""
+    found: list[tuple[str, str, str, str]] = [*_server(config), *_tiktok(config), *_outbox(config), *_mapping(config)]
+    if need_destination and not config.destinations:
+        found.append(
+            ("destinations", "", "there is none", "set TIKTOK_PIXEL_CODE and TIKTOK_ACCESS_TOKEN, or [[destinations]]")
+        )
+    names = Counter(destination.name for destination in config.destinations)
+    for number, destination in enumerate(config.destinations):
+        section = f"destinations[{number}]"
+        found += [(section, key, what, hint) for key, what, hint in _destination(destination)]
+        if names[destination.name] > 1:
+            found.append((section, "name", f"{destination.name!r} stands twice", "give each its own name"))
+    return [
+        Mistake(where(section, key), f"{section}.{key}".rstrip("."), what, hint) for section, key, what, hint in found
+    ]
+
+
+def _server(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    if config.server.port and config.server.port == config.server.admin_port:
+        yield "server", "admin_port", "is the public port too", "give it a port of its own"
+    for network in config.server.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            yield (
+                "server",
+                "trusted_proxies",
+                f"{network!r} is no network",
+                'write it as "10.0.0.0/8" or "127.0.0.1/32"',
+            )
+
+
+def _tiktok(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    try:
+        url = urlsplit(config.tiktok.base_url)
+        host = url.hostname or ""
+    except ValueError:
+        host, url = "", urlsplit("")
+    if not host or url.scheme not in {"https", "http"} or url.query or url.fragment or url.username:
+        yield "tiktok", "base_url", "is no https address", 'such as "https://business-api.tiktok.com"'
+    elif url.scheme == "http" and not is_loopback(host):
+        yield "tiktok", "base_url", "would send the token unencrypted", "http is for this machine only; use https"
+    for key in ("connect_timeout_s", "timeout_s"):
+        if not 0 < getattr(config.tiktok, key) <= 300:
+            yield "tiktok", key, "must be more than 0 and at most 300 seconds", ""
+
+
+def _outbox(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    scheme, _, rest = config.outbox.url.partition(":")
+    if scheme == "nats":
+        yield "outbox", "url", "this version keeps its outbox in SQLite only", 'write "sqlite:" and a folder'
+    elif scheme != "sqlite" or not rest.strip():
+        yield "outbox", "url", f"{config.outbox.url!r} names no store", 'write "sqlite:" and a folder'
+    if config.outbox.spill:
+        yield "outbox", "spill", "belongs to a nats outbox, which this version does not have", "leave it empty"
+    if config.outbox.max_bytes < 0:
+        yield "outbox", "max_bytes", "must be 0 or more", "0 is until the disk's reserve"
+
+
+def _mapping(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    country = config.mapping.default_phone_country
+    if country:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if country not in SUPPORTED_REGIONS:
+            yield "mapping", "default_phone_country", f"{country!r} is no country", 'ISO 3166, such as "DE" or "US"'
+
+
+def _destination(destination: DestinationConfig) -> Iterator[tuple[str, str, str]]:
+    identifier, source = destination.event_source_id, destination.event_source
+    if not destination.name or len(destination.name) > 64 or not destination.name.isprintable():
+        yield "name", "must be 1 to 64 printable characters", ""
+    if not identifier.strip():
+        yield "event_source_id", "is empty", "the pixel code, app id or event set id from Events Manager"
+    elif _PLACEHOLDER.fullmatch(identifier):
+        yield "event_source_id", "is still the example's placeholder", "put your own from Events Manager"
+    elif source != "web" and _PIXEL_SHAPE.fullmatch(identifier):
+        what = f"looks like a pixel code, and event_source is {source}"
+        yield "event_source_id", what, "TikTok refuses that (40002); use the id of the app or event set, digits only"
+    token = destination.access_token
+    if not token:
+        yield "access_token", "is missing", "Events Manager: your pixel, Settings, Generate Access Token"
+    elif token.matches(_PLACEHOLDER):
+        yield "access_token", "is still the example's placeholder", "put your own from Events Manager"
+    elif not token.matches(_TOKEN_SHAPE):
+        yield "access_token", "holds characters no token has", "copy it again, without line breaks or spaces"
+    if source == "app" and not destination.app_id:
+        yield "app_id", "is missing", "event_source app needs the store id or package name"
+
+
+class _Rule(msgspec.Struct, frozen=True):
+    kind: str
+    applies: Callable[[Config], bool]
+    text: str
+    level: Literal["info", "warning"] = "warning"
+
+
+_ADVICE: Final = (
+    _Rule(
+        "any_measurement_id",
+        lambda config: not config.sources.measurement_ids,
+        "sources.measurement_ids is empty: anyone who finds this address can post purchases; list your G-... ids",
+    ),
+    _Rule(
+        "open_data_route",
+        lambda config: not config.sources.data_key,
+        "sources.data_key is empty: /data takes events from anyone; set it if only your own servers send there",
+        "info",
+    ),
+    _Rule(
+        "place_an_order",
+        lambda config: config.mapping.purchase_event == "PlaceAnOrder",
+        "purchases go out as PlaceAnOrder; if the page's TikTok pixel reports CompletePayment or Purchase, each counts "
+        "twice: set mapping.purchase_event to the name the pixel uses",
+    ),
+    _Rule(
+        "no_trusted_proxies",
+        lambda config: not config.server.trusted_proxies and not is_loopback(config.server.host),
+        "server.trusted_proxies is empty while the server listens beyond this machine: behind a proxy every visitor "
+        "would have the proxy's address; list the proxy's network, or leave it if visitors connect directly",
+    ),
+    _Rule(
+        "no_trusted_proxies",
+        lambda config: not config.server.trusted_proxies and is_loopback(config.server.host),
+        "server.trusted_proxies is empty: behind a proxy on this machine no visitor's address is known or sent; set it "
+        'to ["127.0.0.1/32"]',
+    ),
+    _Rule(
+        "test_mode",
+        lambda config: any(destination.test_event_code for destination in config.destinations),
+        "a test_event_code is set: everything sent to that destination counts as a test and not for ads",
+    ),
+)
+
+
+def advise(config: Config) -> list[Advice]:
+    """Say in plain words what works but may surprise; told at start and by ``check``."""
+    found = [Advice(kind=rule.kind, text=rule.text, level=rule.level) for rule in _ADVICE if rule.applies(config)]
+    found += [Advice(kind="name_ends", text=ending) for ending in ending_names(config.mapping)]
+    return found

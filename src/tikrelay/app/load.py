@@ -1,0 +1,256 @@
+"""TOML and environment to Config, reporting every mistake at once.
+
+A setting comes from, in this order: the environment (``TIKRELAY_<SECTION>_<KEY>``), the file, the default. Without any
+``[[destinations]]`` the short form counts: TIKTOK_PIXEL_CODE, TIKTOK_ACCESS_TOKEN and TIKTOK_PURCHASE_EVENT.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from tikrelay.app.checks import find_contradictions
+from tikrelay.app.config import Config
+from tikrelay.base.errors import ConfigError, Mistake
+from tikrelay.base.secret import Secret
+from tikrelay.base.units import Duration
+from tikrelay.tiktok.config import DestinationConfig
+
+DEFAULT_FILE: Final = "tikrelay.toml"
+_PREFIX: Final = "TIKRELAY_"
+_HEADER: Final = re.compile(r"\s*\[\[?\s*([\w.\-]+)\s*\]\]?")
+_KEY: Final = re.compile(r"\s*([\w\-]+)\s*=")
+
+Section = dict[str, Any]
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A Config, and where it came from."""
+
+    config: Config
+    text: str
+    path: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths in the settings count from."""
+        return self.path.parent if self.path else Path.cwd()
+
+
+def read_settings(file: str | None, environment: Mapping[str, str], *, need_destination: bool = True) -> Loaded:
+    """Read the file (``./tikrelay.toml`` when none is named and it exists) and the environment.
+
+    Raises ConfigError with every mistake found.
+    """
+    path = Path(file or DEFAULT_FILE).absolute()
+    if not path.is_file():
+        if file is not None:
+            raise ConfigError([Mistake(str(path), "--config", "there is no such file")])
+        return parse_settings("", None, environment, need_destination=need_destination)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Mistake(str(path), "--config", f"cannot be read: {error}")]) from None
+    return parse_settings(text, path, environment, need_destination=need_destination)
+
+
+def parse_settings(
+    text: str, path: Path | None, environment: Mapping[str, str], *, need_destination: bool = True
+) -> Loaded:
+    """Make a Config of a file's text and the environment. Raises ConfigError."""
+    place = str(path) if path else "environment"
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError([Mistake(place, "TOML", str(error))]) from None
+
+    reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd())
+    config = reader.config(tree, environment)
+    mistakes = reader.mistakes
+    if not mistakes:
+        mistakes = find_contradictions(config, reader.where, need_destination=need_destination)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return Loaded(config, text, path)
+
+
+def _line_numbers(text: str) -> dict[tuple[str, str], int]:
+    """Find the line of each ``key =``: (section, key) to line; sections of ``[[destinations]]`` are numbered."""
+    lines: dict[tuple[str, str], int] = {}
+    section, destinations = "", -1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            section = header[1]
+            if line.lstrip().startswith("[["):
+                destinations += 1
+                section = f"{section}[{destinations}]"
+            lines.setdefault((section, ""), number)
+        elif key := _KEY.match(line):
+            lines.setdefault((section, key[1]), number)
+    return lines
+
+
+def _from_toml(kind: type, value: object) -> object:
+    """Make the types TOML does not have."""
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    if kind is Duration:
+        if isinstance(value, str):
+            return Duration.parse(value)
+        raise ValueError('write a length of time in quotes, such as "7d"')
+    raise ValueError(f"expected {kind.__name__}")
+
+
+class _Reader:
+    """Reads section by section and key by key, so that one mistake does not hide the next."""
+
+    def __init__(self, place: str, lines: dict[tuple[str, str], int], folder: Path) -> None:
+        self.place = place
+        self.lines = lines
+        self.folder = folder
+        self.mistakes: list[Mistake] = []
+        self.from_environment: dict[tuple[str, str], str] = {}
+
+    def where(self, section: str, key: str) -> str:
+        """Say where a setting stands: a variable's name, or file and line."""
+        if variable := self.from_environment.get((section, key)):
+            return variable
+        line = self.lines.get((section, key)) or self.lines.get((section, "")) or self.lines.get(("", section))
+        return f"{self.place}:{line}" if line else self.place
+
+    def config(self, tree: Section, environment: Mapping[str, str]) -> Config:
+        """Read the whole tree."""
+        sections = {name: kind for name, kind in get_type_hints(Config).items() if name != "destinations"}
+        for name in tree.keys() - sections.keys() - {"destinations"}:
+            self._unknown("", name, [*sections, "destinations"], form="[{}]")
+        tables = [table for table in self._tables(tree) if isinstance(table, dict)]
+        tables, purchase_event = self._short_form(tables, environment)
+        overlays = self._overlays({**sections, "destinations": DestinationConfig}, environment)
+        if purchase_event and "purchase_event" not in tree.get("mapping", {}):
+            overlays.setdefault("mapping", {}).setdefault("purchase_event", purchase_event)
+            self.from_environment.setdefault(("mapping", "purchase_event"), "TIKTOK_PURCHASE_EVENT")
+        if overlays.get("destinations"):
+            tables = self._overlay_destination(tables, overlays["destinations"])
+
+        read = {
+            name: self._section(name, kind, tree.get(name, {}), overlays.get(name, {}))
+            for name, kind in sections.items()
+        }
+        destinations = [self._destination(number, table) for number, table in enumerate(tables)]
+        if self.mistakes:
+            return Config()
+        return Config(**read, destinations=tuple(d for d in destinations if d is not None))
+
+    def _tables(self, tree: Section) -> list[Any]:
+        tables: Any = tree.get("destinations", [])
+        if isinstance(tables, list) and all(isinstance(table, dict) for table in tables):
+            return tables
+        self._add("destinations", "", "must be written as [[destinations]]", "two brackets, one section each")
+        return []
+
+    def _short_form(self, tables: list[Any], environment: Mapping[str, str]) -> tuple[list[Any], str]:
+        """Take the three variables where the file names no destination."""
+        names = ("TIKTOK_PIXEL_CODE", "TIKTOK_ACCESS_TOKEN", "TIKTOK_PURCHASE_EVENT")
+        pixel, token, purchase = (environment.get(name, "") for name in names)
+        if tables or not (pixel or token):
+            return tables, purchase
+        for name, value in zip(names[:2], (pixel, token), strict=True):
+            if not value:
+                self.mistakes.append(Mistake("environment", name, "is not set, while its companion is"))
+        self.from_environment |= {
+            ("destinations[0]", "event_source_id"): names[0],
+            ("destinations[0]", "access_token"): names[1],
+        }
+        return [{"event_source_id": pixel, "access_token": token}], purchase
+
+    def _overlays(self, sections: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Section]:
+        """Sort TIKRELAY_<SECTION>_<KEY> by section and key."""
+        known = {
+            f"{_PREFIX}{section}_{key}".upper(): (section, key)
+            for section, kind in sections.items()
+            for key in kind.__struct_fields__
+        }
+        overlays: dict[str, Section] = {}
+        for variable in sorted(environment):
+            if not variable.startswith(_PREFIX) or not environment[variable]:
+                continue
+            if variable not in known:
+                self.mistakes.append(Mistake("environment", variable, "is no setting", _nearest(variable, known)))
+                continue
+            section, key = known[variable]
+            overlays.setdefault(section, {})[key] = environment[variable]
+            self.from_environment["destinations[0]" if section == "destinations" else section, key] = variable
+        return overlays
+
+    def _overlay_destination(self, tables: list[Any], overlay: Section) -> list[Any]:
+        if len(tables) > 1:
+            hint = "change the file, or name its token with access_token_file"
+            self.mistakes.append(
+                Mistake("environment", f"{_PREFIX}DESTINATIONS_*", "fits one destination, the file has several", hint)
+            )
+            return tables
+        return [{**(tables[0] if tables else {}), **overlay}]
+
+    def _section(self, name: str, kind: Any, table: object, overlay: Section) -> Any:
+        if not isinstance(table, dict):
+            self._add(name, "", f"must be a section, written [{name}]")
+            return kind()
+        return self._struct(name, kind, {**table, **overlay}) or kind()
+
+    def _destination(self, number: int, table: Section) -> DestinationConfig | None:
+        section = f"destinations[{number}]"
+        file = table.get("access_token_file")
+        if isinstance(file, str) and file and not table.get("access_token"):
+            try:
+                token = (self.folder / file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self._add(section, "access_token_file", f"cannot be read: {error}")
+                return None
+            table = {**table, "access_token": token}
+        elif file:
+            self._add(section, "access_token_file", "and access_token are both set", "keep one of them")
+        return self._struct(section, DestinationConfig, table)
+
+    def _struct(self, section: str, kind: Any, table: Section) -> Any:
+        """Read one section's keys one by one."""
+        hints = get_type_hints(kind, include_extras=True)
+        values: Section = {}
+        before = len(self.mistakes)
+        for key, value in table.items():
+            if key not in hints:
+                self._unknown(section, key, list(hints))
+                continue
+            try:
+                values[key] = self._value(section, key, value, hints[key])
+            except (msgspec.ValidationError, ValueError) as error:
+                self._add(section, key, str(error).replace("`", ""))
+        for field in msgspec.structs.fields(kind):
+            if field.required and field.name not in table:
+                self._add(section, field.name, "is missing")
+        return kind(**values) if len(self.mistakes) == before else None
+
+    def _value(self, section: str, key: str, value: object, kind: Any) -> object:
+        text_allowed = (section, key) in self.from_environment and isinstance(value, str)
+        if text_allowed and "tuple" in str(kind):
+            value = [part.strip() for part in str(value).split(",") if part.strip()]
+        elif text_allowed and "dict" in str(kind):
+            value = msgspec.json.decode(str(value))
+        return msgspec.convert(value, kind, strict=not text_allowed, dec_hook=_from_toml)
+
+    def _unknown(self, section: str, key: str, known: list[str], form: str = "{}") -> None:
+        self.mistakes.append(
+            Mistake(self.where(section or key, key), form.format(key), "is no setting", _nearest(key, known))
+        )
+
+    def _add(self, section: str, key: str, what: str, hint: str = "") -> None:
+        self.mistakes.append(Mistake(self.where(section, key), f"{section}.{key}".rstrip("."), what, hint))
+
+
+def _nearest(name: str, known: Mapping[str, object] | list[str]) -> str:
+    """Name the setting that was probably meant."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known)[:20])}"

@@ -1,0 +1,295 @@
+"""One worker process: it collects, stores in its own outbox file, and sends from it.
+
+Run as ``python -m tikrelay.app.worker LINK_FD LISTEN_FD PARENT`` by the parent (``app/serve.py``), which tells it over
+the link what to serve. Nothing is shared with other workers but the listening socket. The worker ends with its parent: by the
+kernel's parent-death signal where there is one, and by the end of the link anywhere.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from tikrelay.app.accept import Route, accept
+from tikrelay.app.config import Config
+from tikrelay.app.http_server import HttpServer
+from tikrelay.app.link import Link, Message, Order
+from tikrelay.app.load import parse_settings
+from tikrelay.base.clock import SystemClock
+from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
+from tikrelay.base.happenings import Happening, OutboxAdopted
+from tikrelay.collect.http import CollectApp
+from tikrelay.event import Consent, Event, Json, Receipt
+from tikrelay.mapping.consent import may_set_cookie
+from tikrelay.mapping.convert import Rules
+from tikrelay.mapping.explain import explain
+from tikrelay.outbox.sqlite import SqliteOutbox
+from tikrelay.outbox.store import Books, DeadLetter
+from tikrelay.send.rate_limit import RateLimiter
+from tikrelay.send.worker import Sender
+from tikrelay.tiktok.api import TikTokApi
+from tikrelay.tiktok.config import DestinationConfig
+from tikrelay.watch.log import configure_logs, log_defect, log_happening
+from tikrelay.watch.metrics import Meter
+
+_IDLE_CONNECTIONS_WITHIN_S: Final = 1.0
+_BEGUN_BATCHES_WITHIN_S: Final = 8.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Store:
+    """One outbox file this worker owns, and the senders that empty it."""
+
+    def __init__(self, path: Path, outbox: SqliteOutbox) -> None:
+        self.path = path
+        self.outbox = outbox
+        self.senders: list[Sender] = []
+        self.sending: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """The parts of one worker, put together from a Config."""
+
+    def __init__(self, order: Order, config: Config, listener: socket.socket) -> None:
+        self.order = order
+        self.config = config
+        self.listener = listener
+        self.clock = SystemClock()
+        self.meter = Meter()
+        self.routes = [Route(d.name, Rules.of(config.mapping, config.privacy, d)) for d in config.destinations]
+        self.consent_rules = [d.consent or config.privacy.consent for d in config.destinations]
+        self.stores: list[Store] = []
+        self.limiters: dict[str, RateLimiter] = {}
+        self.stopping = asyncio.Event()
+        self.exit_code = 0
+
+    def emit(self, happening: Happening) -> None:
+        """Tell the listeners."""
+        self.meter.listen(happening)
+        log_happening(happening)
+
+    async def run(self, ready: Callable[[], None]) -> int:
+        """Serve until told to stop; returns the exit code."""
+        async with TikTokApi(self.config.tiktok) as self.api:
+            own = await self._open(Path(self.order.folder) / self.order.outbox)
+            self.application = self._application(own.outbox)
+            self.server = HttpServer(self.application)
+            serving = asyncio.create_task(self.server.serve_on(self.listener))
+            watching = asyncio.create_task(self._watch_store(own.outbox))
+            await self.server.wait_started(serving)
+            ready()
+            await self.stopping.wait()
+            watching.cancel()
+            await self._drain(serving)
+        return self.exit_code
+
+    def _application(self, outbox: SqliteOutbox) -> CollectApp:
+        async def take(events: Any) -> Receipt:
+            return await accept(events, routes=self.routes, outbox=outbox, emit=self.emit)
+
+        def show(event: Event) -> Json:
+            explanation = explain(event, self.routes[0].rules, fallback_id="made-when-stored")
+            return msgspec.to_builtins(explanation)
+
+        def cookie_allowed(consent: Consent) -> bool:
+            return any(may_set_cookie(consent, rule) for rule in self.consent_rules)
+
+        return CollectApp(
+            sources=self.config.sources,
+            trusted_proxies=self.config.server.trusted_proxies,
+            accept=take,
+            explain=show,
+            may_set_cookie=cookie_allowed,
+            ready=lambda: outbox.ready and not self.stopping.is_set(),
+            emit=self.emit,
+            clock=self.clock,
+        )
+
+    async def _open(self, path: Path) -> Store:
+        """Own a file and begin to send from it."""
+        outbox = await SqliteOutbox.open(path, clock=self.clock, emit=self.emit, max_bytes=self.config.outbox.max_bytes)
+        store = Store(path, outbox)
+        store.senders = [self._sender(destination, outbox) for destination in self.config.destinations]
+        store.sending = asyncio.create_task(_run_all([sender.run for sender in store.senders]))
+        store.sending.add_done_callback(self._sending_ended)
+        self.stores.append(store)
+        return store
+
+    def _sending_ended(self, task: asyncio.Task[None]) -> None:
+        """A sender ends when it is told to; an error in one is a defect, and a new process begins clean."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log_defect(error)
+            self.stop(EXIT_SOFTWARE)
+
+    def _sender(self, destination: DestinationConfig, outbox: SqliteOutbox) -> Sender:
+        token = destination.access_token
+        limiter = self.limiters.get(destination.name)
+        if limiter is None:
+            share = self.config.send.max_requests_per_s / self.order.workers
+            limiter = self.limiters[destination.name] = RateLimiter(share, clock=self.clock)
+        return Sender(
+            outbox=outbox,
+            destination=destination,
+            token=lambda: token,
+            api=self.api,
+            limiter=limiter,
+            config=self.config.send,
+            clock=self.clock,
+            rng=random.Random(),  # noqa: S311  spreads retries; guards nothing
+            emit=self.emit,
+        )
+
+    async def _watch_store(self, outbox: SqliteOutbox) -> None:
+        """After a failed write the file is opened anew by a new process, never written on."""
+        await outbox.failed.wait()
+        self.stop(EXIT_SOFTWARE)
+
+    def stop(self, exit_code: int = 0) -> None:
+        """Begin to drain."""
+        self.exit_code = self.exit_code or exit_code
+        self.stopping.set()
+
+    async def _drain(self, serving: asyncio.Task[None]) -> None:
+        """Answer begun requests, settle begun batches, let go of the files."""
+        self.application.draining = True
+        self.server.stop_accepting()
+        halts = [asyncio.create_task(s.stop(_BEGUN_BATCHES_WITHIN_S)) for store in self.stores for s in store.senders]
+        await self.server.wait_idle(within_s=_IDLE_CONNECTIONS_WITHIN_S)
+        self.server.should_exit = True
+        await serving
+        await asyncio.gather(*halts, *(store.sending for store in self.stores if store.sending))
+        for store in self.stores:
+            await store.outbox.close()
+
+    # What the parent asks.
+
+    async def answer(self, message: Message) -> Message | None:
+        """Do what the parent asks."""
+        table: dict[str, Callable[[Message], Awaitable[Message | None]]] = {
+            "status": self._status,
+            "dead": self._dead,
+            "adopt": self._adopt,
+            "let_go": self._let_go,
+        }
+        return await table[message["do"]](message)
+
+    async def _status(self, _: Message) -> Message:
+        books = [await store.outbox.books() for store in self.stores]
+        states = {
+            sender.name: {"state": sender.state, "reason": sender.reason}
+            for store in reversed(self.stores)
+            for sender in store.senders
+        }
+        return {
+            "books": [_plain(book) for book in books],
+            "destinations": states,
+            "outboxes": [store.path.name for store in self.stores],
+            "meter": self.meter.snapshot(),
+        }
+
+    async def _dead(self, message: Message) -> Message:
+        letters: list[DeadLetter] = []
+        for store in self.stores:
+            letters += await store.outbox.dead_letters(most=message["most"])
+        return {"dead_letters": [msgspec.to_builtins(letter) for letter in letters]}
+
+    async def _adopt(self, message: Message) -> Message:
+        """Take over a file that nobody owns."""
+        try:
+            store = await self._open(Path(self.order.folder) / message["outbox"])
+        except TikrelayError as error:
+            return {"adopted": False, "why": str(error)}
+        books = await store.outbox.books()
+        self.emit(OutboxAdopted(path=store.path.name, waiting=sum(books.waiting.values())))
+        return {"adopted": True}
+
+    async def _let_go(self, _: Message) -> Message:
+        """Close adopted files in which nothing waits, so that a newer server can write to them."""
+        for store in self.stores[1:]:
+            if not sum((await store.outbox.books()).waiting.values()):
+                await asyncio.gather(*(sender.stop(0) for sender in store.senders))
+                if store.sending:
+                    await store.sending
+                await store.outbox.close()
+                self.stores.remove(store)
+        return {}
+
+
+async def _run_all(runs: list[Callable[[], Awaitable[None]]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for run in runs:
+            group.create_task(_as_coroutine(run))
+
+
+async def _as_coroutine(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+def _plain(books: Books) -> Message:
+    """Write books as JSON can hold them: keys of several parts become lists."""
+    return {
+        "received": [[*key, count] for key, count in books.received.items()],
+        "accepted": [[key, count] for key, count in books.accepted.items()],
+        "waiting": [[key, count] for key, count in books.waiting.items()],
+        "dead": [[*key, count] for key, count in books.dead.items()],
+        "dropped": [[*key, count] for key, count in books.dropped.items()],
+        "oldest_waiting": [[key, at] for key, at in books.oldest_waiting.items()],
+    }
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when the parent dies (Linux); the end of the link does it elsewhere."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(EXIT_SOFTWARE)
+
+
+async def _serve(link_end: socket.socket, listener: socket.socket) -> int:
+    ordered: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+    worker: Worker | None = None
+
+    async def handle(message: Message) -> Message | None:
+        if message.get("do") == "serve":
+            ordered.set_result(msgspec.convert(message["order"], Order))
+            return None
+        return await worker.answer(message) if worker else {}
+
+    link = await Link.over(link_end, handle)
+    reading = asyncio.create_task(link.run())
+    reading.add_done_callback(lambda _: os._exit(EXIT_SOFTWARE))  # the parent is gone; all that was answered is on disk
+    order = await ordered
+    loaded = parse_settings(order.settings, Path(order.path) if order.path else None, os.environ)
+    worker = Worker(order, loaded.config, listener)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+    try:
+        return await worker.run(ready=lambda: link.report({"do": "ready"}))
+    except TikrelayError as error:
+        link.report({"do": "failed", "what": str(error)})
+        await asyncio.sleep(0.05)
+        return error.exit_code
+
+
+def main(arguments: list[str]) -> int:
+    """Run one worker; the arguments are the numbers of the two inherited sockets and of the parent process."""
+    link_fd, listen_fd, parent = (int(argument) for argument in arguments)
+    _die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    os.umask(0o077)
+    configure_logs()
+    import uvloop
+
+    return uvloop.run(_serve(socket.socket(fileno=link_fd), socket.socket(fileno=listen_fd)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""Settings from a file and the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from tikrelay.app.load import parse_settings, read_settings
+from tikrelay.base.errors import ConfigError
+
+GOOD = """
+[server]
+port = 9000
+
+[[destinations]]
+name = "shop"
+event_source_id = "C0ABCDEFGH1234567890"
+access_token = "t0ken"
+"""
+
+
+def mistakes_of(text: str, environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(text, Path("/etc/tikrelay.toml"), environment or {})
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_file_is_read_over_the_defaults():
+    config = parse_settings(GOOD, None, {}).config
+
+    assert (9000, 8081, "t0ken") == (
+        config.server.port,
+        config.server.admin_port,
+        config.destinations[0].access_token.reveal(),
+    )
+
+
+def test_the_environment_wins_over_the_file():
+    environment = {
+        "TIKRELAY_SERVER_PORT": "9100",
+        "TIKRELAY_SERVER_TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1/32",
+        "TIKRELAY_MAPPING_EVENTS": '{"trial_started": "StartTrial"}',
+        "TIKRELAY_DESTINATIONS_ACCESS_TOKEN": "other",
+        "TIKRELAY_SEND_MAX_AGE": "36h",
+    }
+
+    config = parse_settings(GOOD, None, environment).config
+
+    assert 9100 == config.server.port
+    assert ("10.0.0.0/8", "127.0.0.1/32") == config.server.trusted_proxies
+    assert {"trial_started": "StartTrial"} == config.mapping.events
+    assert "other" == config.destinations[0].access_token.reveal()
+    assert 36 * 3600 == config.send.max_age
+
+
+def test_three_variables_are_enough():
+    environment = {
+        "TIKTOK_PIXEL_CODE": "C0ABCDEFGH1234567890",
+        "TIKTOK_ACCESS_TOKEN": "t0ken",
+        "TIKTOK_PURCHASE_EVENT": "CompletePayment",
+    }
+
+    config = parse_settings("", None, environment).config
+
+    assert ("C0ABCDEFGH1234567890", "CompletePayment") == (
+        config.destinations[0].event_source_id,
+        config.mapping.purchase_event,
+    )
+
+
+def test_all_mistakes_are_reported_at_once_with_line_key_and_nearest_name():
+    text = """
+[server]
+prot = 9000
+workers = 0
+
+[sendd]
+
+[send]
+max_age = "soon"
+
+[[destinations]]
+event_source_id = "C0ABCDEFGH1234567890"
+acces_token = "t0ken"
+event_source = "wep"
+"""
+
+    found = mistakes_of(text)
+
+    assert "/etc/tikrelay.toml:3: prot: is no setting\n    did you mean port?" in found
+    assert any(
+        mistake.startswith("/etc/tikrelay.toml:4: server.workers: Expected `int` >= 1".replace("`", ""))
+        for mistake in found
+    )
+    assert "/etc/tikrelay.toml:6: [sendd]: is no setting\n    did you mean send?" in found
+    assert any("/etc/tikrelay.toml:9: send.max_age: 'soon' is not a length of time" in mistake for mistake in found)
+    assert "/etc/tikrelay.toml:13: acces_token: is no setting\n    did you mean access_token?" in found
+    assert any(
+        "/etc/tikrelay.toml:14: destinations[0].event_source: Invalid enum value 'wep'" in mistake for mistake in found
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "destinations: there is none"),
+        (GOOD + '[tiktok]\nbase_url = "http://tiktok.example"', "would send the token unencrypted"),
+        (GOOD + '[tiktok]\nbase_url = "ftp://x"', "is no https address"),
+        (GOOD + '[tiktok]\nbase_url = "https://[::1"', "is no https address"),
+        (GOOD + '[outbox]\nurl = "nats://a:4222"', "this version keeps its outbox in SQLite only"),
+        (GOOD + '[outbox]\nurl = "data"', "names no store"),
+        (GOOD.replace("port = 9000", "port = 8081"), "server.admin_port: is the public port too"),
+        (GOOD.replace("port = 9000", 'trusted_proxies = ["caddy"]'), "'caddy' is no network"),
+        (GOOD.replace('"t0ken"', '"..."'), "is still the example's placeholder"),
+        (GOOD.replace('"t0ken"', '"to ken"'), "holds characters no token has"),
+        (GOOD.replace("event_source_id", 'event_source = "offline"\nevent_source_id'), "looks like a pixel code"),
+        (GOOD + '[mapping]\ndefault_phone_country = "Germany"', "'Germany' is no country"),
+        (GOOD + '[[destinations]]\nevent_source_id = "C1"\naccess_token = "t"', "'shop' stands twice"),
+        ("[server\n", "TOML"),
+        (GOOD + "[server]\n", "TOML"),
+        ("server = 3", "server: must be a section"),
+        ("destinations = 3", "must be written as [[destinations]]"),
+        (GOOD.replace('"t0ken"', '""'), "destinations[0].access_token: is missing"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(text: str, words: str):
+    assert words in "\n".join(mistakes_of(text))
+
+
+def test_an_unknown_variable_is_named_with_the_nearest_one():
+    assert ["environment: TIKRELAY_SERVER_PROT: is no setting\n    did you mean TIKRELAY_SERVER_PORT?"] == mistakes_of(
+        GOOD, {"TIKRELAY_SERVER_PROT": "1"}
+    )
+
+
+def test_a_wrong_variable_is_reported_under_its_own_name():
+    found = mistakes_of(GOOD, {"TIKRELAY_SERVER_PORT": "eighty"})
+
+    assert found[0].startswith("TIKRELAY_SERVER_PORT: server.port: ")
+
+
+def test_one_of_the_three_variables_alone_says_which_is_missing():
+    assert ["environment: TIKTOK_ACCESS_TOKEN: is not set, while its companion is"] == mistakes_of(
+        "", {"TIKTOK_PIXEL_CODE": "C0ABCDEFGH1234567890"}
+    )[:1]
+
+
+def test_a_token_file_is_read_from_the_folder_of_the_settings(tmp_path: Path):
+    (tmp_path / "token").write_text("t0ken\n")
+    (tmp_path / "tikrelay.toml").write_text(GOOD.replace('access_token = "t0ken"', 'access_token_file = "token"'))
+
+    config = read_settings(str(tmp_path / "tikrelay.toml"), {}).config
+
+    assert "t0ken" == config.destinations[0].access_token.reveal()
+
+
+def test_a_file_that_is_not_there_is_a_mistake_when_it_was_named():
+    with pytest.raises(ConfigError, match="there is no such file"):
+        read_settings("/nonexistent/tikrelay.toml", {})
+
+
+def test_no_mistake_shows_the_token():
+    found = mistakes_of(GOOD.replace('"t0ken"', '"s3cret with spaces"'))
+
+    assert "s3cret" not in "\n".join(found)
