@@ -1,0 +1,137 @@
+"""What to look at before the shop goes live: settings, disk, SQLite, and TikTok's own answer to one test event."""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from typing import Any, Final, Literal
+
+import apsw
+import msgspec
+from rich.console import Console
+
+from tikrelay.app.checks import advise
+from tikrelay.app.config import Config
+from tikrelay.app.load import Loaded, read_settings
+from tikrelay.base.errors import ConfigError, OutboxInUse, TikrelayError
+from tikrelay.event import Event, Visitor
+from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.lock import DirectoryLock
+from tikrelay.outbox.sqlite import OLDEST_SQLITE
+from tikrelay.tiktok.answers import Accepted, explain_code, judge
+from tikrelay.tiktok.api import TikTokApi
+from tikrelay.tiktok.config import DestinationConfig
+from tikrelay.tiktok.payload import Envelope, TikTokEvent
+
+Level = Literal["ok", "note", "warning", "fault"]
+_MARKS: Final[dict[Level, str]] = {"ok": "ok  ", "note": "note", "warning": "WARN", "fault": "FAIL"}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report."""
+
+    level: Level
+    about: str
+    text: str
+
+
+def run_checks(config: str | None, *, as_json: bool) -> int:
+    """Print what was found; exit code 0 without a fault, 78 for settings that cannot be used, else 1."""
+    try:
+        loaded = read_settings(config, os.environ)
+    except ConfigError as error:
+        _print([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
+        return error.exit_code
+    findings = [*_settings(loaded), _sqlite(), *_folder(loaded), *asyncio.run(_test_events(loaded.config))]
+    _print(findings, as_json=as_json)
+    return 1 if any(finding.level == "fault" for finding in findings) else 0
+
+
+def _print(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
+        return
+    console = Console(highlight=False, markup=False)
+    for finding in findings:
+        console.print(f"{_MARKS[finding.level]}  {finding.about}: {finding.text}")
+
+
+def _settings(loaded: Loaded) -> list[Finding]:
+    names = ", ".join(f"{d.name} ({d.event_source} {d.event_source_id})" for d in loaded.config.destinations)
+    found = [Finding("ok", "settings", f"{loaded.path or 'environment'}: {names}")]
+    levels: dict[str, Level] = {"info": "note", "warning": "warning"}
+    return found + [Finding(levels[advice.level], advice.kind, advice.text) for advice in advise(loaded.config)]
+
+
+def _sqlite() -> Finding:
+    version = apsw.sqlite_lib_version()
+    if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
+        return Finding("fault", "sqlite", f"{version} can damage a file; install apsw 3.51.3 or newer")
+    return Finding("ok", "sqlite", version)
+
+
+def _folder(loaded: Loaded) -> list[Finding]:
+    """Look at the outbox folder; a server that runs on it is no fault."""
+    folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
+    try:
+        folder.make()
+        lock = DirectoryLock(folder.path)
+        lock.acquire()
+        lock.release()
+        state = "free"
+    except OutboxInUse as error:
+        state = f"in use: {error.what}"
+    except TikrelayError as error:
+        return [Finding("fault", "outbox", str(error))]
+    free_gb = folder.free_bytes() / 1e9
+    found = [Finding("ok", "outbox", f"{folder.path}, {free_gb:.1f} GB free, {state}")]
+    return found + [Finding("warning", advice.kind, advice.text) for advice in folder.advise()]
+
+
+async def _test_events(config: Config) -> list[Finding]:
+    async with TikTokApi(config.tiktok) as api:
+        return [await _test_event(config, destination, api) for destination in config.destinations]
+
+
+async def _test_event(config: Config, destination: DestinationConfig, api: TikTokApi) -> Finding:
+    """Send one event as a test and read what TikTok says of it."""
+    about = f"tiktok {destination.name}"
+    if not destination.test_event_code:
+        text = "not asked: set test_event_code (Events Manager, Test Events) and check again to send one test event"
+        return Finding("note", about, text)
+    outcome = to_tiktok(_sample(), Rules.of(config.mapping, config.privacy, destination), fallback_id=_new_id())
+    if not isinstance(outcome, TikTokEvent):
+        return Finding("note", about, f"not asked: these settings drop the test event ({outcome.reason})")
+    envelope = Envelope(
+        event_source=destination.event_source,
+        event_source_id=destination.event_source_id,
+        test_event_code=destination.test_event_code,
+    )
+    answer = await api.call(envelope, token=destination.access_token, events=[msgspec.json.encode(outcome.body)])
+    if isinstance(judge(answer), Accepted):
+        text = f"accepted a test {outcome.body['event']} (code 0, request_id {answer.request_id})"
+        return Finding("ok", about, f"{text}; it stands in Events Manager, Test Events, {destination.test_event_code}")
+    return Finding("fault", about, _refusal(answer))
+
+
+def _refusal(answer: Any) -> str:
+    if answer.code is not None:
+        return f"code {answer.code} {answer.message}: {explain_code(answer.code)} (request_id {answer.request_id})"
+    return f"no usable answer: {answer.failure or f'HTTP {answer.status}'}"
+
+
+def _new_id() -> str:
+    return f"tikrelay-check-{secrets.token_hex(8)}"
+
+
+def _sample() -> Event:
+    """A page view that nobody made."""
+    return Event(
+        name="page_view",
+        source="data",
+        received_at=time.time(),
+        data={"page_location": "https://shop.example/tikrelay-check", "external_id": "tikrelay-check"},
+        visitor=Visitor(user_agent="tikrelay check"),
+    )
