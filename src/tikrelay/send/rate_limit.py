@@ -1,12 +1,14 @@
 """How fast calls may follow each other with one token."""
 
 import asyncio
+import math
 from typing import Final
 
 from tikrelay.base.clock import Clock
 
 _SLOWEST_PER_S: Final = 0.1
 _RECOVERY_PER_MINUTE: Final = 1.1
+_RECOVERED_AFTER_MINUTES: Final = 1440  # from the slowest to any cap in two hours; days of growth would overflow
 
 
 class RateLimiter:
@@ -26,8 +28,8 @@ class RateLimiter:
     @property
     def pace(self) -> float:
         """Calls a second at this moment."""
-        minutes = (self._clock.monotonic() - self._slowed_at) / 60
-        return min(self._cap, self._pace * _RECOVERY_PER_MINUTE**minutes)
+        minutes = min((self._clock.monotonic() - self._slowed_at) / 60, _RECOVERED_AFTER_MINUTES)
+        return min(self._cap, self._pace * math.pow(_RECOVERY_PER_MINUTE, minutes))
 
     async def wait(self) -> None:
         """Return when the next call may go out."""

@@ -169,7 +169,7 @@ class Sender:
             outcomes = await self._outcomes(lease)
             settled = await self._settle(lease, outcomes)
         except asyncio.CancelledError:
-            cut_off = {leased.key: RetryAt(at=self._clock.now(), unknown=True) for leased in lease.events}
+            cut_off: Outcomes = {leased.key: RetryAt(at=self._clock.now(), unknown=True) for leased in lease.events}
             settled = await self._settle(lease, cut_off)
             raise
         finally:
@@ -253,8 +253,8 @@ class Sender:
                 if isinstance(verdict, TooLarge):
                     self._shrink(events)
                 return await self._searched(events, answer)
-            case never:
-                assert_never(never)
+            case _:
+                assert_never(verdict)
 
     def _note_accepted(self) -> None:
         if self._suspect is not None:  # others are taken, so what was refused is those events' own fault

@@ -1,8 +1,8 @@
 """What each of TikTok's answers means: a table, and ``judge``, which reads it.
 
-TikTok answers HTTP 200 to nearly every refusal; the truth is ``code`` in the body, and only 0 is success. Codes and names
-are the constants of TikTok's Business API SDK (tiktok_code.py); messages seen on real calls stand beside them. What is
-not listed is judged by its first digit: 4xxxx a refusal, 5xxxx and 6xxxx a fault of theirs, anything else is unheard of.
+TikTok answers HTTP 200 to nearly every refusal; the truth is ``code`` in the body, and only 0 is success. Codes and
+names are the constants of TikTok's Business API SDK (tiktok_code.py). What is not listed is judged by its first digit:
+4xxxx a refusal, 5xxxx and 6xxxx a fault of theirs, anything else is unheard of.
 """
 
 import re
@@ -38,7 +38,12 @@ class Accepted(msgspec.Struct, frozen=True, tag=True):
 
 
 class Retry(msgspec.Struct, frozen=True, tag=True):
-    """Try again. ``unknown``: nobody knows whether TikTok took the events. ``slow``: after a long wait. ``rate``: too many calls."""
+    """Try again.
+
+    ``unknown``  nobody knows whether TikTok took the events
+    ``slow``     after a long wait
+    ``rate``     there were too many calls
+    """
 
     after_s: float | None = None
     unknown: bool = False
@@ -76,7 +81,7 @@ class _Code(msgspec.Struct, frozen=True):
     words: str
 
 
-_TOKEN_HINT: Final = "events wait, and go out once the token works again"
+_ACCESS_HINT: Final = "events wait, and go out once the token works again"
 _ROUTE_HINT: Final = "look for a newer tikrelay; events wait"
 
 CODES: Final[dict[int, _Code]] = {
@@ -88,7 +93,7 @@ CODES: Final[dict[int, _Code]] = {
         "the token may not use this pixel: its owner must be admin or operator of the ad account",
     ),
     40002: _Code(Refused(), "a field has a value or a type TikTok does not take; the message names it"),
-    40003: _Code(Pause("forbidden"), f"the token may not do this; {_TOKEN_HINT}"),
+    40003: _Code(Pause("forbidden"), f"the token may not do this; {_ACCESS_HINT}"),
     40006: _Code(Pause("api_version"), f"this version of the API is not served; {_ROUTE_HINT}"),
     40007: _Code(Pause("not_found"), "what the call names does not exist: check event_source_id and tiktok.base_url"),
     40050: _Code(Accepted(), "TikTok had this call already"),
@@ -97,22 +102,26 @@ CODES: Final[dict[int, _Code]] = {
     40062: _Code(Refused(), "personal data that is not hashed"),
     40063: _Code(Refused(), "an integration name TikTok does not know"),
     40100: _Code(Retry(rate=True), "too many calls; they go on more slowly"),
-    40102: _Code(Pause("token_expired"), f"the token has expired: generate a new one in Events Manager; {_TOKEN_HINT}"),
-    40104: _Code(Pause("token_missing"), f"the call carried no token; {_TOKEN_HINT}"),
+    40102: _Code(
+        Pause("token_expired"), f"the token has expired: generate a new one in Events Manager; {_ACCESS_HINT}"
+    ),
+    40104: _Code(Pause("token_missing"), f"the call carried no token; {_ACCESS_HINT}"),
     40105: _Code(
         Pause("token_invalid"),
-        f"the token is wrong or was revoked: generate a new one in Events Manager; {_TOKEN_HINT}",
+        f"the token is wrong or was revoked: generate a new one in Events Manager; {_ACCESS_HINT}",
     ),
-    40113: _Code(Pause("app_forbidden"), f"the developer app behind the token is forbidden; {_TOKEN_HINT}"),
-    40117: _Code(Pause("method_forbidden"), f"the developer app may not call this method; {_TOKEN_HINT}"),
-    40118: _Code(Pause("not_allow_listed"), f"the developer app is not on TikTok's allow-list for this; {_TOKEN_HINT}"),
+    40113: _Code(Pause("app_forbidden"), f"the developer app behind the token is forbidden; {_ACCESS_HINT}"),
+    40117: _Code(Pause("method_forbidden"), f"the developer app may not call this method; {_ACCESS_HINT}"),
+    40118: _Code(
+        Pause("not_allow_listed"), f"the developer app is not on TikTok's allow-list for this; {_ACCESS_HINT}"
+    ),
     40130: _Code(
-        Pause("scope_missing"), f"the token lacks a permission: authorise it again with events; {_TOKEN_HINT}"
+        Pause("scope_missing"), f"the token lacks a permission: authorise it again with events; {_ACCESS_HINT}"
     ),
     40132: _Code(Retry(rate=True), "too many calls; they go on more slowly"),
     40202: _Code(Retry(), "two writes met at TikTok's end"),
-    40300: _Code(Pause("advertiser_missing"), f"the advertiser does not exist; {_TOKEN_HINT}"),
-    40301: _Code(Pause("advertiser_role"), f"the advertiser's role does not allow this; {_TOKEN_HINT}"),
+    40300: _Code(Pause("advertiser_missing"), f"the advertiser does not exist; {_ACCESS_HINT}"),
+    40301: _Code(Pause("advertiser_role"), f"the advertiser's role does not allow this; {_ACCESS_HINT}"),
     40400: _Code(Pause("route_not_found"), f"TikTok knows no such address: check tiktok.base_url; {_ROUTE_HINT}"),
     40700: _Code(Refused(), "TikTok's own check of the call failed"),
     41000: _Code(Pause("blocked"), "TikTok blocks these calls: ask its support; events wait"),

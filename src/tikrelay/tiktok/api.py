@@ -10,7 +10,7 @@ import ssl
 import time
 import zlib
 from email.utils import parsedate_to_datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import aiohttp
 import msgspec
@@ -121,11 +121,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _parse(status: int, raw: bytes, retry_after: str | None) -> Answer:
     """Read what TikTok says; anything that is not its JSON object leaves ``code`` None."""
     after = read_retry_after(retry_after, now=time.time())
-    try:
-        tree = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        tree = None
-    if not isinstance(tree, dict):
+    tree = _object(raw)
+    if tree is None:
         return Answer(status=status, message=clean_text(raw[:200].decode("utf-8", "replace")), retry_after_s=after)
     return Answer(
         status=status,
@@ -135,6 +132,13 @@ def _parse(status: int, raw: bytes, retry_after: str | None) -> Answer:
         data=tree.get("data"),
         retry_after_s=after,
     )
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def _code(value: object) -> int | None:
