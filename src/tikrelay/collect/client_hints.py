@@ -11,8 +11,11 @@ _TEXTS: Final = {"uaa": "architecture", "uab": "bitness", "uam": "model", "uap":
 _FLAGS: Final = {"uamb": "mobile", "uaw": "wow64"}
 _MOST_BRANDS: Final = 20
 _BRAND: Final = re.compile(r'"((?:[^"\\]|\\.){0,100})"\s*;\s*v="([^"]{0,50})"')
-HEADERS: Final = ("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-ch-ua-platform-version", "sec-ch-ua-model",
-                  "sec-ch-ua-arch", "sec-ch-ua-bitness", "sec-ch-ua-full-version-list")  # fmt: skip
+_TEXT_HEADERS: Final = {
+    "platform": "sec-ch-ua-platform", "platform_version": "sec-ch-ua-platform-version", "model": "sec-ch-ua-model",
+    "architecture": "sec-ch-ua-arch", "bitness": "sec-ch-ua-bitness",
+}  # fmt: skip
+HEADERS: Final = ("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-full-version-list", *_TEXT_HEADERS.values())
 
 
 def from_parameters(parameters: Mapping[str, str]) -> dict[str, Json]:
@@ -51,9 +54,7 @@ def from_headers(headers: Mapping[str, str]) -> dict[str, Json]:
         hints["full_version_list"] = list[Json](brands)
     if headers.get("sec-ch-ua-mobile") in {"?0", "?1"}:
         hints["mobile"] = headers["sec-ch-ua-mobile"] == "?1"
-    names = {"platform": "sec-ch-ua-platform", "platform_version": "sec-ch-ua-platform-version", "model": "sec-ch-ua-model",
-             "architecture": "sec-ch-ua-arch", "bitness": "sec-ch-ua-bitness"}  # fmt: skip
-    for name, header in names.items():
+    for name, header in _TEXT_HEADERS.items():
         if value := headers.get(header, "").strip('"'):
             hints[name] = value
     return hints

@@ -12,7 +12,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @functools.lru_cache(maxsize=4096)
 def read_address(text: str) -> _Address | None:
-    """Read an address, with port, brackets or zone as proxies write them; an IPv4 address inside IPv6 comes out as such.
+    """Read an address, with port, brackets or zone as proxies write them; IPv4 inside IPv6 comes out as IPv4.
 
     >>> read_address("203.0.113.7:443"), read_address("[2001:db8::1]:80"), read_address("::ffff:8.8.8.8")
     (IPv4Address('203.0.113.7'), IPv6Address('2001:db8::1'), IPv4Address('8.8.8.8'))

@@ -1,7 +1,7 @@
 """Event data at ``/data``: keys as a Google server container has them, and/or ``x-ttq-*``, in whatever dress they come.
 
-A query string, a form, one JSON object, a JSON array, or a JSON object on each line; a query beside a body holds what all
-its events share. One input that cannot be read costs its neighbours nothing.
+A query string, a form, one JSON object, a JSON array, or a JSON object on each line; a query beside a body holds what
+all its events share. One input that cannot be read costs its neighbours nothing.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _parameters(text: str) -> dict[str, Json]:
     return dict(found)
 
 
-def _inputs(hit: Hit) -> list[Json | TurnedAway]:
+def _inputs(hit: Hit) -> "list[Json | TurnedAway]":
     """Read the body by what it is, whatever its Content-Type says: many senders leave a wrong one."""
     first = hit.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if first not in {b"{", b"["}:
@@ -76,7 +76,7 @@ def _inputs(hit: Hit) -> list[Json | TurnedAway]:
     return [_line(number, line) for number, line in enumerate(lines, 1)]
 
 
-def _line(number: int, line: bytes) -> Json | TurnedAway:
+def _line(number: int, line: bytes) -> "Json | TurnedAway":
     try:
         return read_json(line)
     except InputRefused as error:

@@ -1,12 +1,12 @@
 """Measurement Protocol bodies at ``/mp/collect``: one JSON object with events, sent by a shop's own server.
 
-The call's own address and agent are that server's and never the visitor's. More is taken than Google takes: a purchase is
-not lost for a name of 41 characters.
+The call's own address and agent are that server's and never the visitor's. More is taken than Google takes: a purchase
+is not lost for a name of 41 characters.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
@@ -123,7 +123,7 @@ def validate(hit: Hit) -> list[dict[str, str]]:
     events = body.get("events")
     if not isinstance(events, list | dict) or not events:
         return [*found, _message("events", "at least one event is needed", "VALUE_REQUIRED")]
-    listed: list[Any] = [events] if isinstance(events, dict) else events
+    listed: list[Json] = [events] if isinstance(events, dict) else events
     if len(listed) > GOOGLES_MOST_EVENTS:
         found.append(_message("events", "Google takes at most 25 events a request", "EXCEEDED_MAX_ENTITIES"))
     for number, event in enumerate(listed[:MOST_EVENTS]):
@@ -131,7 +131,7 @@ def validate(hit: Hit) -> list[dict[str, str]]:
     return found
 
 
-def _of_event(path: str, event: Any) -> list[dict[str, str]]:
+def _of_event(path: str, event: Json) -> list[dict[str, str]]:
     if not isinstance(event, dict):
         return [_message(path, "an event is an object", "VALUE_INVALID")]
     name = event.get("name")

@@ -1,8 +1,8 @@
 """Hits as gtag.js sends them to ``/g/collect``: a query, and lines in the body when it sends several events at once.
 
-The rules are the encoder's own, read from gtag.js and from recorded hits: the query holds what all events of the request
-share, a line holds the rest and overrides it, and nothing carries over from one line to the next. A request with lines
-makes no event of the query alone.
+The rules are the encoder's own, read from gtag.js and from recorded hits: the query holds what all events of the
+request share, a line holds the rest and overrides it, and nothing carries over from one line to the next. A request
+with lines makes no event of the query alone.
 """
 
 import math

@@ -11,7 +11,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
     ``query``         the raw query string, percent signs and all
     ``body``          raw bytes, inflated
-    ``from_browser``  the visitor's own browser sent it; only then are ``ip``, ``user_agent`` and ``cookies`` the visitor's
+    ``from_browser``  the visitor's own browser sent it; only then are ``ip``, ``user_agent``, ``cookies`` the visitor's
     ``hints``         values of the Sec-CH-UA headers by name
     ``received_at``   Unix seconds
     """

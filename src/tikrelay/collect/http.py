@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused, OutboxUnavailable
 from tikrelay.base.happenings import Emit, HitAnswered, InputTurnedAway, Unexpected

@@ -50,12 +50,12 @@ def read_item(text: str) -> dict[str, Json]:
         if name := KEYS.get(key):
             item[name] = read_number(value) if name in _NUMBERS else value
         elif key[0] == "k":
-            number, name = _number_of(key[1], value, names)
-            names[number] = name
+            number, own_name = _number_of(key[1], value, names)
+            names[number] = own_name
         else:
-            number = next((n for n in (key[1] + value[:1], key[1]) if n in names), None)
-            if number is not None:
-                item[names[number]] = value[len(number) - 1 :]
+            known = next((n for n in (key[1] + value[:1], key[1]) if n in names), None)
+            if known is not None:
+                item[names[known]] = value[len(known) - 1 :]
     return item
 
 

@@ -1,7 +1,7 @@
 """Limits on a request, enforced before anything of it is parsed.
 
-Numbers are ours: gtag.js keeps a URL under 2,048 and a body under 16,384 bytes, Google takes Measurement Protocol bodies up
-to 130 kB, so each leaves room and bounds what one request can cost.
+Numbers are ours: gtag.js keeps a URL under 2,048 and a body under 16,384 bytes, Google takes Measurement Protocol
+bodies up to 130 kB, so each leaves room and bounds what one request can cost.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ def _standard_unquote(text: str) -> str:
 def _fast_unquote() -> Callable[[str], str]:
     """Take yarl's unquoter, which is not part of its public names, or do without."""
     try:
-        from yarl._quoting import _Unquoter  # noqa: PLC2701  measured: 6 times the standard library
+        from yarl._quoting import _Unquoter
     except ImportError:
         return _standard_unquote
     unquoter = _Unquoter(plus=True)
