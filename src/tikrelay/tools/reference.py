@@ -1,0 +1,233 @@
+"""The reference page of all settings and the example file, written from the settings' own structs.
+
+``python -m tikrelay.tools.reference`` writes both; a test fails while they are stale. What a setting means, and its
+default, stand in one place: at its field.
+"""
+
+import ast
+import inspect
+import itertools
+import sys
+import textwrap
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from tikrelay.app.config import Config
+from tikrelay.base.secret import Secret
+from tikrelay.base.units import Duration
+from tikrelay.tiktok.config import DestinationConfig
+
+ROOT: Final = Path(__file__).parents[3]
+PAGE: Final = Path("docs/settings.md")
+EXAMPLE: Final = Path("deploy/tikrelay.example.toml")
+_WIDTH: Final = 100
+
+_COMMAND: Final = "python -m tikrelay.tools.reference"
+_HEAD: Final = f"""\
+# Settings
+
+<!-- Written by `{_COMMAND}` from the config structs. Change those, not this page. -->
+
+Do this first: copy [the example file](../deploy/tikrelay.example.toml) to `tikrelay.toml`, put in your pixel code and
+your access token, and run `tikrelay check`. It reports every mistake at once, with the line it stands in.
+
+- tikrelay reads the file named by `--config`, else `./tikrelay.toml`, else no file. Relative paths count from the
+  file's folder.
+- Each setting can also come from the environment, under the name in the table. The environment wins over the file; an
+  empty variable counts as not set. Lists are written with commas, tables as JSON.
+- A variable that begins with `TIKRELAY_` and names no setting is a mistake, and tikrelay does not start.
+- `TIKRELAY_DESTINATIONS_*` fits one destination. With several, use the file, and `access_token_file` for their tokens.
+- Without a file three variables are enough: `TIKTOK_PIXEL_CODE`, `TIKTOK_ACCESS_TOKEN` and, if you want,
+  `TIKTOK_PURCHASE_EVENT`. They count only where no `[[destinations]]` is written.
+- This version keeps its outbox in SQLite only: `outbox.spill` stays empty.
+- Settings are read when tikrelay starts. To change one, change the file and restart; see [deploy.md](deploy.md).
+"""
+_EXAMPLE_HEAD: Final = f"""\
+# tikrelay's settings, all of them, at their defaults. Written by `{_COMMAND}`.
+#
+# Two lines must be changed before it starts: event_source_id and access_token, at the end. Then run: tikrelay check
+# What is commented out is at its default. docs/settings.md explains each setting.
+"""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting as the page and the file tell of it."""
+
+    section: str
+    key: str
+    kind: str
+    default: str
+    required: bool
+    text: str
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that sets it."""
+        return f"TIKRELAY_{self.section}_{self.key}".upper()
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """One section of the file."""
+
+    name: str
+    text: str
+    settings: tuple[Setting, ...]
+
+    @property
+    def header(self) -> str:
+        """Its heading as it stands in the file."""
+        return f"[[{self.name}]]" if self.name == "destinations" else f"[{self.name}]"
+
+
+def sections() -> list[Section]:
+    """Read all sections in the order of Config's fields.
+
+    >>> [section.name for section in sections()][:3]
+    ['server', 'sources', 'mapping']
+    """
+    kinds = {name: kind for name, kind in get_type_hints(Config).items() if name != "destinations"}
+    return [_section(name, kind) for name, kind in {**kinds, "destinations": DestinationConfig}.items()]
+
+
+def field_texts(kind: type) -> dict[str, str]:
+    """The text below each field of a struct, read from its source.
+
+    >>> field_texts(Setting)
+    {}
+    """
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    texts: dict[str, str] = {}
+    for field, below in itertools.pairwise(body):
+        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            texts[field.target.id] = " ".join(inspect.cleandoc(below.value.value).split())
+    return texts
+
+
+def _section(name: str, kind: Any) -> Section:
+    texts, hints = field_texts(kind), get_type_hints(kind, include_extras=True)
+    settings = tuple(
+        Setting(
+            section=name,
+            key=field.name,
+            kind=kind_words(hints[field.name]),
+            default="" if field.required else toml_value(default_of(field)),
+            required=field.required,
+            text=texts.get(field.name, ""),
+        )
+        for field in msgspec.structs.fields(kind)
+    )
+    return Section(
+        name=name, text=(inspect.getdoc(kind) or "").partition("\n")[0].replace("``", "`"), settings=settings
+    )
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> object:
+    """The default of a field that has one."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def toml_value(value: object) -> str:
+    """Write a default as TOML.
+
+    >>> toml_value(Duration(604800)), toml_value(()), toml_value({}), toml_value("web"), toml_value(False)
+    ('"7d"', '[]', '{}', '"web"', 'false')
+    """
+    if isinstance(value, Secret):
+        return '""'
+    if isinstance(value, Duration):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return msgspec.json.encode(value).decode()
+
+
+def kind_words(kind: Any) -> str:
+    """Say what may be written.
+
+    >>> kind_words(Literal["web", "app"]), kind_words(tuple[str, ...]), kind_words(Annotated[int, Meta(ge=1, le=64)])
+    ('`"web"` or `"app"`', 'list of texts', 'whole number, 1 to 64')
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        limits = _limits([argument for argument in arguments[1:] if isinstance(argument, Meta)])
+        return kind_words(arguments[0]) + (f", {limits}" if limits else "")
+    if origin is Literal:
+        return " or ".join(f"`{toml_value(argument)}`" for argument in arguments)
+    if origin is tuple:
+        return "list of texts"
+    if origin is dict:
+        return (
+            f"table of {kind_words(arguments[1])}s" if arguments[1] is str else "table of texts, numbers, true or false"
+        )
+    if origin in {Union, UnionType}:
+        return " or ".join(kind_words(argument) for argument in arguments if argument is not NoneType)
+    words = {bool: "true or false", int: "whole number", float: "number", Secret: "text, kept secret"}
+    return "length of time" if kind is Duration else words.get(kind, "text")
+
+
+def _limits(metas: list[Meta]) -> str:
+    parts: list[str] = []
+    for meta in metas:
+        low = f"more than {meta.gt:g}" if meta.gt is not None else f"{meta.ge:g}" if meta.ge is not None else ""
+        high = f"{meta.le:g}" if meta.le is not None else ""
+        joined = ", at most " if low.startswith("more") else " to "
+        parts.append(joined.join(part for part in (low, high) if part))
+    return ", ".join(part for part in parts if part)
+
+
+def render_page() -> str:
+    """Write ``docs/settings.md``."""
+    return "\n".join([_HEAD, *(_page_section(section) for section in sections())]).rstrip("\n") + "\n"
+
+
+def _page_section(section: Section) -> str:
+    rows = [
+        f"| `{setting.key}` | {'required' if setting.required else f'`{setting.default}`'} | {_cell(setting.kind)} | "
+        f"{_cell(setting.text)} | `{setting.variable}` |"
+        for setting in section.settings
+    ]
+    head = ["| key | default | may be | what it does | in the environment |", "|---|---|---|---|---|"]
+    return "\n".join([f"## `{section.header}`", "", section.text, "", *head, *rows, ""])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def render_example() -> str:
+    """Write ``deploy/tikrelay.example.toml``."""
+    return "\n".join([_EXAMPLE_HEAD, *(_example_section(section) for section in sections())]).rstrip("\n") + "\n"
+
+
+def _example_section(section: Section) -> str:
+    lines = [section.header]
+    for setting in section.settings:
+        lines += textwrap.wrap(setting.text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+        must = setting.required or (section.name == "destinations" and setting.key == "access_token")
+        lines.append(f'{setting.key} = "..."' if must else f"# {setting.key} = {setting.default}")
+    return "\n".join([*lines, ""])
+
+
+def main(root: Path = ROOT) -> int:
+    """Write both files under a folder."""
+    for path, text in ((PAGE, render_page()), (EXAMPLE, render_example())):
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
