@@ -69,8 +69,10 @@ class Gate:
 
     def pause(self, reason: str) -> None:
         """Hold everything back but probes, each later than the one before."""
-        wait_s = self._probe_s * (0.8 + 0.4 * self._rng.random())
-        self._probe_s = min(LONGEST_PROBE_S, self._probe_s * 2)
+        wait_s = self.wait_s()
+        if not (self.paused_for and wait_s):  # else: of several calls under way, the first has set the time
+            wait_s = self._probe_s * (0.8 + 0.4 * self._rng.random())
+            self._probe_s = min(LONGEST_PROBE_S, self._probe_s * 2)
         if reason != self.paused_for:
             words = explain_pause(reason)
             self._emit(

@@ -15,13 +15,24 @@ from typing import Final
 import msgspec
 
 from tikrelay.outbox.store import Leased
-from tikrelay.tiktok.answers import Accepted, Answer, Partial, Refused, TooLarge, Unheard, Verdict
+from tikrelay.tiktok.answers import (
+    EVENT_INDEX,
+    QUOTED,
+    Accepted,
+    Answer,
+    Partial,
+    Refused,
+    Retry,
+    TooLarge,
+    Unheard,
+    Verdict,
+    judge,
+)
 
 BUDGET: Final = 64
 SYSTEMATIC_AFTER: Final = 5
 
-_INDEX: Final = re.compile(r"\b(?:batch|data|events)[.\[](\d{1,4})\b", re.IGNORECASE)
-_PARTICULARS: Final = re.compile(r"\d+|'[^']*'|\"[^\"]*\"")
+_PARTICULARS: Final = re.compile(rf"\d+|{QUOTED.pattern}")
 
 Call = Callable[[Sequence[Leased]], Awaitable[tuple[Answer, Verdict]]]
 Shape = tuple[int | None, str]
@@ -33,6 +44,7 @@ class Found(msgspec.Struct, kw_only=True):
     ``accepted``    events TikTok took
     ``bad``         events that stand alone, each with TikTok's answer to it
     ``open``        events about which nothing was found out
+    ``maybe``       keys of events that TikTok may have taken all the same, in a call that did not say which it took
     ``stopped_by``  the answer that ended the search early (a fault of the network, a pause), and its verdict
     ``systematic``  every event is refused for the same thing; then ``bad`` is empty
     """
@@ -40,6 +52,7 @@ class Found(msgspec.Struct, kw_only=True):
     accepted: list[Leased]
     bad: list[tuple[Leased, Answer]]
     open: list[Leased]
+    maybe: set[int]
     stopped_by: tuple[Answer, Verdict] | None = None
     systematic: Shape | None = None
 
@@ -59,7 +72,7 @@ def named_index(answer: Answer, size: int) -> int | None:
     >>> named_index(Answer(status=200, code=40002, message="Batch.2.properties: not a valid string"), 5)
     2
     """
-    match = _INDEX.search(answer.message)
+    match = EVENT_INDEX.search(answer.message)
     return int(match[1]) if match and int(match[1]) < size else None
 
 
@@ -79,7 +92,9 @@ async def isolate(
 
     ``is_own_fault`` says that a refusal is known to be an event's own, so that many of it are not systematic.
     """
-    found = Found(accepted=[], bad=[], open=[])
+    found = Found(accepted=[], bad=[], open=[], maybe=set())
+    if leaves_open(judge(answer)):
+        found.maybe.update(event.key for event in events)
     if len(events) == 1:
         found.bad.append((events[0], answer))
         return found
@@ -94,6 +109,8 @@ async def isolate(
                 continue
             calls += 1
             said, verdict = await call(part)
+            if leaves_open(verdict):
+                found.maybe.update(event.key for event in part)
             match verdict:
                 case Accepted():
                     found.accepted.extend(part)
@@ -110,6 +127,15 @@ async def isolate(
         found.open.extend(event for event, _ in found.bad)
         found.bad.clear()
     return found
+
+
+def leaves_open(verdict: Verdict) -> bool:
+    """Say whether TikTok may have taken events of the call without saying so.
+
+    >>> leaves_open(Partial()), leaves_open(Refused())
+    (True, False)
+    """
+    return isinstance(verdict, Partial | Unheard) or (isinstance(verdict, Retry) and verdict.unknown)
 
 
 def _systematic(found: Found, is_own_fault: Callable[[Shape], bool]) -> Shape | None:

@@ -19,7 +19,7 @@ from tikrelay.outbox.store import Accepted as Delivered
 from tikrelay.outbox.store import Dead, DeadReason, Lease, Leased, Outbox, Outcome, RetryAt
 from tikrelay.send.config import SendConfig
 from tikrelay.send.gate import Gate
-from tikrelay.send.isolate import Found, Shape, isolate
+from tikrelay.send.isolate import Found, Shape, isolate, leaves_open, shape_of
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.retry import MOST_UNHEARD, back_off, give_up
 from tikrelay.tiktok.answers import Accepted, Answer, Partial, Pause, Refused, Retry, TooLarge, Unheard, Verdict, judge
@@ -29,10 +29,13 @@ from tikrelay.tiktok.payload import Envelope
 
 LANES: Final = 4
 _LOOK_FOR_RETRIES_EVERY_S: Final = 0.5
+_LONGEST_IDLE_S: Final = 60.0
 _SETTLE_AGAIN_AFTER_S: Final = 0.5
 _ENVELOPE_BYTES: Final = 512
 _SMALLEST_BODY_BYTES: Final = 16_000
 _OWN_FAULT_FOR_S: Final = 600.0
+
+_ENVELOPE: Final = Pause("envelope")
 
 Outcomes = dict[int, Outcome]
 
@@ -67,6 +70,7 @@ class Sender:
         self._max_body_bytes = int(config.max_body_mb * 1_000_000)
         self._own_faults: dict[Shape, float] = {}
         self._suspect: Shape | None = None
+        self._begun: set[int] = set()
         self._flights: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._landed = asyncio.Event()
@@ -88,7 +92,9 @@ class Sender:
             async with asyncio.TaskGroup() as group:
                 while not self._stopping.is_set():
                     lease = await self._next_lease()
-                    if lease is not None:
+                    if lease is not None and self._stopping.is_set():
+                        self._outbox.release(lease)
+                    elif lease is not None:
                         flight = group.create_task(self._deliver(lease))
                         self._flights.add(flight)
                         flight.add_done_callback(self._flown)
@@ -114,21 +120,21 @@ class Sender:
         """Wait for a lane, the gate and events; None when it is time to look again."""
         if len(self._flights) >= (1 if self._gate.state != "flowing" else LANES):
             self._landed.clear()
-            await self._or_stop(self._landed.wait(), timeout_s=_LOOK_FOR_RETRIES_EVERY_S)
+            await self._or_stop(self._landed.wait())
             return None
         if wait_s := self._gate.wait_s():
-            await self._or_stop(asyncio.sleep(min(wait_s, 1.0)))
+            await self._or_stop(self._clock.sleep(min(wait_s, 1.0)))
             return None
         lease = await self._lease()
         if lease is None:
             return None
         if not lease.events:
-            wait = self._outbox.wait_for_work(self.name, timeout_s=_LOOK_FOR_RETRIES_EVERY_S)
-            await self._or_stop(wait)
+            arrival = self._outbox.wait_for_work(self.name, timeout_s=_LONGEST_IDLE_S)
+            await self._or_stop(arrival, self._clock.sleep(_LOOK_FOR_RETRIES_EVERY_S))
             return None
         if linger_s := self._linger_s(lease):
             self._outbox.release(lease)
-            await self._or_stop(asyncio.sleep(linger_s))
+            await self._or_stop(self._clock.sleep(linger_s))
             return await self._lease()
         return lease
 
@@ -138,7 +144,7 @@ class Sender:
         try:
             return await self._outbox.lease(self.name, most=most, max_bytes=max_bytes, now=self._clock.now())
         except OutboxUnavailable:
-            await self._or_stop(asyncio.sleep(_SETTLE_AGAIN_AFTER_S))
+            await self._or_stop(self._clock.sleep(_SETTLE_AGAIN_AFTER_S))
             return None
 
     def _linger_s(self, lease: Lease) -> float:
@@ -150,15 +156,14 @@ class Sender:
         age_s = self._clock.now() - lease.events[0].received_at
         return max(0.0, self._config.max_wait_s - age_s) if age_s >= 0 else 0.0
 
-    async def _or_stop(self, awaitable: Awaitable[Any], *, timeout_s: float | None = None) -> None:
-        """Wait for something, for some time, or for the stop."""
-        stop = asyncio.ensure_future(self._stopping.wait())
-        other = asyncio.ensure_future(awaitable)
+    async def _or_stop(self, *awaitables: Awaitable[Any]) -> None:
+        """Wait for the first of several things, or for the stop."""
+        waits = [asyncio.ensure_future(awaitable) for awaitable in (self._stopping.wait(), *awaitables)]
         try:
-            await asyncio.wait([stop, other], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            stop.cancel()
-            other.cancel()
+            for wait in waits:
+                wait.cancel()
 
     # One lease.
 
@@ -169,12 +174,18 @@ class Sender:
             outcomes = await self._outcomes(lease)
             settled = await self._settle(lease, outcomes)
         except asyncio.CancelledError:
-            cut_off: Outcomes = {leased.key: RetryAt(at=self._clock.now(), unknown=True) for leased in lease.events}
-            settled = await self._settle(lease, cut_off)
+            settled = await self._settle(lease, self._cut_off(lease.events))
             raise
         finally:
+            self._begun.difference_update(leased.key for leased in lease.events)
             if not settled:
                 self._outbox.release(lease)
+
+    def _cut_off(self, events: Sequence[Leased]) -> Outcomes:
+        """Nobody knows the outcome of a call that was begun; what waited for its turn is as it was."""
+        now = self._clock.now()
+        begun = {leased.key: leased.key in self._begun for leased in events}
+        return {key: RetryAt(at=now, unknown=is_begun, counts=is_begun) for key, is_begun in begun.items()}
 
     async def _settle(self, lease: Lease, outcomes: Outcomes) -> bool:
         ordered = [outcomes[leased.key] for leased in lease.events]
@@ -184,7 +195,7 @@ class Sender:
             except OutboxUnavailable:
                 if self._stopping.is_set():
                     return False
-                await self._or_stop(asyncio.sleep(_SETTLE_AGAIN_AFTER_S))
+                await self._or_stop(self._clock.sleep(_SETTLE_AGAIN_AFTER_S))
             else:
                 self._tell_of_the_dead(ordered)
                 return True
@@ -215,6 +226,7 @@ class Sender:
     async def _call(self, events: Sequence[Leased]) -> tuple[Answer, Verdict]:
         """Make one call, when its turn has come, and read the answer."""
         await self._limiter.wait()
+        self._begun.update(leased.key for leased in events)
         envelope = Envelope(
             event_source=self._destination.event_source,
             event_source_id=self._destination.event_source_id,
@@ -222,6 +234,8 @@ class Sender:
         )
         answer = await self._api.call(envelope, token=self._token(), events=[leased.body for leased in events])
         verdict = judge(answer)
+        if verdict == _ENVELOPE and self._is_own_fault(shape_of(answer)):
+            verdict = Refused()
         self._emit(
             BatchAnswered(
                 destination=self.name,
@@ -238,15 +252,22 @@ class Sender:
     # What an answer means for each event of its call.
 
     async def _judged(self, events: Sequence[Leased], answer: Answer, verdict: Verdict) -> Outcomes:
+        keys = {leased.key for leased in events}
+        unknown = keys if leaves_open(verdict) else set[int]()
+        if self._gate.paused_for and isinstance(verdict, Refused | Partial | TooLarge | Unheard):
+            self._gate.pause(self._gate.paused_for)  # only an accepted probe opens it, and the next is another event
+            return self._put_back(events, unknown=unknown)
         match verdict:
             case Accepted():
                 self._note_accepted()
                 return {leased.key: Delivered() for leased in events}
             case Retry():
-                return self._tried_again(events, verdict)
+                return self._tried_again(events, verdict, unknown=unknown)
             case Pause(reason=reason):
+                if verdict == _ENVELOPE:
+                    self._suspect = shape_of(answer)
                 self._gate.pause(reason)
-                return self._put_back(events)
+                return self._put_back(events, unknown=unknown)
             case Unheard() if len(events) == 1 or events[0].attempts + 1 < MOST_UNHEARD:
                 return self._unheard(events, answer)
             case Refused() | Partial() | TooLarge() | Unheard():
@@ -262,7 +283,7 @@ class Sender:
             self._suspect = None
         self._gate.accepted()
 
-    def _tried_again(self, events: Sequence[Leased], verdict: Retry) -> Outcomes:
+    def _tried_again(self, events: Sequence[Leased], verdict: Retry, *, unknown: set[int]) -> Outcomes:
         self._gate.failed(after_s=verdict.after_s, slow=verdict.slow)
         if verdict.rate:
             self._limiter.slow_down()
@@ -271,44 +292,49 @@ class Sender:
         for leased in events:
             wait_s = back_off(leased.attempts + 1, jitter=self._rng.random(), slow=verdict.slow)
             at = now + max(wait_s, verdict.after_s or 0.0)
-            outcomes[leased.key] = RetryAt(at=at, unknown=verdict.unknown)
+            outcomes[leased.key] = RetryAt(at=at, unknown=leased.key in unknown)
         return outcomes
 
-    def _put_back(self, events: Sequence[Leased]) -> Outcomes:
+    def _put_back(self, events: Sequence[Leased], *, unknown: set[int]) -> Outcomes:
         """Let events wait behind the others, as if they had not been tried."""
         now = self._clock.now()
-        return {leased.key: RetryAt(at=now, counts=False) for leased in events}
+        return {leased.key: RetryAt(at=now, unknown=leased.key in unknown, counts=False) for leased in events}
 
     def _unheard(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
         self._gate.failed(after_s=answer.retry_after_s, slow=False)
-        now = self._clock.now()
-        outcomes: Outcomes = {}
-        for leased in events:
-            if leased.attempts + 1 >= MOST_UNHEARD:
-                outcomes[leased.key] = _dead(DeadReason.UNKNOWN_ANSWER, answer)
-            else:
-                wait_s = back_off(leased.attempts + 1, jitter=self._rng.random())
-                outcomes[leased.key] = RetryAt(at=now + wait_s, unknown=True)
-        return outcomes
+        return {leased.key: self._bad(leased, answer) for leased in events}
+
+    def _bad(self, leased: Leased, answer: Answer) -> Outcome:
+        """Bury an event that stands alone; for a code nobody has described, only after some tries."""
+        reason = _reason_for(answer)
+        if reason is DeadReason.UNKNOWN_ANSWER and leased.attempts + 1 < MOST_UNHEARD:
+            wait_s = back_off(leased.attempts + 1, jitter=self._rng.random())
+            return RetryAt(at=self._clock.now() + wait_s, unknown=True)
+        return Dead(reason=reason, code=answer.code, message=answer.message, request_id=answer.request_id)
 
     def _shrink(self, events: Sequence[Leased]) -> None:
         """Remember that a call of this size was too large."""
+        if len(events) == 1:
+            return
         size = sum(len(leased.body) for leased in events)
         self._max_body_bytes = max(_SMALLEST_BODY_BYTES, min(self._max_body_bytes, size) // 2)
 
     async def _searched(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
         """Find the bad events of a refused call."""
-        if self._gate.paused_for:  # a probe: only an accepted one opens the gate, and the next is another event
-            self._gate.pause(self._gate.paused_for)
-            return self._put_back(events)
         found = await isolate(events, answer, call=self._call, is_own_fault=self._is_own_fault)
         if found.accepted:
             self._note_accepted()
-        elif found.stopped_by is None and self._gate.failures:
+            return self._settled_search(found)
+        for _, said in found.bad:  # nothing beside them was accepted: the next search doubts it again
+            self._own_faults.pop(shape_of(said), None)
+        if found.stopped_by is None and self._gate.failures:
             self._gate.accepted()  # refusals are answers: the way to TikTok is open
+        return self._settled_search(found)
+
+    def _settled_search(self, found: Found) -> Outcomes:
         outcomes = self._after_search(found)
         outcomes |= {leased.key: Delivered() for leased in found.accepted}
-        outcomes |= {leased.key: _dead(_reason_for(said), said) for leased, said in found.bad}
+        outcomes |= {leased.key: self._bad(leased, said) for leased, said in found.bad}
         return outcomes
 
     def _after_search(self, found: Found) -> Outcomes:
@@ -319,12 +345,14 @@ class Sender:
         elif found.stopped_by:
             match found.stopped_by:
                 case (_, Retry() as verdict):
-                    return self._tried_again(found.open, verdict)
-                case (_, Pause(reason=reason)):
+                    return self._tried_again(found.open, verdict, unknown=found.maybe)
+                case (said, Pause(reason=reason) as verdict):
+                    if verdict == _ENVELOPE:
+                        self._suspect = shape_of(said)
                     self._gate.pause(reason)
                 case _:
                     pass
-        return self._put_back(found.open)
+        return self._put_back(found.open, unknown=found.maybe)
 
     def _is_own_fault(self, shape: Shape) -> bool:
         return self._own_faults.get(shape, 0.0) > self._clock.monotonic()
@@ -338,7 +366,3 @@ def _reason_for(answer: Answer) -> DeadReason:
             return DeadReason.UNKNOWN_ANSWER
         case _:
             return DeadReason.REFUSED
-
-
-def _dead(reason: DeadReason, answer: Answer) -> Dead:
-    return Dead(reason=reason, code=answer.code, message=answer.message, request_id=answer.request_id)

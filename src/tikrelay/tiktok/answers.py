@@ -153,8 +153,13 @@ STATUSES: Final[dict[int, Verdict]] = {
     504: Retry(unknown=True),
 }
 
+# How a message names one event of the call ("Batch.0.properties..."), and what it quotes of it.
+EVENT_INDEX: Final = re.compile(r"\b(?:batch|data|events)[.\[](\d{1,4})\b", re.IGNORECASE)
+QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 # 40002 for these fields of the envelope concerns every event, not one of them.
-_ENVELOPE_FIELD: Final = re.compile(r"\bevent_source(?:_id)?\b|\btest_event_code\b|\bpixel[ _]code\b", re.IGNORECASE)
+_ENVELOPE_FIELD: Final = re.compile(
+    r"(?<![\w.])(?:event_source(?:_id)?|test_event_code|pixel[ _]code)\b", re.IGNORECASE
+)
 _DATA_FAULTS: Final = frozenset({40000, 40002})
 
 
@@ -177,12 +182,19 @@ def judge(answer: Answer) -> Verdict:
 def _judge(answer: Answer) -> Verdict:
     if answer.failure or answer.status is None:
         return Retry(unknown=answer.failure != "not_sent")
-    if answer.code is None or (answer.code == 0 and not 200 <= answer.status < 300):
+    if answer.code is None:
         return _judge_status(answer.status)
     verdict = _look_up(answer.code).verdict
-    if answer.code in _DATA_FAULTS and _ENVELOPE_FIELD.search(answer.message):
+    if isinstance(verdict, Accepted | Unheard) and not 200 <= answer.status < 300:
+        return _judge_status(answer.status)  # not TikTok's words: a gateway repeats its status as "code"
+    if answer.code in _DATA_FAULTS and _is_about_the_envelope(answer.message):
         return Pause("envelope")
     return verdict
+
+
+def _is_about_the_envelope(message: str) -> bool:
+    """Say whether a refusal names a field of the call's head: not a field of an event, not a value it quotes."""
+    return not EVENT_INDEX.search(message) and bool(_ENVELOPE_FIELD.search(QUOTED.sub("", message)))
 
 
 def _look_up(code: int) -> _Code:

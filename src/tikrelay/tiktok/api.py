@@ -4,7 +4,6 @@ The token is revealed here and nowhere else, goes into one header and to one hos
 of the environment are not used, cookies are not kept.
 """
 
-import asyncio
 import re
 import ssl
 import time
@@ -64,7 +63,7 @@ class TikTokApi:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 raw = await _read(response)
                 answer = _parse(response.status, raw, response.headers.get("Retry-After"))
-        except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: also TimeoutError and what TLS refuses
             answer = Answer(failure="lost" if body.begun else "not_sent", message=_words(error))
         return msgspec.structs.replace(answer, seconds=time.perf_counter() - began)
 
