@@ -32,6 +32,17 @@ def read_address(text: str) -> _Address | None:
     return mapped or address
 
 
+def is_public(address: _Address) -> bool:
+    """Say whether an address can be a visitor's on the internet.
+
+    >>> is_public(read_address("8.8.8.8")), is_public(read_address("10.0.0.1")), is_public(read_address("224.0.0.1"))
+    (True, False, False)
+    """
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
 class Proxies:
     """The networks whose X-Forwarded-For is believed."""
 
@@ -59,10 +70,10 @@ class Proxies:
         address = read_address(peer) if peer else None
         if address is None:
             return None
-        hops = forwarded_for.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:] if forwarded_for else []
+        hops = [hop for hop in forwarded_for.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:] if hop.strip()]
         while hops and self.trusts(address):
             nearer = read_address(hops.pop())
             if nearer is None:
                 return None  # what a trusted proxy could not name, nobody can
             address = nearer
-        return str(address) if address.is_global else None
+        return str(address) if is_public(address) else None

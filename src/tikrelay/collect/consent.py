@@ -72,11 +72,13 @@ def of_measurement_protocol(consent: Json) -> Consent:
 
 
 def of_event_data(data: Mapping[str, Json]) -> Consent:
-    """Read ``consent_state`` of event data; else ``x-ga-gcs`` and ``x-ga-gcd``, as a server container names them."""
-    state = data.get("consent_state")
-    if isinstance(state, dict):
-        user_data = _signal(state.get("ad_user_data"))
-        return Consent(sending=_signal(state.get("ad_storage")) or user_data, user_data=user_data)
+    """Read ``consent_state`` of event data (``consent`` is taken too); else ``x-ga-gcs`` and ``x-ga-gcd``."""
+    for state in (data.get("consent_state"), data.get("consent")):
+        if isinstance(state, dict):
+            user_data = _signal(state.get("ad_user_data"))
+            sending = _signal(state.get("ad_storage")) or user_data
+            if sending or user_data:
+                return Consent(sending=sending, user_data=user_data)
     gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
     sending = from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs"))) or from_gcd(gcd, "ad_storage")
     return Consent(sending=sending, user_data=from_gcd(gcd, "ad_user_data"))

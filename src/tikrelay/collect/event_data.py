@@ -4,7 +4,7 @@ A query string, a form, one JSON object, a JSON array, or a JSON object on each 
 all its events share. One input that cannot be read costs its neighbours nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tikrelay.base.errors import InputRefused
@@ -17,12 +17,16 @@ from tikrelay.event import Event, HitKey, Json, Visitor
 MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
 _HINT: Final = "name it with x-ttq-event-name or event_name"
+_OBJECTS: Final = ("user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items")
+_PROPERTIES: Final = ("x-ga-mp2-user_properties", "user_properties")
+_SAY_LINES: Final = ("ndjson", "jsonl", "json-lines")
 _NAME_KEYS: Final = ("x-ttq-event-name", "event_name")
 
 
 def parse(hit: Hit) -> Parsed:
     """Read the events of a request. Raises InputRefused (400) when nothing in it can be read."""
     shared = _parameters(hit.query)
+    _unpack(shared)
     inputs = _inputs(hit) if hit.body.strip() else [shared] if shared else []
     if not inputs:
         raise InputRefused(400, "no_event", "the request holds no event", hint="send event data as JSON, form or query")
@@ -32,13 +36,13 @@ def parse(hit: Hit) -> Parsed:
         )
     events: list[Event] = []
     turned_away: list[TurnedAway] = []
-    for number, given in enumerate(inputs, 1):
+    for place, given in enumerate(inputs):
         if isinstance(given, TurnedAway):
             turned_away.append(given)
         elif not isinstance(given, dict):
-            turned_away.append(TurnedAway("not_an_object", f"input {number} is JSON, but not an object"))
+            turned_away.append(TurnedAway("not_an_object", f"input {place + 1} is JSON, but not an object", place))
         elif not (name := _name(data := {**shared, **given})):
-            turned_away.append(TurnedAway("event_without_name", f"input {number} has no name: {_HINT}"))
+            turned_away.append(TurnedAway("event_without_name", f"input {place + 1} has no name: {_HINT}", place))
         else:
             events.append(_event(name, data, hit))
     return Parsed(tuple(events), tuple(turned_away))
@@ -56,16 +60,17 @@ def _parameters(text: str) -> dict[str, Json]:
 def _inputs(hit: Hit) -> "list[Json | TurnedAway]":
     """Read the body by what it is, whatever its Content-Type says: many senders leave a wrong one."""
     first = hit.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if first not in {b"{", b"["}:
+    lines = [line for line in hit.body.splitlines() if line.strip()]
+    says_lines = len(lines) > 1 and any(word in hit.content_type for word in _SAY_LINES)
+    if first not in {b"{", b"["} and not says_lines:
         if "json" in hit.content_type:
             read_json(hit.body)  # says what is wrong with it
         return [_parameters(hit.body.decode("utf-8", "replace").strip())]
-    lines = [line for line in hit.body.splitlines() if line.strip()]
-    if first == b"[" or len(lines) == 1 or "ndjson" not in hit.content_type:
+    if not says_lines:
         try:
             whole = read_json(hit.body)
         except InputRefused:
-            if len(lines) == 1 or first == b"[" or not lines[0].rstrip().endswith(b"}"):
+            if not _looks_like_lines(lines):
                 raise
         else:
             return [*whole] if isinstance(whole, list) else [whole]
@@ -76,11 +81,30 @@ def _inputs(hit: Hit) -> "list[Json | TurnedAway]":
     return [_line(number, line) for number, line in enumerate(lines, 1)]
 
 
+def _properties(data: Mapping[str, Json]) -> dict[str, Json]:
+    """User properties as an object, bare or with each value in a ``{"value": ...}``, or one key for each."""
+    found: dict[str, Json] = {}
+    for prefix in _PROPERTIES:
+        whole = data.get(prefix)
+        found |= {
+            name: inner.get("value") if isinstance(inner, dict) else inner
+            for name, inner in (whole.items() if isinstance(whole, dict) else ())
+        }
+        found |= {name[len(prefix) + 1 :]: value for name, value in data.items() if name.startswith(prefix + ".")}
+    return found
+
+
+def _looks_like_lines(lines: Sequence[bytes]) -> bool:
+    """Say whether a body that is not one JSON text is one on each line, though maybe not on every line."""
+    begin = sum(line.startswith((b"{", b"\xef\xbb\xbf{")) for line in lines)
+    return begin > 1 or (len(lines) > 1 and begin == 1 and lines[0].rstrip().endswith(b"}"))
+
+
 def _line(number: int, line: bytes) -> "Json | TurnedAway":
     try:
         return read_json(line)
     except InputRefused as error:
-        return TurnedAway("bad_line", f"line {number}: {error.what}")
+        return TurnedAway("bad_line", f"line {number}: {error.what}", number - 1)
 
 
 def _name(data: Mapping[str, Json]) -> str:
@@ -92,9 +116,7 @@ def _name(data: Mapping[str, Json]) -> str:
 
 
 def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
-    for key in ("user_data", "consent_state", "user_properties", "client_hints"):
-        _unpack(data, key)
-    properties = data.get("user_properties") or data.get("x-ga-mp2-user_properties")
+    _unpack(data)
     hints = data.get("client_hints")
     visitor = Visitor()
     if hit.from_browser:
@@ -107,7 +129,7 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         received_at=hit.received_at,
         data=data,
         user_data=user_data.from_parameters(data),
-        user_properties=properties if isinstance(properties, dict) else {},
+        user_properties=_properties(data),
         client_hints=hints if isinstance(hints, dict) else {},
         visitor=visitor,
         consent=consent.of_event_data(data),
@@ -115,11 +137,12 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
     )
 
 
-def _unpack(data: dict[str, Json], key: str) -> None:
-    """A form holds an object as JSON text."""
-    value = data.get(key)
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            data[key] = read_json(value.encode("utf-8", "replace"))
-        except InputRefused:
-            data[key] = None
+def _unpack(data: dict[str, Json]) -> None:
+    """Read what a query or form holds as JSON text because it can hold nothing else."""
+    for key in _OBJECTS:
+        value = data.get(key)
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+            try:
+                data[key] = read_json(value.encode("utf-8", "replace"))
+            except InputRefused:
+                data[key] = None

@@ -17,7 +17,8 @@ from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_EVENTS: Final = 1000
 GOOGLES_MOST_EVENTS: Final = 25  # Measurement Protocol reference
-_SHARED: Final = ("client_id", "user_id", "user_agent", "ip_override", "user_location", "session_id", "app_instance_id")
+# What the request says of its visitor; a parameter of an event that happens to have the name does not win over it.
+_SHARED: Final = ("client_id", "user_id", "user_agent", "ip_override", "app_instance_id")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
@@ -37,12 +38,12 @@ def parse(hit: Hit) -> Parsed:
     for number, given in enumerate(_events(body), 1):
         name = _text(given.get("name")) if isinstance(given, dict) else ""
         parameters = given.get("params") if isinstance(given, dict) else None
-        data: dict[str, Json] = {**shared, **(parameters if isinstance(parameters, dict) else {})}
+        data = _data(parameters if isinstance(parameters, dict) else {}, shared)
         if isinstance(given, dict) and given.get("timestamp_micros") is not None:
             data["timestamp_micros"] = given["timestamp_micros"]
         name = _text(data.get("x-ttq-event-name")) or name
         if not name.strip():
-            turned_away.append(TurnedAway("event_without_name", f"event {number} has no name"))
+            turned_away.append(TurnedAway("event_without_name", f"event {number} has no name", number - 1))
             continue
         events.append(
             Event(
@@ -86,12 +87,22 @@ def _shared(body: Mapping[str, Json]) -> dict[str, Json]:
     shared = {name: body[name] for name in _SHARED if body.get(name) not in (None, "")}
     if "timestamp_micros" in body:
         shared["request.timestamp_micros"] = body["timestamp_micros"]
-    if "user_data" in body:
-        shared["user_data"] = body["user_data"]
+    for name, own in (("user_data", "user_data"), ("user_location", "event_location"), ("session_id", "session_id")):
+        if body.get(name) not in (None, ""):
+            shared[own] = body[name]
     device = body.get("device")
     if isinstance(device, dict) and device.get("language"):
         shared["language"] = device["language"]
     return shared
+
+
+def _data(parameters: Mapping[str, Json], shared: Mapping[str, Json]) -> dict[str, Json]:
+    """The parameters of one event and what the request says for all, by event data's names."""
+    visitor = {name: shared[name] for name in _SHARED if name in shared}
+    data = {**shared, **parameters, **visitor}
+    if "session_id" in data:
+        data.setdefault("ga_session_id", data["session_id"])
+    return data
 
 
 def _properties(given: Json) -> dict[str, Json]:
@@ -102,13 +113,9 @@ def _properties(given: Json) -> dict[str, Json]:
 
 
 def _text(value: Json) -> str:
-    return (
-        value
-        if isinstance(value, str)
-        else str(value)
-        if isinstance(value, int) and not isinstance(value, bool)
-        else ""
-    )
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def validate(hit: Hit) -> list[dict[str, str]]:

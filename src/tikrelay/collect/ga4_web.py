@@ -6,6 +6,7 @@ with lines makes no event of the query alone.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +18,10 @@ from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_LINES: Final = 1000
+MOST_PARAMETERS: Final = 1000
+MOST_SHARED: Final = 100_000  # parameters of the query, times lines
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
+_NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _HINT: Final = "a GA4 hit has v=2, tid=G-..., and en= in its query or in each line of its body"
 
 # Parameters of the protocol and their names in event data. The protocol's value wins over a parameter of the site's own
@@ -25,36 +30,43 @@ _NAMES: Final = {
     "dl": "page_location", "dr": "page_referrer", "dt": "page_title", "ul": "language", "uid": "user_id",
     "cu": "currency", "cid": "client_id", "sid": "ga_session_id", "sr": "screen_resolution", "_uip": "ip_override",
 }  # fmt: skip
+_REDACTED: Final = ("::", "0.0.0.0")  # noqa: S104  an _uip that hides the visitor's address
 # Names a site's own parameter cannot take: what they mean is the protocol's, and the visitor's, to say.
 _RESERVED: Final = frozenset({"event_name", "client_id", "user_agent", "ip_override", "items", "user_data"})
 
 
 def parse(hit: Hit) -> Parsed:
     """Read the events of a request. Raises InputRefused (400) when it is no GA4 hit."""
-    query = last_of_each(hit.query)
+    query = _parameters(hit.query)
     if query.get("v") != "2" or not query.get("tid"):
         raise InputRefused(400, "no_ga4_hit", "this is no GA4 hit: v=2 or tid is missing", hint=_HINT)
     text = hit.body.decode("utf-8", "replace")
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    if len(lines) > MOST_LINES:
-        raise InputRefused(
-            413, "too_many_lines", f"the body has more than {MOST_LINES} lines", hint="send fewer at once"
-        )
+    if len(lines) > MOST_LINES or len(query) * len(lines) > MOST_SHARED:
+        what = f"the body has more than {MOST_LINES} lines, or too many for so long a query"
+        raise InputRefused(413, "too_many_lines", what, hint="send fewer at once")
     if not lines:
-        if not query.get("en"):
+        if not query.get("en", "").strip():
             raise InputRefused(400, "no_event", "this GA4 hit holds no event: en is missing", hint=_HINT)
         return Parsed((_event(query, hit, 0),))
     events: list[Event] = []
     turned_away: list[TurnedAway] = []
     for number, line in enumerate(lines, 1):
-        merged = {**query, **last_of_each(line)}
-        if merged.get("en"):
+        merged = {**query, **_parameters(line)}
+        if merged.get("en", "").strip():
             events.append(_event(merged, hit, number))
         else:
-            turned_away.append(TurnedAway("line_without_name", f"line {number} has no en"))
+            turned_away.append(TurnedAway("line_without_name", f"line {number} has no en", number - 1))
     if not events:
         raise InputRefused(400, "no_event", "no line of this GA4 hit holds an event: en is missing", hint=_HINT)
     return Parsed(tuple(events), tuple(turned_away))
+
+
+def _parameters(text: str) -> dict[str, str]:
+    if text.count("&") > MOST_PARAMETERS:
+        what = f"the request, or a line of it, holds more than {MOST_PARAMETERS} parameters"
+        raise InputRefused(413, "too_many_parameters", what, hint="send fewer items and parameters")
+    return last_of_each(text)
 
 
 def measurement_id(query: str) -> str:
@@ -69,6 +81,8 @@ def _event(parameters: Mapping[str, str], hit: Hit, line: int) -> Event:
             data[name] = value
     if not data.get("page_location") and hit.referer:
         data["page_location"] = hit.referer
+    if "client_id" not in data and (client_id := _client_id(hit.cookies.ga)):
+        data["client_id"] = client_id
     if items := items_of(parameters):
         data["items"] = items
     people = user_data.from_parameters(data)
@@ -84,7 +98,10 @@ def _event(parameters: Mapping[str, str], hit: Hit, line: int) -> Event:
         user_properties=properties,
         client_hints=hints,
         visitor=Visitor(
-            ip=hit.ip, user_agent=hit.user_agent, ttclid_cookie=hit.cookies.ttclid, ttp_cookie=hit.cookies.ttp
+            ip=None if data.get("ip_override") in _REDACTED else hit.ip,
+            user_agent=hit.user_agent,
+            ttclid_cookie=hit.cookies.ttclid,
+            ttp_cookie=hit.cookies.ttp,
         ),
         consent=consent.of_web_hit(parameters),
         key=HitKey(
@@ -104,30 +121,28 @@ def _name(given: str, data: Mapping[str, Json]) -> str:
 
 
 def _own_parameters(parameters: Mapping[str, str]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """Sort ``ep.``, ``epn.``, ``up.`` and ``upn.`` by name; a number that is none is left out."""
+    """Sort ``ep.``, ``epn.``, ``up.`` and ``upn.`` by name; a number that is none stays text, NaN is left out."""
     data: dict[str, Json] = {}
     properties: dict[str, Json] = {}
     for key, value in parameters.items():
         kind, dot, name = key.partition(".")
         if not dot or not name or kind not in {"ep", "epn", "up", "upn"}:
             continue
-        kept: Json = read_float(value) if kind.endswith("n") else value
-        if kept is None or (kind[0] == "e" and name in _RESERVED):
+        if (kind[0] == "e" and name in _RESERVED) or (kind[-1] == "n" and value in _NO_NUMBERS):
             continue
+        number = read_float(value) if kind[-1] == "n" else None
+        kept: Json = value if number is None else number
         (data if kind[0] == "e" else properties)[name] = kept
     return data, properties
 
 
 def read_float(text: str) -> int | float | None:
-    """A number as JavaScript writes it, whole ones as integers; None for NaN and Infinity.
+    """A number as JavaScript writes it, whole ones as integers; None for what is none, and for NaN and Infinity.
 
-    >>> read_float("19"), read_float("-1.50"), read_float("1e+21"), read_float("NaN")
-    (19, -1.5, 1e+21, None)
+    >>> read_float("19"), read_float("-1.50"), read_float("1e+21"), read_float("NaN"), read_float("1_0")
+    (19, -1.5, 1e+21, None, None)
     """
-    try:
-        number = float(text) if len(text) < 50 else math.nan
-    except ValueError:
-        return None
+    number = float(text) if len(text) < 50 and _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(number):
         return None
     return int(number) if number.is_integer() and abs(number) < 2**53 else number

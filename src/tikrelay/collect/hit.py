@@ -29,11 +29,11 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TurnedAway(msgspec.Struct, frozen=True):
-    """An input that became no event: a reason to count, and words for its sender."""
+    """An input that became no event: a reason to count, words for its sender, and its place among the inputs."""
 
     reason: str
     text: str
-    event: str = ""
+    place: int
 
 
 class Parsed(msgspec.Struct, frozen=True):

@@ -127,7 +127,7 @@ class CollectApp:
             return answers.plain(200, "ok")
         if name == "readyz":
             ready = self._ready() and not self.draining
-            return answers.plain(200, "ready") if ready else answers.plain(503, "cannot store")
+            return answers.plain(200, "ready") if ready else answers.unavailable()
         return await self._handlers[name](request)
 
     async def _send(self, request: "_Request", answer: Answer, send: Send) -> None:
@@ -159,7 +159,9 @@ class CollectApp:
 
     async def _measurement_protocol(self, request: "_Request") -> Answer:
         query = last_of_each(request.query)
-        if self._sources.mp_api_secret and not _same(self._sources.mp_api_secret, query.get("api_secret", "")):
+        if self._sources.mp_api_secret and not _same(
+            self._sources.mp_api_secret, query.get("api_secret", "").encode("utf-8", "replace")
+        ):
             raise InputRefused(
                 403, "wrong_api_secret", "api_secret is not the one set here", hint="see sources.mp_api_secret"
             )
@@ -182,7 +184,7 @@ class CollectApp:
     async def _event_data(self, request: "_Request") -> Answer:
         if self._sources.data_key:
             scheme, _, key = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not _same(self._sources.data_key, key.strip()):
+            if scheme.lower() != "bearer" or not _same(self._sources.data_key, key.strip().encode("latin-1")):
                 hint = "send Authorization: Bearer and sources.data_key"
                 raise InputRefused(401, "wrong_data_key", "this call carries no valid key", hint=hint)
         from_browser = any(name in request.headers for name in _SHOWN_ORIGIN_HEADERS)
@@ -227,11 +229,11 @@ class CollectApp:
 
     async def _receipt(self, request: "_Request", parsed: Parsed, *, route: str) -> Answer:
         receipt = await self._take(request, parsed, route=route)
-        refused = [
-            EventReceipt(event=turned.event, outcome="refused", reason=turned.reason, warnings=(turned.text,))
-            for turned in parsed.turned_away
-        ]
-        document: dict[str, object] = {"events": [*receipt.events, *refused]}
+        told = list(receipt.events)
+        for turned in parsed.turned_away:  # in the order of the inputs
+            refused = EventReceipt(event="", outcome="refused", reason=turned.reason, warnings=(turned.text,))
+            told.insert(turned.place, refused)
+        document: dict[str, object] = {"events": told}
         if parsed.events:
             return answers.of_json(200, document)
         text = parsed.turned_away[0].text if parsed.turned_away else "the request holds no event"
@@ -241,7 +243,7 @@ class CollectApp:
     def _keep_click_id(self, request: "_Request", parsed: Parsed) -> None:
         """Have the browser keep the page's click id, unless the visitor said no."""
         for event in parsed.events:
-            page_url = event.data.get("page_location")
+            page_url = event.data.get("x-ttq-ct-page-url") or event.data.get("page_location")
             if isinstance(page_url, str) and self._may_set_cookie(event.consent):
                 cookie = click_id_cookie(page_url, host=request.headers.get("host", ""))
                 request.cookie = cookie or request.cookie
@@ -256,7 +258,7 @@ class _Request:
         self.scope = scope
         self.receive = receive
         self.method: str = scope["method"]
-        self.query: str = scope["query_string"].decode("latin-1")
+        self.query: str = scope["query_string"].decode("utf-8", "replace")
         self.headers = _headers(scope["headers"])
         self.events = 0
         self.cookie: str | None = None
@@ -280,6 +282,6 @@ def _empty(request: _Request) -> Answer:
     return answers.pixel() if request.headers.get("sec-fetch-dest") == "image" else answers.no_content()
 
 
-def _same(secret: Secret, given: str) -> bool:
+def _same(secret: Secret, given: bytes) -> bool:
     """Compare in a time that tells nothing."""
-    return hmac.compare_digest(secret.reveal().encode(), given.encode("utf-8", "replace"))
+    return hmac.compare_digest(secret.reveal().encode(), given)

@@ -70,13 +70,13 @@ def _pieces(text: str) -> Iterator[str]:
     """Split at single tildes; a piece that begins with no known key belongs to the one before, tilde and all."""
     held = ""
     for piece in _split(text):
-        if held and not (piece[:2] in KEYS or _CUSTOM.match(piece)):
+        if piece[:2] in KEYS or _CUSTOM.match(piece):
+            if held:
+                yield held
+            held = piece
+        elif held:
             held += "~" + piece
-            continue
-        if held:
-            yield held
-        held = piece
-    if held and (held[:2] in KEYS or _CUSTOM.match(held)):
+    if held:
         yield held
 
 

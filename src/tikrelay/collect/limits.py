@@ -35,7 +35,7 @@ def check_head(scope: Mapping[str, Any]) -> None:
         )
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], *, within_s: float = BODY_WITHIN_S) -> bytes:
     """Read the whole body, inflated. Raises InputRefused (400, 408, 413, 415)."""
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and (len(length) > 12 or int(length) > MAX_BODY_BYTES):
@@ -44,12 +44,10 @@ async def read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
     if encoding not in {"", "identity", *_WINDOW}:
         raise InputRefused(415, "unknown_encoding", "the Content-Encoding is not known here", hint="use gzip, or none")
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
+        async with asyncio.timeout(within_s):
             raw = await _collect(receive)
     except TimeoutError:
-        raise InputRefused(
-            408, "body_too_slow", "the body did not arrive within 15 seconds", hint="try again"
-        ) from None
+        raise InputRefused(408, "body_too_slow", "the body did not arrive in time", hint="try again") from None
     return inflate(raw, _WINDOW[encoding]) if encoding in _WINDOW and raw else raw
 
 

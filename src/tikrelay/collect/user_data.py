@@ -8,13 +8,15 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote
 
 from tikrelay.event import Json
 
 PREFIX: Final = "user_data."
-MOST_VALUES: Final = 20
+MOST_VALUES: Final = 20  # of one key
+MOST_LEAVES: Final = 200  # of one event
 _DEEPEST: Final = 4
 _INDEX: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
 
@@ -30,26 +32,18 @@ Flat = dict[str, tuple[str, ...]]
 
 def from_parameters(parameters: Mapping[str, Json]) -> Flat:
     """Read ``user_data.*`` of event parameters, and ``user_data`` itself where it is an object."""
-    leaves = [
-        (name[len(PREFIX) :], value)
-        for name, value in parameters.items()
-        if name.startswith(PREFIX) and not isinstance(value, dict | list)
-    ]
     whole = parameters.get("user_data")
-    nested = list(_leaves("", whole, 0)) if isinstance(whole, dict) else []
-    nested += [
-        leaf
-        for name, value in parameters.items()
-        if name.startswith(PREFIX) and isinstance(value, dict | list)
-        for leaf in _leaves(name[len(PREFIX) :], value, 0)
-    ]
-    return _gather([*leaves, *nested])
+    given = [(name[len(PREFIX) :], value) for name, value in parameters.items() if name.startswith(PREFIX)]
+    if isinstance(whole, dict):
+        given.append(("", whole))
+    leaves = (leaf for name, value in given for leaf in _leaves(name, value, 0))
+    return _gather(list(islice(leaves, MOST_LEAVES)))
 
 
 def _leaves(path: str, value: Json, depth: int) -> Iterator[tuple[str, Json]]:
-    if depth > _DEEPEST:
-        return
-    if isinstance(value, dict):
+    if depth > _DEEPEST or not value:
+        yield path, None  # counts towards the most that are looked at
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(f"{path}.{key}" if path else key, inner, depth + 1)
     elif isinstance(value, list):
@@ -93,7 +87,7 @@ def from_em(em: str) -> Flat:
     found: dict[str, list[str]] = {}
     for piece in em.split("~")[:50]:
         key, _, value = piece.partition(".")
-        name = _EM_KEYS.get(key.rstrip("0123456789"))
+        name = _EM_KEYS.get(key.rstrip("[0123456789]"))
         if name and value:
             text = _hex(value) if "sha256" in name else unquote(value)
             if text:
