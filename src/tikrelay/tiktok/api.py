@@ -62,7 +62,7 @@ class TikTokApi:
         try:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 raw = await _read(response)
-                answer = _parse(response.status, raw, response.headers.get("Retry-After"))
+                answer = read_answer(response.status, raw, response.headers.get("Retry-After"))
         except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: also TimeoutError and what TLS refuses
             answer = Answer(failure="lost" if body.begun else "not_sent", message=_words(error))
         return msgspec.structs.replace(answer, seconds=time.perf_counter() - began)
@@ -117,7 +117,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(raw)
 
 
-def _parse(status: int, raw: bytes, retry_after: str | None) -> Answer:
+def read_answer(status: int, raw: bytes, retry_after: str | None) -> Answer:
     """Read what TikTok says; anything that is not its JSON object leaves ``code`` None."""
     after = read_retry_after(retry_after, now=time.time())
     tree = _object(raw)
