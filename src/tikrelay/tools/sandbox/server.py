@@ -1,0 +1,476 @@
+"""``tikrelay sandbox``: a TikTok that listens on this machine.
+
+::
+
+    POST /open_api/v1.3/event/track/  ->  rules.check  ->  faults.choose  ->  memory  ->  the answer, or a fault
+    /, /sandbox/...                   ->  what is remembered, and the fault switches
+
+One process, one thread; a call is judged and remembered without giving way to another, so what the control API shows
+is always of whole calls.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import select
+import signal
+import socket
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+import msgspec
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request as WebRequest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tikrelay.base.clock import Clock, SystemClock
+from tikrelay.base.errors import TikrelayError
+from tikrelay.tiktok.payload import TRACK_PATH
+from tikrelay.tools.sandbox import page
+from tikrelay.tools.sandbox.faults import Fault, Faults, FaultView, Hit, read_fault, reply_to
+from tikrelay.tools.sandbox.memory import Memory, Request
+from tikrelay.tools.sandbox.rules import PROFILES, STANDARD_NAMES, Profile, Verdict, check
+
+ROUTE_NOT_FOUND: Final = 40400
+MOST_BODY_BYTES: Final = 64 * 1024 * 1024
+MOST_EVENTS_A_PAGE: Final = 100_000
+_OWN_NAMES: Final = "names of their own"
+_LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_TRANSPORT: Final = "tikrelay.transport"
+_JSON: Final = (b"content-type", b"application/json")
+_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
+_MOST_LINE: Final = 1000
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def run_sandbox(*, host: str, port: int, profile: str, tokens: tuple[str, ...], pixels: tuple[str, ...]) -> int:
+    """Listen until SIGTERM or Ctrl-C; return the exit code."""
+    if profile not in PROFILES:
+        raise TikrelayError(f"no profile is called {profile!r}", hint=f"take {' or '.join(PROFILES)}")
+    listener = _listen(host, port)
+    bound = listener.getsockname()[1]
+    address = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+    sandbox = Sandbox(
+        profile=cast("Profile", profile),
+        tokens=frozenset(tokens),
+        pixels=frozenset(pixels),
+        address=address,
+        clock=SystemClock(),
+        say=_say,
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(sandbox, listener, address))
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise TikrelayError(
+            f"cannot listen on {host}:{port}: {error}", hint="take another --port; 0 is a free one"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(sandbox: "Sandbox", listener: socket.socket, address: str) -> None:
+    server = _Server(sandbox)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve([listener]))
+        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells nobody
+            await asyncio.sleep(0.005)
+        if server.started:
+            print(f"sandbox: {address}", flush=True)
+            print(f'point tikrelay at it: [tiktok] base_url = "{address}"   page: {address}/', flush=True)
+
+
+def _say(line: str) -> None:
+    """Print a line, unless nobody takes it: a full pipe must not stop the sandbox."""
+    with contextlib.suppress(OSError, ValueError):
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        if any(events & select.POLLOUT for _, events in poll.poll(0)):
+            print(line[:_MOST_LINE], flush=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without logs and signal handlers of its own, that drops what is open when it stops."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                cast("Any", application),
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=0,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to ``run_sandbox``."""
+        yield
+
+    def stop(self) -> None:
+        """End soon."""
+        self.should_exit = True
+        self.force_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drop every connection, so that nobody takes the end for an answer."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Protocol):
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Hands the application the connection, which faults may reset."""
+
+    def on_message_begin(self) -> None:
+        """Put the transport where ASGI has room for a server's own things."""
+        super().on_message_begin()
+        scope = cast("dict[str, Any]", self.scope)
+        scope["extensions"] = {_TRANSPORT: self.transport}
+
+
+async def _reset(scope: Scope, receive: Receive) -> None:
+    """End the connection with a TCP reset: closing without lingering throws away what is under way."""
+    transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
+    with contextlib.suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The JSON of every answer TikTok gives."""
+
+    code: int
+    message: str
+    request_id: str
+    data: dict[str, Any]
+
+
+class Sandbox:
+    """The application: TikTok's route, the control API and the page."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        tokens: frozenset[str],
+        pixels: frozenset[str],
+        address: str,
+        clock: Clock,
+        say: Callable[[str], None],
+    ) -> None:
+        self._profile: Profile = profile
+        self._tokens = tokens
+        self._pixels = pixels
+        self._address = address
+        self._clock = clock
+        self._say = say
+        self._memory = Memory()
+        self._faults = Faults()
+        self._control = _control(self._memory, self._faults, self._page)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request."""
+        if scope["path"].startswith("/open_api"):
+            await self._take(scope, receive, send)
+        elif _is_foreign(scope):
+            words = b'{"error":{"code":"foreign","message":"pages of other sites may not read or steer the sandbox"}}'
+            await _send(send, 403, [_JSON], words)
+        else:
+            await self._control(scope, receive, send)
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if body is None:
+            return
+        token = _header(scope, b"access-token")
+        if len(body) > MOST_BODY_BYTES:
+            verdict = Verdict(message="the body is too large for the sandbox")
+            request_id = self._remember(Verdict(), token, b"", status=413, answer="http 413", message=verdict.message)
+            await _send(send, 413, [_HTML, (b"connection", b"close")], _gateway_page(413))
+        elif scope["path"] != TRACK_PATH or scope["method"] != "POST":
+            words = "Route not found: the sandbox serves POST " + TRACK_PATH
+            verdict = Verdict(code=ROUTE_NOT_FOUND, message=words)
+            request_id = self._remember(verdict, token, body, code=ROUTE_NOT_FOUND)
+            await _send(send, 200, [_JSON], _encode(ROUTE_NOT_FOUND, words, request_id))
+        else:
+            await self._track(scope, receive, send, token=token, body=body)
+
+    async def _track(self, scope: Scope, receive: Receive, send: Send, *, token: str, body: bytes) -> None:
+        verdict = check(
+            token,
+            body,
+            profile=self._profile,
+            tokens=self._tokens,
+            pixels=self._pixels,
+            now=self._clock.now(),
+        )
+        chosen = self._faults.choose(verdict, now=self._clock.monotonic())
+        if chosen.wait_s:
+            await self._clock.sleep(chosen.wait_s)
+        if chosen.hit is not None and chosen.hit.fault.kind in _NOT_JSON:
+            await self._break(scope, receive, send, hit=chosen.hit, verdict=verdict, token=token, body=body)
+            return
+        reply = reply_to(verdict, chosen.hit)
+        warnings = verdict.warnings if chosen.hit is None else ()
+        told = msgspec.structs.replace(verdict, code=reply.code, message=reply.message, warnings=warnings)
+        request_id = self._remember(told, token, body, code=reply.code, accepted=bool(reply.accepted))
+        self._accept(verdict, list(reply.accepted), request_id)
+        await _send(send, 200, [_JSON], _encode(reply.code, reply.message, request_id, reply.data))
+
+    async def _break(
+        self, scope: Scope, receive: Receive, send: Send, *, hit: Hit, verdict: Verdict, token: str, body: bytes
+    ) -> None:
+        """Do what no answer of TikTok's JSON does."""
+        fault = hit.fault
+        status, headers, answer = _broken_answer(fault)
+        takes = fault.kind == "reset_after_accepting" and verdict.call is not None
+        told = msgspec.structs.replace(verdict, warnings=())
+        label = f"http {status}" if fault.kind == "http" else fault.kind
+        request_id = self._remember(
+            told, token, body, status=status, answer=label, message=f"fault: {label}", accepted=takes
+        )
+        if takes and verdict.call is not None:
+            self._accept(verdict, list(verdict.call.events), request_id)
+        if status is not None:
+            await _send(send, status, headers, answer)
+        elif fault.kind == "hang":
+            await _until_gone(receive)
+        else:
+            await _reset(scope, receive)
+
+    def _accept(self, verdict: Verdict, events: list[Any], request_id: str) -> None:
+        if verdict.call is not None and events:
+            self._memory.accept(
+                events,
+                event_source_id=verdict.call.event_source_id,
+                test_event_code=verdict.call.test_event_code,
+                request_id=request_id,
+                now=self._clock.now(),
+            )
+
+    def _remember(
+        self,
+        verdict: Verdict,
+        token: str,
+        body: bytes,
+        *,
+        status: int | None = 200,
+        code: int | None = None,
+        answer: str = "",
+        message: str = "",
+        accepted: bool = False,
+    ) -> str:
+        """Keep a request, say it, and give it an id."""
+        now = self._clock.now()
+        request_id = new_request_id(now)
+        request = Request(
+            at=now,
+            status=status,
+            code=code,
+            message=message or verdict.message,
+            request_id=request_id,
+            events=verdict.size,
+            token_last4=token[-4:] if len(token) > 8 else "",
+            body=body,
+            answer=answer or str(code),
+            accepted=accepted,
+            warnings=verdict.warnings,
+        )
+        self._memory.add_request(request)
+        self._say(_line(request, verdict))
+        return request_id
+
+    def _page(self) -> str:
+        return page.show_page(
+            address=self._address,
+            profile=self._profile,
+            counts=self._memory.counts(),
+            requests=self._memory.newest_requests(page.SHOWN_REQUESTS),
+            events=self._memory.newest_events(page.SHOWN_EVENTS),
+            faults=self._faults.list(),
+        )
+
+
+_NOT_JSON: Final = frozenset({"http", "hang", "reset", "reset_after_accepting", "garbage", "redirect"})
+
+
+def _broken_answer(fault: Fault) -> tuple[int | None, Headers, bytes]:
+    match fault.kind:
+        case "http":
+            status = fault.status or 502
+            after: Headers = [] if fault.retry_after is None else [(b"retry-after", str(fault.retry_after).encode())]
+            return status, [_HTML, *after], _gateway_page(status)
+        case "garbage":
+            return 200, [_JSON], b'{"code": 0, "mess'
+        case "redirect":
+            return 301, [_HTML, (b"location", (fault.location or "/").encode())], _gateway_page(301)
+        case _:
+            return None, [], b""
+
+
+def _gateway_page(status: int) -> bytes:
+    return (
+        f"<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>sandbox gateway</body></html>".encode()
+    )
+
+
+def _encode(code: int, message: str, request_id: str, data: dict[str, Any] | None = None) -> bytes:
+    return msgspec.json.encode(_Answer(code, message, request_id, data or {}))
+
+
+def new_request_id(now: float) -> str:
+    """Make an id as TikTok's answers carry them: the time of day, and 20 hex digits."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S") + secrets.token_hex(10).upper()
+
+
+def _line(request: Request, verdict: Verdict) -> str:
+    """Say one request in one line: only names TikTok knows are said, since a name of one's own may be anything."""
+    time = datetime.fromtimestamp(request.at, UTC).strftime("%H:%M:%S")
+    words = "".join(letter if letter.isprintable() else " " for letter in request.message[:200])
+    if not request.accepted or verdict.call is None:
+        return f"{time} {request.answer}: {words} ({request.events} events)"
+    names = Counter(event.name if event.name in STANDARD_NAMES else _OWN_NAMES for event in verdict.call.events)
+    return f"{time} {request.answer}: {words}: {', '.join(f'{count} {name}' for name, count in names.most_common())}"
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Read a body; None when the client left before its end, and what is too long is cut."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        chunks.append(chunk)
+        if size > MOST_BODY_BYTES or not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    headers: Headers = scope["headers"]
+    return next((value.decode("latin-1").strip() for key, value in headers if key == name), "")
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Tell a page of another site (also one whose name was turned to this machine) from a person or a test."""
+    if _header(scope, b"sec-fetch-site") not in {"", "none", "same-origin"}:
+        return True
+    bound: tuple[str, int] | None = scope.get("server")
+    name = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
+    return bound is not None and bound[0] in {"127.0.0.1", "::1"} and name not in _LOOPBACK_NAMES
+
+
+def _control(memory: Memory, faults: Faults, write_page: Callable[[], str]) -> Starlette:
+    """Build the routes that show and steer."""
+
+    async def requests(request: WebRequest) -> Response:
+        return _json(memory.requests(limit=_number(request, "limit", 100)))
+
+    async def events(request: WebRequest) -> Response:
+        limit = min(_number(request, "limit", 1000), MOST_EVENTS_A_PAGE)
+        return _json(memory.events(after=_number(request, "after", 0), limit=limit))
+
+    async def counts(_: WebRequest) -> Response:
+        return _json(memory.counts())
+
+    async def switches(request: WebRequest) -> Response:
+        if request.method == "POST":
+            faults.add(read_fault(await request.body()))
+        elif request.method == "DELETE":
+            faults.clear()
+        return _json([_fault(view) for view in faults.list()])
+
+    async def clear(_: WebRequest) -> Response:
+        memory.clear()
+        faults.clear()
+        return _json({})
+
+    async def show(_: WebRequest) -> Response:
+        headers = {"Content-Security-Policy": page.CONTENT_SECURITY_POLICY, **_PLAIN}
+        return Response(write_page(), media_type="text/html", headers=headers)
+
+    async def style(_: WebRequest) -> Response:
+        return Response(page.STYLE, media_type="text/css", headers=_PLAIN)
+
+    async def mistaken(_: WebRequest, error: Exception) -> Response:
+        return _json({"error": {"code": "invalid", "message": str(error)}}, status=400)
+
+    return Starlette(
+        routes=[
+            Route("/", show),
+            Route("/sandbox/style.css", style),
+            Route("/sandbox/requests", requests),
+            Route("/sandbox/events", events),
+            Route("/sandbox/counts", counts),
+            Route("/sandbox/faults", switches, methods=["GET", "POST", "DELETE"]),
+            Route("/sandbox/clear", clear, methods=["POST"]),
+        ],
+        exception_handlers={ValueError: mistaken},
+    )
+
+
+_PLAIN: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+def _number(request: WebRequest, name: str, otherwise: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{name} must be a number of at most nine digits")
+    return int(text)
+
+
+def _json(value: object, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, headers=_PLAIN, media_type="application/json")
+
+
+def _fault(view: FaultView) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(view.fault)
+    return {**told, "fired": view.fired}
