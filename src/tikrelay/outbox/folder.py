@@ -1,5 +1,6 @@
 """The outbox folder: its files, and what it lies on."""
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -29,9 +30,12 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         return cls((base / url.partition(":")[2].strip()).absolute())
 
     def make(self) -> None:
-        """Make the folder, for its owner alone. Raises OutboxUnavailable when that, or writing in it, cannot be done."""
+        """Make the folder, for its owner alone. Raises OutboxUnavailable when it cannot be made or written in."""
         try:
+            missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in missing:
+                _sync_folder(path.parent)  # or a power cut could take the new folder away with all that is in it
         except OSError as error:
             hint = "choose another outbox.url, or make the folder and give it to the user tikrelay runs as"
             raise OutboxUnavailable(f"cannot make {self.path}: {error.strerror}", hint=hint) from None
@@ -41,7 +45,7 @@ class OutboxFolder(msgspec.Struct, frozen=True):
 
     def names(self) -> list[str]:
         """The outbox files there are."""
-        return sorted(name for name in os.listdir(self.path) if _NAME.fullmatch(name))
+        return sorted(path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name))
 
     def is_free(self, name: str) -> bool:
         """Say whether nobody owns a file."""
@@ -50,9 +54,13 @@ class OutboxFolder(msgspec.Struct, frozen=True):
     def free_names(self, count: int) -> list[str]:
         """Choose files for new owners: the lowest that are free, those that exist first."""
         there = self.names()
-        new = (name for name in (f"outbox-{number:03}.db" for number in range(_MOST_FILES)) if name not in there)
         found = [name for name in there if self.is_free(name)][:count]
-        return sorted(found + [next(new) for _ in range(count - len(found))])
+        others = (name for name in map("outbox-{:03}.db".format, range(_MOST_FILES)) if name not in there)
+        found += itertools.islice(filter(self.is_free, others), count - len(found))
+        if len(found) < count:
+            hint = f"a folder holds {_MOST_FILES} files; start fewer workers or choose another outbox.url"
+            raise OutboxUnavailable(f"every file in {self.path} is in use", hint=hint)
+        return sorted(found)
 
     def free_bytes(self) -> int:
         """Room left on the disk, for this user."""
@@ -77,6 +85,14 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         else:
             return []
         return [Advice(kind="outbox_place", text=text)]
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def file_system_of(path: Path) -> str:

@@ -7,12 +7,15 @@ descriptor of a database file drops them. The kernel lets go of the lock when it
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Final
 
-from tikrelay.base.errors import OutboxInUse
+from tikrelay.base.errors import OutboxInUse, OutboxUnavailable
 
 SERVE_LOCK: Final = "serve.lock"
+_A_LOOK_TAKES_AT_MOST_S: Final = 0.1  # whoever asks is_free holds the lock for an instant
+_LOOK_AGAIN_AFTER_S: Final = 0.01
 
 
 class FileLock:
@@ -25,21 +28,34 @@ class FileLock:
         self._fd: int | None = None
 
     def try_acquire(self) -> bool:
-        """Take the lock if nobody has it."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the lock if nobody has it. Raises OutboxUnavailable when its file cannot be used."""
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            hint = "check the folder's owner, its permissions and the room on its disk"
+            raise OutboxUnavailable(f"cannot open {self.path}: {error.strerror}", hint=hint) from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
             return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(fd)
+            hint = "choose an outbox.url on a local disk"
+            raise OutboxUnavailable(f"cannot lock {self.path}: {error.strerror}", hint=hint) from None
         self._fd = fd
+        with contextlib.suppress(OSError):  # the number is a courtesy; a full disk must not keep anybody from sending
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return True
 
     def acquire(self) -> None:
         """Take the lock. Raises OutboxInUse, naming the process that has it."""
-        if not self.try_acquire():
+        deadline = time.monotonic() + _A_LOOK_TAKES_AT_MOST_S
+        while not self.try_acquire():
+            if time.monotonic() < deadline:
+                time.sleep(_LOOK_AGAIN_AFTER_S)
+                continue
             holder = self._holder()
             by = f"process {holder}" if holder else "another process"
             raise OutboxInUse(f"{self._what} is in use by {by}", hint=self._hint)

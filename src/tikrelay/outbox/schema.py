@@ -7,14 +7,12 @@ are appended in order, which is what SQLite is fastest at.
 
 from typing import Final
 
-import apsw
-
-from tikrelay.base.errors import OutboxBroken
+from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
+from tikrelay.outbox.database import Database
 
 APPLICATION_ID: Final = 0x74696B72  # "tikr", as file(1) shows it
 PAGE_SIZE: Final = 8192
-CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput (bench)
-FORMAT: Final = 1  # of the stored bodies
+FORMAT: Final = 1  # of the stored bodies, and of what their checksum covers
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -69,42 +67,45 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 VERSION: Final = len(MIGRATIONS)
 
 
-def prepare(connection: apsw.Connection) -> None:
-    """Set up the connection and bring the file to VERSION. Raises OutboxBroken for a file that is not ours or is newer."""
-    connection.set_busy_timeout(2000)
-    version = connection.pragma("user_version")
+def prepare(database: Database) -> None:
+    """Set up the connection and bring the file to VERSION. Raises OutboxBroken when it is not ours, or newer."""
+    database.wait_for_others(seconds=2.0)
+    _refuse_foreign(database)
+    version = database.pragma("user_version")
     if version > VERSION:
-        what = f"{connection.filename} was written by a newer tikrelay (format {version}, this one knows {VERSION})"
+        what = f"{database.path} was written by a newer tikrelay (format {version}, this one knows {VERSION})"
         raise OutboxBroken(what, hint="install that version again, or give this one its own outbox.url")
     if not version:
-        _refuse_foreign(connection)
-        connection.pragma("page_size", PAGE_SIZE)
-        connection.pragma("auto_vacuum", 2)  # incremental; takes hold only before the first table
-        connection.pragma("application_id", APPLICATION_ID)
-    connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", 2)  # FULL: every commit is synced, or a 2xx would be a promise the disk never made
-    connection.pragma("secure_delete", 1)  # delivered events do not linger in free pages
-    connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-    connection.pragma("journal_size_limit", 64 * 1024 * 1024)
-    migrate(connection, MIGRATIONS)
+        database.pragma("page_size", PAGE_SIZE)
+        database.pragma("auto_vacuum", 2)  # incremental; takes hold only before the first table
+        database.pragma("application_id", APPLICATION_ID)
+    mode = database.pragma("journal_mode", "wal")
+    if mode != "wal":
+        what = f"{database.path}: its disk does not let SQLite keep a write-ahead log (journal_mode {mode})"
+        raise OutboxUnavailable(what, hint="choose an outbox.url on a local disk")
+    database.pragma("synchronous", 2)  # FULL: every commit is synced, or a 2xx would be a promise the disk never made
+    database.pragma("secure_delete", 1)  # delivered events do not linger in free pages
+    database.pragma("journal_size_limit", 64 * 1024 * 1024)
+    migrate(database, MIGRATIONS)
 
 
-def _refuse_foreign(connection: apsw.Connection) -> None:
-    if connection.execute("SELECT count(*) FROM sqlite_schema").get:
+def _refuse_foreign(database: Database) -> None:
+    if database.pragma("application_id") == APPLICATION_ID:
+        return
+    if database.value("SELECT count(*) FROM sqlite_schema"):
         hint = "move the file away, or choose another outbox.url"
-        raise OutboxBroken(f"{connection.filename} is a database of another program", hint=hint)
+        raise OutboxBroken(f"{database.path} is a database of another program", hint=hint)
 
 
-def migrate(connection: apsw.Connection, migrations: tuple[tuple[str, ...], ...]) -> None:
+def migrate(database: Database, migrations: tuple[tuple[str, ...], ...]) -> None:
     """Apply the steps the file does not have yet."""
-    for number in range(connection.pragma("user_version"), len(migrations)):
-        connection.execute("BEGIN IMMEDIATE")
+    for number in range(database.pragma("user_version"), len(migrations)):
+        database.run("BEGIN IMMEDIATE")
         try:
             for statement in migrations[number]:
-                connection.execute(statement)
-            connection.pragma("user_version", number + 1)
-            connection.execute("COMMIT")
+                database.run(statement)
+            database.pragma("user_version", number + 1)
+            database.run("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            database.roll_back()
             raise

@@ -2,15 +2,17 @@
 
 One named thread holds the only connection and does all the work that is handed to it::
 
-    put, settle ──> queue ──> [ everything that waits at this moment ] ──> one COMMIT, one fsync ──> every caller resumes
+    put, settle ──> queue ──> [ all that waits at this moment ] ──> one COMMIT, one fsync ──> every caller resumes
 
 While one commit is at the disk, the next group gathers; there is no timer and no artificial wait. A crash loses what
 was not committed, and nobody was told that it was stored. Leases, the counts of what waits and the drop counts of
-the last second live in memory.
+the last second live in memory. Between two groups the thread carries the log into the file, and, when nobody waits,
+gives room back to the disk.
 
-When a write fails because the disk is full, its callers get OutboxUnavailable and the next write is tried as usual. When
-the disk itself fails, the connection is never written on again (after a failed fsync nobody knows what the kernel
-kept): ``failed`` is set and the process is expected to end and begin anew.
+When a write fails because the disk is full, its callers get OutboxUnavailable and the next write is tried as usual;
+outcomes, which make room, are tried again without the events that came with them. When the disk itself fails, the
+connection is never written on again (after a failed fsync nobody knows what the kernel kept): ``failed`` is set and
+the process is expected to end and begin anew.
 """
 
 import asyncio
@@ -29,11 +31,13 @@ import apsw
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
-from tikrelay.base.happenings import CommitDone, Emit, StoreFailed
+from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, StoreFailed
 from tikrelay.event import DestinationName, EventId
+from tikrelay.outbox.database import Database, Row
 from tikrelay.outbox.lock import OutboxLock
-from tikrelay.outbox.schema import FORMAT, prepare
+from tikrelay.outbox.schema import FORMAT, PAGE_SIZE, prepare
 from tikrelay.outbox.store import (
+    LONGEST_WAIT_S,
     Accepted,
     Books,
     Dead,
@@ -49,17 +53,22 @@ from tikrelay.outbox.store import (
 
 OLDEST_SQLITE: Final = 3051003  # 3.51.3: the WAL-reset bug of 3.7.0 to 3.51.2 can damage a file
 RESERVE_BYTES: Final = 64 * 1024 * 1024  # kept free, so that outcomes can be written and room be made
-RETRY_HORIZON_S: Final = 2 * 300.0  # nothing waits longer for its turn than twice the longest back-off
 MOST_NAMES: Final = 50
 _OTHER: Final = "other"
 _MOST_JOBS: Final = 1024
 _LOOK_AT_ROOM_EVERY_S: Final = 1.0
 _FLUSH_DROPS_EVERY_S: Final = 1.0
+_REST_BEFORE_TIDYING_S: Final = 0.5
+_KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
+_PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
+# Texts are read as bytes: a flipped byte that is no UTF-8 any more is a damaged event, not an error of the program.
 _COLUMNS: Final = (
-    "SELECT id, event, event_id, format, checksum, body, received_at, attempts, unknown_since"
-    " FROM waiting WHERE destination = ?"
+    "SELECT id, CAST(event AS BLOB), CAST(event_id AS BLOB), format, checksum, body, received_at, attempts,"
+    " unknown_since FROM waiting WHERE destination = ?"
 )
 _FATAL: Final = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError, apsw.CantOpenError)
+_NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
+_FOUND_BY_A_CALL: Final = frozenset({DeadReason.REFUSED, DeadReason.UNKNOWN_ANSWER, DeadReason.PARTIAL})
 
 T = TypeVar("T")
 CountKey = tuple[str, str, str, str]
@@ -81,13 +90,14 @@ class _Job:
 class SqliteOutbox:
     """See the module's text; the contract is ``outbox.store.Outbox``."""
 
-    def __init__(self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int) -> None:
+    def __init__(self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int, vfs: str) -> None:
         self.path = path
         self.failed = asyncio.Event()
         self._clock = clock
         self._emit = emit
         self._max_bytes = max_bytes
         self._reserve_bytes = reserve_bytes
+        self._vfs = vfs
         self._loop = asyncio.get_running_loop()
         self._lock = OutboxLock(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -96,6 +106,8 @@ class SqliteOutbox:
         self._closing = False
         self._full = ""
         self._looked_at_room = float("-inf")
+        self._held_bytes = 0  # written by the thread, as is the next
+        self._free_bytes_inside = 0
         # Below: touched by the thread alone.
         self._counts: Counter[CountKey] = Counter()
         self._changed: Counter[CountKey] = Counter()
@@ -104,17 +116,31 @@ class SqliteOutbox:
         self._names: set[str] = set()
         self._last_id = 0
         self._drops_since: float | None = None
+        self._broken = False
+        self._resting = False
+        self._damaged: Counter[str] = Counter()
+        self._undo: list[Callable[[], None]] = []  # what a failed attempt did to the leases
 
     @classmethod
     async def open(
-        cls, path: Path, *, clock: Clock, emit: Emit, max_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        emit: Emit,
+        max_bytes: int = 0,
+        reserve_bytes: int = RESERVE_BYTES,
+        vfs: str = "",
     ) -> Self:
-        """Own a file and open it. Raises OutboxInUse, OutboxBroken or OutboxUnavailable."""
+        """Own a file and open it. Raises OutboxInUse, OutboxBroken or OutboxUnavailable.
+
+        ``vfs`` names the file system layer SQLite works through; empty is its own.
+        """
         if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
             what = f"SQLite {apsw.sqlite_lib_version()} can damage a file (WAL-reset bug)"
             raise OutboxBroken(what, hint="install apsw 3.51.3 or newer")
-        outbox = cls(path, clock=clock, emit=emit, max_bytes=max_bytes, reserve_bytes=reserve_bytes)
-        outbox._lock.acquire()
+        outbox = cls(path, clock=clock, emit=emit, max_bytes=max_bytes, reserve_bytes=reserve_bytes, vfs=vfs)
+        await asyncio.to_thread(outbox._lock.acquire)
         try:
             await asyncio.to_thread(outbox._connect)
         except BaseException:
@@ -153,7 +179,6 @@ class SqliteOutbox:
         if len(lease.events) != len(outcomes):
             raise ValueError(f"{len(outcomes)} outcomes for a lease of {len(lease.events)}")
         await self._do(lambda: self._write_outcomes(lease, outcomes), writes=True)
-        self.release(lease)
 
     def release(self, lease: Lease) -> None:
         """End a lease; its events are as they were."""
@@ -202,34 +227,38 @@ class SqliteOutbox:
         return result
 
     def _why_full(self) -> str:
-        """Say why nothing more may be stored, or nothing; looked at once a second."""
+        """Say why nothing more may be stored, or nothing; the disk is looked at once a second."""
         now = self._clock.monotonic()
         if now - self._looked_at_room >= _LOOK_AT_ROOM_EVERY_S:
             self._looked_at_room = now
             self._full = self._look_at_room()
+        if self._max_bytes and self._held_bytes >= self._max_bytes:
+            return f"it holds {self._held_bytes} bytes, and outbox.max_bytes is {self._max_bytes}"
         return self._full
 
     def _look_at_room(self) -> str:
         try:
             room = os.statvfs(self.path.parent)
-            size = self.path.stat().st_size
+            self.path.stat()
         except OSError as error:
             return f"cannot be looked at: {error.strerror}"
-        if room.f_bavail * room.f_frsize < self._reserve_bytes:
+        if room.f_bavail * room.f_frsize + self._free_bytes_inside < self._reserve_bytes:
             return f"less than {self._reserve_bytes // (1024 * 1024)} MiB are free on its disk"
-        if self._max_bytes and size >= self._max_bytes:
-            return f"it holds {size} bytes, and outbox.max_bytes is {self._max_bytes}"
         return ""
 
     # On the thread.
 
     def _connect(self) -> None:
         try:
-            self._connection = apsw.Connection(str(self.path))
-            self.path.chmod(0o600)
-            prepare(self._connection)
-            self._load()
-        except (apsw.NotADBError, apsw.CorruptError) as error:
+            self._database = Database(self.path, vfs=self._vfs)
+            try:
+                self.path.chmod(0o600)
+                prepare(self._database)
+                self._load()
+            except BaseException:
+                self._database.close()
+                raise
+        except (apsw.NotADBError, apsw.CorruptError, UnicodeDecodeError) as error:
             hint = "move it away to start with an empty one; what waits in it is not delivered until it is repaired"
             raise OutboxBroken(f"{self.path} is damaged: {error}", hint=hint) from None
         except (apsw.Error, OSError) as error:
@@ -238,19 +267,22 @@ class SqliteOutbox:
 
     def _load(self) -> None:
         """Read what is kept in memory."""
-        for kind, destination, first, second, n in self._connection.execute(
-            "SELECT kind, destination, first, second, n FROM counts"
-        ):
+        for row in self._database.rows("SELECT kind, destination, first, second, n FROM counts"):
+            kind, destination, first, second, n = row
             self._counts[kind, destination, first, second] = n
             if kind == "received":
                 self._names.add(second)
-        for destination, n in self._connection.execute(
-            "SELECT destination, count(*) FROM waiting GROUP BY destination"
-        ):
+        for destination, n in self._database.rows("SELECT destination, count(*) FROM waiting GROUP BY destination"):
             self._waiting[destination] = n
-        self._last_id = self._connection.execute(
+        self._last_id = self._database.value(
             "SELECT max(ifnull((SELECT max(id) FROM waiting), 0), ifnull((SELECT max(id) FROM dead), 0))"
-        ).get
+        )
+        self._measure()
+
+    def _measure(self) -> None:
+        size, pages, free = (self._database.pragma(name) for name in ("page_size", "page_count", "freelist_count"))
+        self._held_bytes = (pages - free) * size
+        self._free_bytes_inside = free * size
 
     def _work(self) -> None:
         """Take all that waits, do it in one transaction, tell who waited; until told to close."""
@@ -259,15 +291,43 @@ class SqliteOutbox:
             jobs, closing = self._gather()
             if closing or self._drops_are_due():
                 jobs.append(_Job(lambda: None, self._loop.create_future(), writes=True))
+            self._resting = not jobs
             if jobs:
                 self._run(jobs)
+            elif self._has_spare_room():
+                self._tidy(self._give_room_back)
+            if self._database.checkpoint_is_due():
+                self._tidy(self._database.checkpoint)
         with contextlib.suppress(apsw.Error):
-            self._connection.close()
+            self._database.close()
+
+    def _tidy(self, work: Callable[[], None]) -> None:
+        """Do what nobody waits for; on a full disk it is left for later."""
+        if self._broken:
+            return
+        try:
+            work()
+        except _FATAL as error:
+            self._fail([], error)
+        except apsw.Error:
+            self._free_bytes_inside = 0  # until the next commit
+
+    def _has_spare_room(self) -> bool:
+        """Say whether more than half of the file is free: less is soon used again, and moving pages is work."""
+        pages = self._free_bytes_inside // PAGE_SIZE
+        return pages > _KEEP_FREE_PAGES and self._free_bytes_inside > self._held_bytes
+
+    def _give_room_back(self) -> None:
+        before = self._free_bytes_inside
+        self._database.rows(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK_AT_ONCE})")
+        self._measure()
+        if self._free_bytes_inside >= before:
+            self._free_bytes_inside = 0  # the file was made without auto_vacuum: no use to go on
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """Wait for one job, and take those that wait behind it; True when it is time to close."""
         try:
-            job = self._jobs.get(timeout=_FLUSH_DROPS_EVERY_S if self._changed else None)
+            job = self._jobs.get(timeout=self._patience_s())
         except queue.Empty:
             return [], False
         jobs: list[_Job] = []
@@ -281,48 +341,59 @@ class SqliteOutbox:
                 return jobs, False
         return jobs, True
 
+    def _patience_s(self) -> float | None:
+        if self._broken:
+            return None
+        if self._has_spare_room():
+            return 0.0 if self._resting else _REST_BEFORE_TIDYING_S
+        return _FLUSH_DROPS_EVERY_S if self._changed else None
+
     def _drops_are_due(self) -> bool:
+        if self._broken:
+            return False
         return self._drops_since is not None and time.monotonic() - self._drops_since >= _FLUSH_DROPS_EVERY_S
 
     def _run(self, jobs: list[_Job]) -> None:
-        """Do the jobs in one transaction; when one of them fails, each alone, so that none harms its neighbours."""
+        """Do the jobs in one transaction; when it fails, do them in parts, so that none harms its neighbours."""
         error = self._attempt(jobs)
         if error is None:
             return
-        if len(jobs) > 1 and not isinstance(error, (*_FATAL, apsw.FullError)):
-            for job in jobs:
-                self._run([job])
+        parts = [jobs] if isinstance(error, _FATAL) else _parts(jobs, error)
+        if len(parts) == 1:
+            self._fail(jobs, error)
             return
-        self._fail(jobs, error)
+        for part in parts:
+            self._run(part)
 
     def _attempt(self, jobs: list[_Job]) -> Exception | None:
         began = time.perf_counter()
         before = (self._counts.copy(), self._changed.copy(), self._waiting.copy(), self._last_id)
+        self._undo.clear()
+        self._damaged.clear()
         try:
-            if self.failed.is_set():
+            if self._broken:
                 raise apsw.ReadOnlyError("an earlier write failed")
             if any(job.writes for job in jobs):
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._database.run("BEGIN IMMEDIATE")
                 for job in jobs:
                     job.result = job.work()
                 self._write_counts()
-                self._connection.execute("COMMIT")
+                self._measure()
+                self._database.run("COMMIT")
                 self._changed.clear()
                 self._drops_since = None
             else:
                 for job in jobs:
                     job.result = job.work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told to the callers it belongs to
             self._counts, self._changed, self._waiting, self._last_id = before
+            for undo in reversed(self._undo):
+                undo()
             with contextlib.suppress(apsw.Error):
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._database.roll_back()
             return error
         self._tell(jobs)
-        events = sum(job.events for job in jobs)
-        if events:
-            done = CommitDone(jobs=len(jobs), events=events, seconds=time.perf_counter() - began)
-            self._call_loop(lambda: self._emit(done))
+        self._report(jobs, time.perf_counter() - began)
         return None
 
     def _tell(self, jobs: list[_Job]) -> None:
@@ -330,15 +401,26 @@ class SqliteOutbox:
             for job in jobs:
                 if not job.future.done():
                     job.future.set_result(job.result)
+                elif isinstance(job.result, Lease):  # who asked for it has gone away
+                    self.release(job.result)
 
         self._call_loop(resume)
 
+    def _report(self, jobs: list[_Job], seconds: float) -> None:
+        if events := sum(job.events for job in jobs):
+            self._call_loop(self._emit, CommitDone(jobs=len(jobs), events=events, seconds=seconds))
+        for destination, count in self._damaged.items():
+            reason = DeadReason.DAMAGED.value
+            self._call_loop(self._emit, EventsBuried(destination=destination, reason=reason, count=count))
+
     def _fail(self, jobs: list[_Job], error: Exception) -> None:
         fatal = isinstance(error, _FATAL)
+        if fatal and not self._broken:
+            self._broken = True
+            self._database.write_no_more()
         told: Exception = error
         if isinstance(error, apsw.Error):
-            hint = "the server is starting anew" if fatal else "free some room on its disk"
-            told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=hint)
+            told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=_hint(error))
 
         def resume() -> None:
             if fatal:
@@ -352,9 +434,9 @@ class SqliteOutbox:
 
         self._call_loop(resume)
 
-    def _call_loop(self, callback: Callable[[], None]) -> None:
+    def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(callback)
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
     # Jobs.
 
@@ -381,11 +463,11 @@ class SqliteOutbox:
         now = self._clock.now()
         first = max(self._last_id + 1, int(now * 1_000_000))
         self._last_id = first + len(records) - 1
-        self._connection.executemany(
+        self._database.run_many(
             "INSERT INTO waiting (id, destination, event, event_id, format, checksum, body, received_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (first + i, r.destination, r.event, r.event_id, FORMAT, zlib.crc32(r.body), r.body, now)
+                (first + i, r.destination, r.event, r.event_id, FORMAT, _checksum(r), r.body, now)
                 for i, r in enumerate(records)
             ],
         )
@@ -395,7 +477,7 @@ class SqliteOutbox:
         self._count_drops(drops)
 
     def _write_counts(self) -> None:
-        self._connection.executemany(
+        self._database.run_many(
             "INSERT INTO counts (kind, destination, first, second, n) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET n = n + excluded.n",
             [(*key, n) for key, n in self._changed.items() if n],
@@ -406,40 +488,33 @@ class SqliteOutbox:
         chosen: list[Leased] = []
         size = 0
         for row in self._due(destination, most + len(leased), now):
-            key, event, event_id, form, checksum, body, received_at, attempts, unknown_since = row
-            if key in leased:
+            if row[0] in leased:
                 continue
-            if form != FORMAT or zlib.crc32(body) != checksum:
-                self._bury(key, destination, Dead(reason=DeadReason.DAMAGED), now)
+            event = _read(row)
+            if event is None:
+                self._bury(row[0], destination, Dead(reason=DeadReason.DAMAGED), now)
+                self._damaged[destination] += 1
                 continue
-            size += len(body)
+            size += len(event.body)
             if chosen and (len(chosen) >= most or size > max_bytes):
                 break
-            chosen.append(
-                Leased(
-                    key=key,
-                    event=event,
-                    event_id=EventId(event_id),
-                    body=body,
-                    received_at=received_at,
-                    attempts=attempts,
-                    unknown_since=unknown_since,
-                )
-            )
-        leased.update(row.key for row in chosen)
+            chosen.append(event)
+        keys = {event.key for event in chosen}
+        leased.update(keys)
+        self._undo.append(lambda: leased.difference_update(keys))
         return Lease(destination, tuple(chosen))
 
-    def _due(self, destination: str, most: int, now: float) -> Iterable[Any]:
-        """Rows whose time has come; also those put off beyond any back-off, as a clock set back leaves them."""
-        due = self._connection.execute(
+    def _due(self, destination: str, most: int, now: float) -> list[Row]:
+        """Rows whose time has come; also those put off for longer than can be, as a clock set back leaves them."""
+        due = self._database.rows(
             _COLUMNS + " AND not_before <= ? ORDER BY not_before, id LIMIT ?",
             (destination, now, most),
-        ).fetchall()
+        )
         if len(due) < most:
-            due += self._connection.execute(
+            due += self._database.rows(
                 _COLUMNS + " AND not_before > ? ORDER BY not_before, id LIMIT ?",
-                (destination, now + RETRY_HORIZON_S, most - len(due)),
-            ).fetchall()
+                (destination, now + LONGEST_WAIT_S, most - len(due)),
+            )
         return due
 
     def _forget(self, destination: str, keys: set[int]) -> None:
@@ -447,67 +522,72 @@ class SqliteOutbox:
 
     def _write_outcomes(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
         now = self._clock.now()
+        held = self._leased.get(lease.destination, set())
+        keys = {leased.key for leased in lease.events} & held
         gone: list[tuple[int]] = []
         stay: list[tuple[float, int, float | None, int]] = []
         for leased, outcome in zip(lease.events, outcomes, strict=True):
+            if leased.key not in keys:
+                continue
             match outcome:
                 case Accepted():
                     gone.append((leased.key,))
                 case RetryAt(at=at, unknown=unknown, counts=counts):
-                    stay.append((at, int(counts), now if unknown else None, leased.key))
+                    stay.append((min(at, now + LONGEST_WAIT_S), int(counts), now if unknown else None, leased.key))
                 case Dead():
                     self._bury(leased.key, lease.destination, outcome, now)
-                case never:
-                    assert_never(never)
+                case _:
+                    assert_never(outcome)
+        held.difference_update(keys)
+        self._undo.append(lambda: held.update(keys))
         if gone:
-            self._connection.executemany("DELETE FROM waiting WHERE id = ?", gone)
+            self._database.run_many("DELETE FROM waiting WHERE id = ?", gone)
             self._count("accepted", lease.destination, "", n=len(gone))
             self._waiting[lease.destination] -= len(gone)
         if stay:
-            self._connection.executemany(
+            self._database.run_many(
                 "UPDATE waiting SET not_before = ?, attempts = attempts + ?,"
                 " unknown_since = ifnull(unknown_since, ?) WHERE id = ?",
                 stay,
             )
 
     def _bury(self, key: int, destination: str, dead: Dead, now: float) -> None:
-        self._connection.execute(
+        made_a_call = int(dead.reason in _FOUND_BY_A_CALL)
+        self._database.run(
             "INSERT INTO dead SELECT id, destination, event, event_id, format, checksum, body, received_at, ?,"
-            " attempts + 1, unknown_since, ?, ?, ?, ? FROM waiting WHERE id = ?",
-            (now, dead.reason.value, dead.code, dead.message, dead.request_id, key),
+            " attempts + ?, unknown_since, ?, ?, ?, ? FROM waiting WHERE id = ?",
+            (now, made_a_call, dead.reason.value, dead.code, dead.message, dead.request_id, key),
         )
-        self._connection.execute("DELETE FROM waiting WHERE id = ?", (key,))
+        self._database.run("DELETE FROM waiting WHERE id = ?", (key,))
         self._count("dead", destination, dead.reason.value)
         self._waiting[destination] -= 1
 
     def _read_books(self) -> Books:
-        oldest = {}
+        oldest: dict[str, float] = {}
         for destination, n in self._waiting.items():
             if n > 0:
-                oldest[destination] = self._connection.execute(
+                oldest[destination] = self._database.value(
                     "SELECT received_at FROM waiting NOT INDEXED WHERE destination = ? ORDER BY id LIMIT 1",
                     (destination,),
-                ).get
+                )
         kinds: dict[str, Any] = {"received": {}, "accepted": {}, "dead": {}, "dropped": {}}
         for (kind, destination, first, second), n in self._counts.items():
             keys = {"received": (destination, first, second), "accepted": destination}
             kinds[kind][keys.get(kind, (destination, first))] = n
-        return Books(
-            **kinds, waiting=dict(self._waiting), oldest_waiting={name: at for name, at in oldest.items() if at}
-        )
+        return Books(**kinds, waiting=dict(self._waiting), oldest_waiting=oldest)
 
     def _read_dead(self, most: int) -> list[DeadLetter]:
-        rows = self._connection.execute(
-            "SELECT id, destination, event, event_id, body, received_at, died_at, attempts, reason, code, message,"
-            " request_id FROM dead ORDER BY died_at DESC LIMIT ?",
+        rows = self._database.rows(
+            "SELECT id, destination, CAST(event AS BLOB), CAST(event_id AS BLOB), body, received_at, died_at, attempts,"
+            " reason, code, message, request_id FROM dead ORDER BY died_at DESC, id DESC LIMIT ?",
             (most,),
         )
         return [
             DeadLetter(
                 key=row[0],
                 destination=DestinationName(row[1]),
-                event=row[2],
-                event_id=EventId(row[3]),
+                event=row[2].decode(errors="replace"),
+                event_id=EventId(row[3].decode(errors="replace")),
                 body=row[4],
                 received_at=row[5],
                 died_at=row[6],
@@ -519,3 +599,46 @@ class SqliteOutbox:
             )
             for row in rows
         ]
+
+
+def _parts(jobs: list[_Job], error: Exception) -> list[list[_Job]]:
+    """Split jobs whose common transaction failed into those that may still succeed without the others."""
+    if not isinstance(error, _NO_FAULT_OF_A_JOB):
+        return [[job] for job in jobs]
+    parts: dict[tuple[bool, bool], list[_Job]] = {}
+    for job in jobs:
+        parts.setdefault((job.writes, bool(job.events)), []).append(job)
+    return [parts[kind] for kind in sorted(parts)]
+
+
+def _hint(error: apsw.Error) -> str:
+    match error:
+        case apsw.FullError():
+            return "free some room on its disk"
+        case apsw.BusyError():
+            return "another program has the file open; close it there"
+        case _ if isinstance(error, _FATAL):
+            return "the server is starting anew"
+        case _:
+            return ""
+
+
+def _checksum(record: Record) -> int:
+    """Cover what is sent and what is shown."""
+    return zlib.crc32(record.body, zlib.crc32(record.event_id.encode(), zlib.crc32(record.event.encode())))
+
+
+def _read(row: Row) -> Leased | None:
+    """Read one row; None when its bytes are not those that were stored, or in a format of another version."""
+    key, event, event_id, form, checksum, body, received_at, attempts, unknown_since = row
+    if form != FORMAT or zlib.crc32(body, zlib.crc32(event_id, zlib.crc32(event))) != checksum:
+        return None
+    return Leased(
+        key=key,
+        event=event.decode(),
+        event_id=EventId(event_id.decode()),
+        body=body,
+        received_at=received_at,
+        attempts=attempts,
+        unknown_since=unknown_since,
+    )

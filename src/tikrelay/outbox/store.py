@@ -4,17 +4,21 @@
   commit.
 - ``lease`` hands out waiting events, oldest first, each to one holder at a time. A lease lives in memory: the owner of
   a store is its only sender, so a crash ends every lease.
-- ``settle`` writes one outcome for each event of a lease, in one transaction. ``release`` gives a lease back untouched.
+- ``settle`` writes one outcome for each event of a lease, in one transaction, and ends the lease. ``release`` gives it
+  back untouched. A lease that has ended settles nothing.
 - ``books`` counts. For each destination: received = accepted + waiting + dead + dropped, to the event, at every commit.
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from tikrelay.event import DestinationName, DropReason, EventId, Source
+
+LONGEST_WAIT_S: Final = 3600.0
+"""No event is put off for longer; as long as the longest Retry-After that is obeyed (``tiktok.api``)."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +93,9 @@ class Accepted(msgspec.Struct, frozen=True, tag=True):
 
 
 class RetryAt(msgspec.Struct, frozen=True, tag=True):
-    """It stays, and is tried again at ``at`` (Unix seconds). ``unknown``: nobody knows whether TikTok took it.
+    """It stays, and is tried again at ``at`` (Unix seconds), or after LONGEST_WAIT_S where that is sooner.
+
+    ``unknown``: nobody knows whether TikTok took it.
 
     ``counts`` False leaves the number of attempts as it was (nothing was sent).
     """

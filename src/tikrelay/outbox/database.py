@@ -1,0 +1,82 @@
+"""One connection to an outbox file, with types.
+
+apsw's stubs let unknown types through (they name a Buffer that Python has from 3.12 on), and what a row holds is known
+by its statement alone. Both end here: nothing else in tikrelay runs SQL.
+
+Checkpoints are made by ``checkpoint``, not by SQLite itself: it does them inside a COMMIT, where the caller waits for
+them, and says nothing when the disk fails under one.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+Value = None | int | float | str | bytes
+Row = tuple[Any, ...]
+
+CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput (bench)
+
+
+class Database:
+    """A connection to one SQLite file. ``vfs`` names the file system layer SQLite works through; empty is its own."""
+
+    def __init__(self, path: Path, *, vfs: str = "") -> None:
+        self.path = path
+        self._pages_in_wal = 0
+        self._connection = apsw.Connection(str(path), vfs=vfs or None)
+        self._connection.set_wal_hook(self._note_commit)
+
+    def _note_commit(self, _: apsw.Connection, __: str, pages_in_wal: int) -> int:
+        self._pages_in_wal = pages_in_wal
+        return apsw.SQLITE_OK
+
+    def run(self, statement: str, bindings: Sequence[Value] = ()) -> None:
+        """Run a statement whose rows nobody needs."""
+        self._connection.execute(statement, bindings)  # pyright: ignore[reportUnknownMemberType]  the stubs' Buffer
+
+    def run_many(self, statement: str, each: Iterable[Sequence[Value]]) -> None:
+        """Run a statement once for each set of bindings."""
+        self._connection.executemany(statement, each)  # pyright: ignore[reportUnknownMemberType]  the stubs' Buffer
+
+    def rows(self, statement: str, bindings: Sequence[Value] = ()) -> list[Row]:
+        """Run a statement to its end."""
+        found: Iterable[Row] = self._connection.execute(statement, bindings)  # pyright: ignore[reportUnknownMemberType]
+        return list(found)
+
+    def value(self, statement: str, bindings: Sequence[Value] = ()) -> Any:
+        """The first column of the first row, or None."""
+        rows = self.rows(statement, bindings)
+        return rows[0][0] if rows else None
+
+    def pragma(self, name: str, value: int | str | None = None) -> Any:
+        """Read a pragma, or set it and read what it became."""
+        arguments = () if value is None else (value,)
+        return self._connection.pragma(name, *arguments)  # pyright: ignore[reportUnknownMemberType]  the stubs' Buffer
+
+    def wait_for_others(self, *, seconds: float) -> None:
+        """Wait this long for a lock that another program holds."""
+        self._connection.set_busy_timeout(int(seconds * 1000))
+
+    def roll_back(self) -> None:
+        """End a transaction, if one is open, as if it had never begun."""
+        if self._connection.in_transaction:
+            self.run("ROLLBACK")
+
+    def checkpoint_is_due(self) -> bool:
+        """Say whether the log has grown long."""
+        return self._pages_in_wal >= CHECKPOINT_PAGES
+
+    def checkpoint(self) -> None:
+        """Carry what the log holds into the file."""
+        self._pages_in_wal = 0
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def write_no_more(self) -> None:
+        """Leave the log as it is when the connection is closed; the next one to open the file reads it."""
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+    def close(self) -> None:
+        """Carry the log into the file, and let go of both."""
+        self._connection.close()
