@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from tikrelay.tools.sandbox.rules import PARAM_ERROR, TOKEN_INVALID, Call, Event, Tree, Verdict
+from tikrelay.tools.sandbox.rules import PARAM_ERROR, TOKEN_INVALID, Call, Event, Tree, Verdict, is_list
 
 RATE_LIMITED: Final = 40100
 PARTIAL_OK: Final = 20001
@@ -210,7 +210,7 @@ def _matches(fault: Fault, event: Event) -> bool:
         return False
     if fault.field is None:
         return True
-    found = look_up(event.tree, fault.field)
+    found = look_up(event.tree(), fault.field)
     return found is not msgspec.UNSET and (fault.value is msgspec.UNSET or _same(found, fault.value))
 
 
@@ -229,13 +229,15 @@ def look_up(tree: Tree, path: str) -> Any:
     """
     here: Any = tree
     for part in path.split("."):
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, list) and part.isascii() and part.isdigit() and int(part) < len(here):
-            here = here[int(part)]
-        else:
-            return msgspec.UNSET
+        here = _step(here, part)
     return here
+
+
+def _step(tree: Any, part: str) -> Any:
+    try:
+        return tree[int(part)] if is_list(tree) else tree[part]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return msgspec.UNSET
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

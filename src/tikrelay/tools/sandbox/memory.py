@@ -210,7 +210,7 @@ def _event_view(kept: Kept) -> EventView:
 def _request_view(request: Request) -> RequestView:
     try:
         body = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         body = request.body.decode("utf-8", "replace")
     return RequestView(
         request.at,

@@ -2,13 +2,13 @@
 
 The order is the live API's as far as it is known: JSON, token, event source, event source id, the list, its events; the
 first fault refuses the whole call. What is known of the live API's checks refuses in both profiles. What it may check,
-or what its documents merely ask for, is a *doubt*: it refuses in the strict profile and is a warning in the lenient one.
+or what its documents merely ask for, is a *doubt*: it refuses in the strict profile, and in the lenient one it warns.
 The names and lists here are this end's own: a fake that read the gateway's tables could not contradict them.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -42,12 +42,15 @@ Tree = dict[str, Any]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event of a call that was taken: what it is counted by, its own bytes, and what they say."""
+    """One event of a call that was taken: what it is counted by, and its own bytes."""
 
     name: str
     event_id: str | None
     raw: bytes
-    tree: Tree
+
+    def tree(self) -> Tree:
+        """Read the bytes; what JSON allows and Python cannot hold (1e999) reads as nothing."""
+        return _tree(self.raw) or {}
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -89,8 +92,9 @@ def check(
     'Invalid value for event_source: not one of web, app, offline, crm.'
     """
     try:
-        tree = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+        body.decode()  # what is left out below is not looked at for broken UTF-8
+        tree = _HEAD.decode(body)
+    except (ValueError, RecursionError):
         return Verdict(code=INVALID_PARAMS, message="Invalid JSON: the body is not a JSON object.")
     items = _list(tree.get("data"))
     source_id = _value(tree.get("event_source_id"))
@@ -123,17 +127,26 @@ def _value(raw: msgspec.Raw | None) -> Any:
     """Decode one value; what cannot be decoded is as good as missing."""
     try:
         return None if raw is None else msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
+_HEAD: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT: Final = msgspec.json.Decoder(Tree)
+
+
+def _tree(raw: msgspec.Raw | bytes) -> Tree | None:
+    try:
+        return _OBJECT.decode(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _list(raw: msgspec.Raw | None) -> list[msgspec.Raw] | None:
     try:
         return None if raw is None else _RAW_LIST.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -191,11 +204,13 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _is_object(value: object) -> bool:
+def is_object(value: object) -> TypeGuard[Tree]:
+    """Tell a JSON object."""
     return isinstance(value, dict)
 
 
-def _is_list(value: object) -> bool:
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Tell a JSON list."""
     return isinstance(value, list)
 
 
@@ -208,13 +223,13 @@ EVENT_TYPES: Final = (
     _Type("event", _is_name, _STRING, required=True),
     _Type("event_time", _is_seconds, "not a valid integer of Unix seconds", required=True),
     _Type("event_id", _is_text, _STRING),
-    _Type("user", _is_object, "not a valid object"),
-    _Type("page", _is_object, "not a valid object"),
-    _Type("properties", _is_object, "not a valid object"),
+    _Type("user", is_object, "not a valid object"),
+    _Type("page", is_object, "not a valid object"),
+    _Type("properties", is_object, "not a valid object"),
     _Type("limited_data_use", _is_boolean, "not a valid boolean"),
 )
 PROPERTY_TYPES: Final = (
-    _Type("contents", _is_list, "not a valid list"),
+    _Type("contents", is_list, "not a valid list"),
     _Type("value", _is_number, "not a valid number"),
 )
 CONTENT_TYPES: Final = (
@@ -233,6 +248,50 @@ def _wrong_types(types: tuple[_Type, ...], tree: Tree, prefix: str) -> Finding |
     return None
 
 
+class _AnyObject(msgspec.Struct):
+    """An object nobody looks into."""
+
+
+class _ContentShape(msgspec.Struct):
+    content_id: str | msgspec.UnsetType = msgspec.UNSET
+    price: int | float | msgspec.UnsetType = msgspec.UNSET
+
+
+class _PropertiesShape(msgspec.Struct):
+    contents: list[_ContentShape] | msgspec.UnsetType = msgspec.UNSET
+    value: int | float | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Shape(msgspec.Struct):
+    """What passes the three tables above, for msgspec: ten times as fast, but it cannot say what is wrong.
+
+    What it refuses is read again by the tables, and their word counts.
+    """
+
+    event: Annotated[str, msgspec.Meta(min_length=1)]
+    event_time: Annotated[int, msgspec.Meta(gt=0, lt=10**11)]
+    event_id: str | msgspec.UnsetType = msgspec.UNSET
+    user: _AnyObject | msgspec.UnsetType = msgspec.UNSET
+    page: _AnyObject | msgspec.UnsetType = msgspec.UNSET
+    properties: _PropertiesShape | msgspec.UnsetType = msgspec.UNSET
+    limited_data_use: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+_SHAPE: Final = msgspec.json.Decoder(_Shape)
+
+
+def _shape(raw: msgspec.Raw) -> _Shape | None:
+    """Read an event whose types are right."""
+    try:
+        return _SHAPE.decode(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _not_object(field: str) -> Finding:
+    return Finding(field, "not a valid object")
+
+
 def find_wrong_type(event: Tree) -> Finding | None:
     """Name the first field that the API is known to refuse.
 
@@ -248,9 +307,7 @@ def find_wrong_type(event: Tree) -> Finding | None:
         return found
     for number, content in enumerate(properties.get("contents", ())):
         place = f"properties.contents.{number}"
-        if not isinstance(content, dict):
-            return Finding(place, "not a valid object")
-        found = _wrong_types(CONTENT_TYPES, content, place + ".")
+        found = _wrong_types(CONTENT_TYPES, content, place + ".") if is_object(content) else _not_object(place)
         if found is not None:
             return found
     return None
@@ -303,14 +360,23 @@ OLDEST_S: Final = {"web": 7 * _DAY_S, "app": 7 * _DAY_S, "offline": 28 * _DAY_S,
 CLOCK_SKEW_S: Final = 600
 
 
+def _part(event: Tree, key: str) -> Tree:
+    """Give an object of the event; its type was checked."""
+    part: Tree = event.get(key) or {}
+    return part
+
+
+def _several(value: Any) -> list[Any]:
+    return value if is_list(value) and value else [value]
+
+
 def _doubt_hashes(event: Tree, _source: str, _now: float) -> Finding | None:
-    user = event.get("user") or {}
+    user = _part(event, "user")
     for field in HASHED_FIELDS:
-        value = user.get(field)
-        if value is None and field not in user:
+        if field not in user:
             continue
-        values: list[Any] = value if isinstance(value, list) and value else [value]
-        for one in values:
+        value: Any = user[field]
+        for one in _several(value):
             if not isinstance(one, str) or not _HASH.fullmatch(one):
                 return Finding(f"user.{field}", "not a SHA-256 in lower-case hex", PII_NOT_HASHED)
             if one == _HASH_OF_NOTHING:
@@ -334,7 +400,7 @@ def _doubt_name(event: Tree, source: str, _now: float) -> Finding | None:
 
 
 def _doubt_currency(event: Tree, _source: str, _now: float) -> Finding | None:
-    properties = event.get("properties") or {}
+    properties = _part(event, "properties")
     currency = properties.get("currency")
     if "currency" not in properties or (isinstance(currency, str) and currency in CURRENCIES):
         return None
@@ -349,7 +415,7 @@ def _doubt_time(event: Tree, source: str, now: float) -> Finding | None:
 
 
 def _doubt_page(event: Tree, source: str, _now: float) -> Finding | None:
-    url = (event.get("page") or {}).get("url")
+    url = _part(event, "page").get("url")
     return Finding("page.url", "missing") if source == "web" and not (isinstance(url, str) and url) else None
 
 
@@ -373,7 +439,7 @@ def _note_id(event: Tree, _source: str) -> Finding | None:
 
 
 def _note_identity(event: Tree, source: str) -> Finding | None:
-    user = event.get("user") or {}
+    user = _part(event, "user")
     if any(user.get(key) for key in ("ttclid", "ttp", "email", "phone", "external_id", "lead_id")):
         return None
     if source == "web" and user.get("ip") and user.get("user_agent"):
@@ -392,18 +458,26 @@ def _check_events(
     warnings: list[str] = []
     size = len(items)
 
+    def refuse(finding: Finding, index: int) -> Verdict:
+        message = finding.message(index, size)
+        return Verdict(code=finding.code, message=message, event_source_id=source_id, size=size)
+
     for index, item in enumerate(items):
-        event = _value(item)
-        found = find_wrong_type(event) if isinstance(event, dict) else Finding("", "not a valid object")
-        if found is None and strict:
-            found = next(_doubts(event, source, now), None)
+        is_doubted = strict or (index < DOUBTED_EVENTS and len(warnings) < MOST_WARNINGS)
+        shape = None if is_doubted else _shape(item)
+        if shape is not None:
+            events.append(Event(shape.event, shape.event_id or None, bytes(item)))
+            continue
+        event = _tree(item)
+        if event is None:
+            return refuse(_not_object(""), index)
+        found = find_wrong_type(event) or (next(_doubts(event, source, now), None) if strict else None)
         if found is not None:
-            message = found.message(index, size)
-            return Verdict(code=found.code, message=message, event_source_id=source_id, size=size)
-        if index < DOUBTED_EVENTS and len(warnings) < MOST_WARNINGS:
+            return refuse(found, index)
+        if is_doubted and len(warnings) < MOST_WARNINGS:
             findings = [*_doubts(event, source, now), *_notes(event, source)]
             warnings += [finding.message(index, size) for finding in findings]
-        events.append(Event(event["event"], event.get("event_id"), bytes(item), event))
+        events.append(Event(event["event"], event.get("event_id") or None, bytes(item)))
     test_code = _value(tree.get("test_event_code"))
     call = Call(source_id, test_code if isinstance(test_code, str) else "", tuple(events))
     return Verdict(call=call, warnings=tuple(warnings[:MOST_WARNINGS]), event_source_id=source_id, size=size)
