@@ -1,0 +1,28 @@
+"""How an Internet address is read, however proxies, servers and settings write it."""
+
+import functools
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@functools.lru_cache(maxsize=4096)
+def read_address(text: str) -> Address | None:
+    """Read an address, with port, brackets or zone as proxies write them; IPv4 inside IPv6 comes out as IPv4.
+
+    >>> read_address("203.0.113.7:443"), read_address("[2001:db8::1]:80"), read_address("::ffff:8.8.8.8")
+    (IPv4Address('203.0.113.7'), IPv6Address('2001:db8::1'), IPv4Address('8.8.8.8'))
+    """
+    if len(text) > 100:
+        return None
+    bare = text.strip().strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,39 @@
+"""The event id: what TikTok knows a repeat by, made once before the event is stored.
+
+TikTok drops a second event of the same source, name and id for 48 hours, so an id must survive retries, and a repeat of
+the same hit must carry the id of the first.
+"""
+
+import hashlib
+
+import msgspec
+
+from tikrelay.event import Event, Json
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, as_text
+from tikrelay.mapping.personal import EMAIL
+from tikrelay.mapping.user import sha256_hex
+
+
+def given_id(value: Json, _: Context) -> str | Left:
+    """Take an id as it was given, as text; one that holds an e-mail address is hashed."""
+    text = as_text(value)
+    if isinstance(text, Left):
+        return text
+    if len(text) > LONGEST_TEXT:
+        return Left.UNUSABLE
+    return sha256_hex(text) if "@" in text and EMAIL.search(text) else text
+
+
+def derived_id(event: Event) -> str | None:
+    """Derive an id from what tells one hit from another; None for a source without such things.
+
+    gtag.js sends the hits made before the visitor's choice a second time after it (``gcu=1``), with another count and
+    line: those two are left out for both, so that the repeat carries the id of the first.
+    """
+    key = event.key
+    if key.page_id is None and key.request_count is None:
+        return None
+    is_repeated_later = event.consent.sending == "denied" or event.consent.is_update
+    place = [] if is_repeated_later else [key.request_count, key.line]
+    parts = [key.measurement_id, key.client_id, key.page_id, event.name, key.page_location, *place]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]

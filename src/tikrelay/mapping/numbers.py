@@ -1,0 +1,72 @@
+"""Numbers as shops' templates write them: ``19``, ``"14,90"``, ``"1.299,00 EUR"``."""
+
+import math
+import re
+from decimal import Decimal
+from typing import Final
+
+from tikrelay.event import Json
+
+# A sign, then digits with dots, commas, spaces or apostrophes between them; a currency may stand around them.
+_AROUND: Final = r"[^\d+\-.,]{0,12}"
+_FORM: Final = re.compile(
+    rf"{_AROUND}([+-]?){_AROUND}(\d[\d.,' \u00a0\u202f\u2019]{{0,40}}|[.,]\d{{1,20}}){_AROUND}[.\-]{{0,2}}"
+)
+_PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
+
+
+def read_number(value: Json) -> int | float | None:
+    """Read a number; whole ones come out as integers, None is what is none.
+
+    A single dot is decimal; a comma with exactly three digits after it parts thousands, any other comma is decimal; of
+    both the last is decimal; what stands more than once parts thousands.
+
+    >>> [read_number(text) for text in ("1.299,00", "14,90", "1,299", "1.299", "1,299.50", "1.001.900", "42.50 EUR")]
+    [1299, 14.9, 1299, 1.299, 1299.5, 1001900, 42.5]
+    >>> read_number("10 - 20"), read_number(True), read_number(float("inf")), read_number(0)
+    (None, None, None, 0)
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
+        return None
+    if isinstance(value, str):
+        text = _decimal_text(value)
+        if text is None:
+            return None
+        value = float(text)
+    return narrow(value)
+
+
+def narrow(number: float | Decimal) -> int | float | None:
+    """Give whole numbers as integers; None for what JSON cannot hold."""
+    plain = number if isinstance(number, int) else float(number)
+    if isinstance(plain, float):
+        if not math.isfinite(plain):
+            return None
+        return int(plain) if plain.is_integer() and abs(plain) < 2**53 else plain
+    return plain if abs(plain) < 2**53 else float(plain)
+
+
+def _decimal_text(text: str) -> str | None:
+    """Write a number's text with a dot at most, or None."""
+    given = text.strip().replace("\u2212", "-")
+    if len(given) > 60:
+        return None
+    if _PLAIN.fullmatch(given):
+        return given
+    match = _FORM.fullmatch(given)
+    if match is None or any(sign.isdigit() and not sign.isascii() for sign in given):
+        return None
+    digits = re.sub(r"[' \u00a0\u202f\u2019]", "", match[2]).rstrip(".,")
+    return match[1] + _with_one_dot(digits)
+
+
+def _with_one_dot(digits: str) -> str:
+    dots, commas = digits.count("."), digits.count(",")
+    if dots and commas:
+        decimal, other = (",", ".") if digits.rfind(",") > digits.rfind(".") else (".", ",")
+        whole, _, part = digits.replace(other, "").rpartition(decimal)
+        return f"{whole.replace(decimal, '')}.{part}"
+    if dots > 1 or commas > 1 or _THOUSANDS.fullmatch(digits):
+        return digits.replace(",", "").replace(".", "")
+    return digits.replace(",", ".")

@@ -1,0 +1,130 @@
+"""Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
+
+import re
+from typing import Any, Final
+
+from tikrelay.base.addresses import read_address
+from tikrelay.event import Json
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
+from tikrelay.mapping.numbers import read_number
+from tikrelay.mapping.personal import mask, value_gives_away
+
+LONGEST_NAME: Final = 200
+_LONGEST_AGENT: Final = 2048
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}", re.ASCII)
+_COOKIE: Final = re.compile(r"[\x21-\x7e]{1,1024}")
+
+# "About parameters" (TikTok help centre, Apr 2025). Others are sent as they are, with a notice.
+LISTED_CURRENCIES: Final = frozenset({
+    "AED", "ARS", "AUD", "BDT", "BHD", "BIF", "BOB", "BRL", "CAD", "CHF", "CLP", "CNY",
+    "COP", "CRC", "CZK", "DKK", "DZD", "EGP", "EUR", "GBP", "GTQ", "HKD", "HNL", "HUF",
+    "IDR", "ILS", "INR", "ISK", "JPY", "KES", "KHR", "KRW", "KWD", "KZT", "MAD", "MOP",
+    "MXN", "MYR", "NGN", "NIO", "NOK", "NZD", "OMR", "PEN", "PHP", "PKR", "PLN", "PYG",
+    "QAR", "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VES",
+    "VND", "ZAR",
+})  # fmt: skip
+
+
+def text(value: Json, context: Context) -> str | Left:
+    """Take a text; e-mail addresses and phone numbers in it become stars."""
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    if len(given) > LONGEST_TEXT:
+        context.warn(NoticeKind.CUT, f"longer than {LONGEST_TEXT} characters, and cut")
+        given = given[:LONGEST_TEXT]
+    masked = mask(given)
+    if masked != given:
+        context.warn(NoticeKind.PERSONAL_DATA_REMOVED, "personal data was taken out")
+    return masked
+
+
+def event_name(given: str) -> str:
+    """Make a name fit to be shown and stored: one line, of bounded length, nobody's address in it."""
+    whole = as_text(given)
+    return mask(whole[:LONGEST_NAME]) if isinstance(whole, str) else given.strip()[:LONGEST_NAME]
+
+
+def number(value: Json, _: Context) -> int | float | Left:
+    """Read a number; zero is one."""
+    if value is None or value == "":
+        return Left.EMPTY
+    found = read_number(value)
+    if found is None:
+        return Left.EMPTY if isinstance(as_text(value), Left) and isinstance(value, str) else Left.UNUSABLE
+    return found
+
+
+def as_is(value: Json, _: Context) -> Any:
+    """Take what was worked out elsewhere."""
+    return Left.EMPTY if value is None or value == [] else value
+
+
+def currency(value: Json, context: Context) -> str | Left:
+    """Write a currency in upper case: three letters."""
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    if not _CURRENCY.fullmatch(given):
+        return Left.UNUSABLE
+    code = given.upper()
+    if code not in LISTED_CURRENCIES:
+        context.warn(NoticeKind.UNLISTED_CURRENCY, "not in TikTok's list of currencies; sent as it is")
+    return code
+
+
+def locale(value: Json, _: Context) -> str | Left:
+    """Write a language as BCP 47 does: ``en-US``, ``zh-Hans-CN``."""
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    if not _LOCALE.fullmatch(given):
+        return Left.UNUSABLE
+    return spell_locale(given)
+
+
+def spell_locale(given: str) -> str:
+    """Put a language tag's parts in the case they are written in.
+
+    >>> spell_locale("en-us"), spell_locale("zh_hans_cn"), spell_locale("ES-419")
+    ('en-US', 'zh-Hans-CN', 'es-419')
+    """
+    first, *rest = given.replace("_", "-").split("-")
+    return "-".join([first.lower(), *(_spell_part(part) for part in rest)])
+
+
+def _spell_part(part: str) -> str:
+    if len(part) == 2:
+        return part.upper()
+    return part.title() if len(part) == 4 and part.isalpha() else part.lower()
+
+
+def public_address(value: Json, _: Context) -> str | Left:
+    """Write an address without port and brackets; one that is not the public internet's is not sent.
+
+    ``::`` and ``0.0.0.0`` are how a sender says that the address is to be left out (``_uip=::``).
+    """
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    address = read_address(given)
+    if address is None:
+        return Left.UNUSABLE
+    if address.is_unspecified:
+        return Left.WITHHELD
+    return str(address) if address.is_global and not address.is_multicast else Left.EMPTY
+
+
+def agent(value: Json, _: Context) -> str | Left:
+    """Take a user agent."""
+    given = as_text(value)
+    return given if isinstance(given, Left) else mask(given[:_LONGEST_AGENT])
+
+
+def pixel_cookie(value: Json, _: Context) -> str | Left:
+    """Take the pixel's cookie as it is."""
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    return given if _COOKIE.fullmatch(given) and not value_gives_away(given) else Left.UNUSABLE
