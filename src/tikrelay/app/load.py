@@ -127,8 +127,7 @@ class _Reader:
         sections = {name: kind for name, kind in get_type_hints(Config).items() if name != "destinations"}
         for name in tree.keys() - sections.keys() - {"destinations"}:
             self._unknown("", name, [*sections, "destinations"], form="[{}]")
-        tables = [table for table in self._tables(tree) if isinstance(table, dict)]
-        tables, purchase_event = self._short_form(tables, environment)
+        tables, purchase_event = self._short_form(self._tables(tree), environment)
         overlays = self._overlays({**sections, "destinations": DestinationConfig}, environment)
         if purchase_event and "purchase_event" not in tree.get("mapping", {}):
             overlays.setdefault("mapping", {}).setdefault("purchase_event", purchase_event)
@@ -146,9 +145,11 @@ class _Reader:
         return Config(**read, destinations=tuple(d for d in destinations if d is not None))
 
     def _tables(self, tree: Section) -> list[Any]:
-        tables: Any = tree.get("destinations", [])
-        if isinstance(tables, list) and all(isinstance(table, dict) for table in tables):
-            return tables
+        tables: list[Any] | Any = tree.get("destinations", [])
+        if isinstance(tables, list):
+            found: list[Any] = [*tables]  # pyright: ignore[reportUnknownArgumentType]  as the file has it
+            if all(isinstance(table, dict) for table in found):
+                return found
         self._add("destinations", "", "must be written as [[destinations]]", "two brackets, one section each")
         return []
 
@@ -213,7 +214,8 @@ class _Reader:
             table = {**table, "access_token": token}
         elif file:
             self._add(section, "access_token_file", "and access_token are both set", "keep one of them")
-        return self._struct(section, DestinationConfig, table)
+        destination: DestinationConfig | None = self._struct(section, DestinationConfig, table)
+        return destination
 
     def _struct(self, section: str, kind: Any, table: Section) -> Any:
         """Read one section's keys one by one."""

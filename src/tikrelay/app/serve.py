@@ -134,7 +134,8 @@ class Server:
         """Wait until every worker serves; False when one could not start."""
         waiting = asyncio.gather(*(worker.ready.wait() for worker in self.workers))
         stop = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait([waiting, stop, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        watched: list[asyncio.Future[Any]] = [waiting, stop, *keeping]
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if not waiting.done():
             waiting.cancel()

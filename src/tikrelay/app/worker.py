@@ -1,8 +1,8 @@
 """One worker process: it collects, stores in its own outbox file, and sends from it.
 
-Run as ``python -m tikrelay.app.worker LINK_FD LISTEN_FD PARENT`` by the parent (``app/serve.py``), which tells it over
-the link what to serve. Nothing is shared with other workers but the listening socket. The worker ends with its parent: by the
-kernel's parent-death signal where there is one, and by the end of the link anywhere.
+Run as ``python -m tikrelay.app.worker LINK_FD LISTEN_FD PARENT`` by the parent (``app/serve.py``), which tells it
+over the link what to serve. Nothing is shared with other workers but the listening socket. The worker ends with its
+parent: by the kernel's parent-death signal where there is one, and by the end of the link anywhere.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.happenings import Happening, OutboxAdopted
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Consent, Event, Json, Receipt
+from tikrelay.mapping.config import ConsentRule
 from tikrelay.mapping.consent import may_set_cookie
 from tikrelay.mapping.convert import Rules
 from tikrelay.mapping.explain import explain
@@ -66,7 +67,7 @@ class Worker:
         self.clock = SystemClock()
         self.meter = Meter()
         self.routes = [Route(d.name, Rules.of(config.mapping, config.privacy, d)) for d in config.destinations]
-        self.consent_rules = [d.consent or config.privacy.consent for d in config.destinations]
+        self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
         self.stores: list[Store] = []
         self.limiters: dict[str, RateLimiter] = {}
         self.stopping = asyncio.Event()
@@ -98,7 +99,8 @@ class Worker:
 
         def show(event: Event) -> Json:
             explanation = explain(event, self.routes[0].rules, fallback_id="made-when-stored")
-            return msgspec.to_builtins(explanation)
+            shown: Json = msgspec.to_builtins(explanation)
+            return shown
 
         def cookie_allowed(consent: Consent) -> bool:
             return any(may_set_cookie(consent, rule) for rule in self.consent_rules)
@@ -127,7 +129,7 @@ class Worker:
     def _sending_ended(self, task: asyncio.Task[None]) -> None:
         """A sender ends when it is told to; an error in one is a defect, and a new process begins clean."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log_defect(error)
+            log_defect(error, where="sender")
             self.stop(EXIT_SOFTWARE)
 
     def _sender(self, destination: DestinationConfig, outbox: SqliteOutbox) -> Sender:

@@ -24,7 +24,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What the collecting routes made of a request: its events, what was turned away, and the answer's status and body."""
+    """What the collecting routes made of a request: its events, what was turned away, and the answer."""
 
     events: tuple[Event, ...]
     turned_away: tuple[str, ...]

@@ -38,7 +38,7 @@ def ask_admin(port: int, path: str) -> dict[str, Any]:
     """Ask the server that runs on this machine. Raises NotRunningError."""
     url = f"http://127.0.0.1:{port}{path}"
     try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_WITHIN_S) as answer:  # noqa: S310  the address is fixed above
+        with urllib.request.urlopen(url, timeout=_ANSWER_WITHIN_S) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:

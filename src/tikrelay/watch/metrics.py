@@ -114,7 +114,7 @@ def render(snapshots: Iterable[Snapshot], books: Books, states: dict[str, str], 
             return metrics
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Page())  # type: ignore[arg-type]  # the base class has nothing but collect()
+    registry.register(_Page())
     return generate_latest(registry)
 
 
