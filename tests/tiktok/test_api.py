@@ -5,6 +5,7 @@ import gzip
 import socket
 import ssl
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -330,6 +331,24 @@ async def test_an_answer_of_100_megabytes_is_cut_at_one(scripted_end):
 
     assert answer.code is None
     assert sent < 20 * MAX_ANSWER_BYTES
+
+
+async def test_a_gzip_bomb_is_not_inflated_beyond_what_is_kept(scripted_end):
+    packed = bomb()
+
+    async def script(line):
+        await line.read_request()
+        await line.answer(packed, headers="Content-Encoding: gzip\r\n")
+
+    async with scripted_end(script) as end:
+        tracemalloc.start()
+        try:
+            await call(end.url, timeout_s=5)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 10 * MAX_ANSWER_BYTES
 
 
 async def test_a_gzipped_answer_is_read(scripted_end):
