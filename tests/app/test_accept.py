@@ -1,0 +1,62 @@
+"""The main path, through real processes: a hit goes in, TikTok accepts an event, the books balance."""
+
+import json
+
+from harness import get, purchase
+
+
+def test_a_purchase_is_accepted_by_tiktok(gateway, sandbox):
+    assert gateway.hit(purchase(1)) == 204
+
+    (event,) = sandbox.wait_for_events(1)
+
+    assert (event["event"], event["event_id"], event["properties"]["value"]) == ("PlaceAnOrder", "R-1", 19)
+
+
+def test_each_event_has_one_outcome_in_the_books(gateway, sandbox):
+    sandbox.fault("refuse", event_id="R-2")
+    for number in range(1, 5):
+        gateway.hit(purchase(number))
+    gateway.hit(purchase(9, en="scroll"))
+    gateway.hit(purchase(9, gcs="G100"))
+
+    books = gateway.wait_until_settled()
+
+    assert books == {"received": 6, "accepted": 3, "waiting": 0, "dead": 1, "dropped": 2}
+    (dead,) = gateway.dead()
+    assert (dead["event_id"], dead["reason"], dead["code"]) == ("R-2", "refused", 40002)
+    assert len(dead["request_id"]) == 34
+
+
+def test_a_receipt_says_what_became_of_each_event(gateway):
+    status, receipt = gateway.data([{"event_name": "purchase", "event_id": "a"}, {"event_name": "scroll"}, {"x": 1}])
+
+    assert status == 200
+    assert [event["outcome"] for event in receipt["events"]] == ["stored", "dropped", "refused"]
+    assert receipt["events"][1]["reason"] == "no_mapping"
+
+
+def test_an_event_goes_to_every_destination_under_one_id(gateways, sandbox):
+    two = [
+        {"name": "a", "event_source_id": "C0AAAAAAAAAAAAAAAAAA"},
+        {"name": "b", "event_source_id": "C0BBBBBBBBBBBBBBBBBB"},
+    ]
+    gateway = gateways(destinations=two).start()
+    gateway.data({"event_name": "contact"})
+
+    first, second = sandbox.wait_for_events(2)
+
+    assert first["event_id"] == second["event_id"]
+    assert {"C0AAAAAAAAAAAAAAAAAA", "C0BBBBBBBBBBBBBBBBBB"} == {e["_"]["event_source_id"] for e in (first, second)}
+
+
+def test_the_debug_route_explains_and_stores_nothing(gateway):
+    body = {"client_id": "1.2", "events": [{"name": "purchase", "params": {"transaction_id": "R-7", "value": 5}}]}
+
+    status, _, answer = get(f"{gateway.url}/debug/mp/collect?measurement_id=G-1", data=json.dumps(body).encode())
+
+    told = json.loads(answer)
+    assert status == 200
+    assert told["validationMessages"] == []
+    assert told["tikrelay"][0]["tiktok"]["event_id"] == "R-7"
+    assert gateway.books()["received"] == 0

@@ -1,0 +1,40 @@
+"""What every test may ask for: the sandbox, and gateways in front of it."""
+
+import pytest
+
+from harness import Gateway, Sandbox
+
+
+@pytest.fixture(scope="session")
+def _running_sandbox(tmp_path_factory: pytest.TempPathFactory):
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield sandbox
+    assert sandbox.terminate() == 0
+    sandbox.close()
+
+
+@pytest.fixture
+def sandbox(_running_sandbox: Sandbox):
+    """A sandbox that has seen nothing yet and has no fault."""
+    _running_sandbox.clear()
+    return _running_sandbox
+
+
+@pytest.fixture
+def gateways(sandbox: Sandbox, tmp_path):
+    """Make gateways that send to the sandbox; none is started yet."""
+    made: list[Gateway] = []
+
+    def make(**sections) -> Gateway:
+        made.append(Gateway(tmp_path / f"gateway-{len(made)}", sandbox.url, **sections))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.close()
+
+
+@pytest.fixture
+def gateway(gateways) -> Gateway:
+    """A gateway that runs with one worker and default settings."""
+    return gateways().start()
