@@ -1,0 +1,238 @@
+"""Clocks that can be turned, a TikTok on this machine, and a shop whose events wait to be sent."""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tikrelay.base.happenings import Happening
+from tikrelay.base.secret import Secret
+from tikrelay.event import DestinationName, EventId
+from tikrelay.outbox.sqlite import SqliteOutbox
+from tikrelay.outbox.store import Books, Leased, Record
+from tikrelay.send.config import SendConfig
+from tikrelay.send.rate_limit import RateLimiter
+from tikrelay.send.worker import Sender
+from tikrelay.tiktok.api import TikTokApi
+from tikrelay.tiktok.config import DestinationConfig, TikTokConfig
+
+START = 1_795_312_345.0
+SPEED = 100.0
+
+
+class HandClock:
+    """Stands still until it is told to sleep."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def now(self) -> float:
+        return START + self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+        await asyncio.sleep(0)
+
+
+class FastClock:
+    """Runs a hundred times as fast as the machine's.
+
+    ``skip`` lets time pass; ``set_back`` changes the wall clock alone.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._skipped = 0.0
+        self._set_back = 0.0
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * SPEED + self._skipped
+
+    def now(self) -> float:
+        return START + self.monotonic() - self._set_back
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / SPEED)
+
+    def skip(self, seconds: float) -> None:
+        self._skipped += seconds
+
+    def set_back(self, seconds: float) -> None:
+        self._set_back += seconds
+
+
+@pytest.fixture
+def hand_clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def fast_clock() -> FastClock:
+    return FastClock()
+
+
+class Sandbox:
+    """The control API of the sandbox process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def fail(self, kind: str, **options: Any) -> None:
+        self.ask("POST", "/sandbox/faults", {"kind": kind, **options})
+
+    def mend(self) -> None:
+        self.ask("DELETE", "/sandbox/faults")
+
+    def events(self) -> list[dict[str, Any]]:
+        return self.ask("GET", "/sandbox/events?limit=10000")
+
+    def requests(self) -> list[dict[str, Any]]:
+        return self.ask("GET", "/sandbox/requests?limit=10000")
+
+    def counts(self) -> dict[str, Any]:
+        return self.ask("GET", "/sandbox/counts")
+
+    def ids(self) -> list[str]:
+        return sorted(view["event"]["event_id"] for view in self.events())
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[Sandbox]:
+    command = [sys.executable, "-m", "tikrelay", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Sandbox(process.stdout.readline().removeprefix("sandbox: ").strip())
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    sandbox_process.ask("POST", "/sandbox/clear")
+    return sandbox_process
+
+
+class Shop:
+    """Events in a real outbox, and senders that empty it."""
+
+    def __init__(self, outbox: SqliteOutbox, clock: FastClock, url: str) -> None:
+        self.outbox = outbox
+        self.clock = clock
+        self.url = url
+        self.happenings: list[Happening] = []
+        self.token = "token-of-the-test"
+        self.limiter = RateLimiter(1000, clock=clock)
+
+    async def put(self, *event_ids: str, destination: str = "shop", size: int = 0) -> None:
+        await self.outbox.put([self.record(one, destination=destination, size=size) for one in event_ids])
+
+    def record(self, event_id: str, *, destination: str = "shop", size: int = 0) -> Record:
+        tree = {
+            "event": "Lead",
+            "event_time": int(START),
+            "event_id": event_id,
+            "properties": {"description": "x" * size},
+        }
+        return Record(
+            destination=DestinationName(destination),
+            source="data",
+            name="generate_lead",
+            event="Lead",
+            event_id=EventId(event_id),
+            body=json.dumps(tree).encode(),
+        )
+
+    @asynccontextmanager
+    async def sending(
+        self,
+        *,
+        destination: str = "shop",
+        timeout_s: float = 5.0,
+        limiter: RateLimiter | None = None,
+        url: str = "",
+        max_wait_s: float = 0.0,
+        **options: Any,
+    ) -> AsyncIterator[Sender]:
+        """Send while the block runs."""
+        config = TikTokConfig(base_url=url or self.url, timeout_s=timeout_s, connect_timeout_s=1)
+        async with TikTokApi(config) as api, asyncio.TaskGroup() as tasks:
+            sender = Sender(
+                outbox=self.outbox,
+                destination=DestinationConfig(
+                    name=DestinationName(destination), event_source_id=f"C0{destination.upper()}"
+                ),
+                token=lambda: Secret(self.token),
+                api=api,
+                limiter=limiter or self.limiter,
+                config=SendConfig(max_wait_s=max_wait_s, **options),
+                clock=self.clock,
+                rng=random.Random(7),
+                emit=self.happenings.append,
+            )
+            tasks.create_task(sender.run())
+            try:
+                yield sender
+            finally:
+                await sender.stop(0.2)
+
+    async def books(self) -> Books:
+        return await self.outbox.books()
+
+    async def waiting(self, destination: str = "shop") -> int:
+        return (await self.books()).waiting.get(destination, 0)
+
+    async def all_settled(self, *, within_s: float = 10.0) -> None:
+        await self.until_async(self._nothing_waits, within_s=within_s)
+
+    async def _nothing_waits(self) -> bool:
+        return not any((await self.books()).waiting.values())
+
+    async def until_async(self, is_so: Callable[[], Any], *, within_s: float = 10.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not await is_so():
+                await asyncio.sleep(0.01)
+
+    async def until(self, is_so: Callable[[], Any], *, within_s: float = 10.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not is_so():
+                await asyncio.sleep(0.01)
+
+    async def dead(self) -> dict[str, str]:
+        return {letter.event_id: letter.reason.value for letter in await self.outbox.dead_letters(most=10_000)}
+
+    async def rows(self, destination: str = "shop") -> list[Leased]:
+        """Look at what waits, also what is not due."""
+        far = self.clock.now() + 1e6
+        lease = await self.outbox.lease(DestinationName(destination), most=10_000, max_bytes=10**9, now=far)
+        self.outbox.release(lease)
+        return list(lease.events)
+
+    def happened(self, kind: type[Happening]) -> list[Any]:
+        return [one for one in self.happenings if isinstance(one, kind)]
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, fast_clock: FastClock, sandbox: Sandbox) -> AsyncIterator[Shop]:
+    outbox = await SqliteOutbox.open(tmp_path / "outbox-000.db", clock=fast_clock, emit=lambda _: None, reserve_bytes=0)
+    yield Shop(outbox, fast_clock, sandbox.url)
+    await outbox.close()

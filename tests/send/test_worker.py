@@ -1,0 +1,465 @@
+"""The sender, a real outbox and the sandbox in a process of its own; time runs a hundred times as fast."""
+
+import asyncio
+import json
+import math
+import socket
+import time
+
+from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
+from tikrelay.send.isolate import BUDGET
+from tikrelay.send.rate_limit import RateLimiter
+
+HOUR = 3600.0
+
+
+def ids(count, *, first=0):
+    return [f"e-{number:04}" for number in range(first, first + count)]
+
+
+def closed_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+async def test_events_are_delivered_and_the_books_say_so(shop, sandbox):
+    await shop.put(*ids(20))
+    async with shop.sending():
+        await shop.all_settled()
+    books = await shop.books()
+
+    assert ids(20) == sandbox.ids()
+    assert books.accepted == {"shop": 20}
+    assert {} == await shop.dead()
+
+
+# One bad event among good ones.
+
+
+async def test_one_bad_event_in_a_thousand_is_singled_out_and_the_others_are_accepted(shop, sandbox):
+    sandbox.fail("refuse", event_id="e-0417", indexed=False)
+    await shop.put(*ids(1000))
+    async with shop.sending():
+        await shop.all_settled()
+    letter = (await shop.outbox.dead_letters())[0]
+
+    assert [one for one in ids(1000) if one != "e-0417"] == sandbox.ids()
+    assert ("e-0417", "refused", 40002) == (letter.event_id, letter.reason, letter.code)
+    assert "event_id" in letter.message
+    assert len(letter.request_id) == 34
+    assert sandbox.counts()["requests"] <= 1 + 2 * math.ceil(math.log2(1000)) + 2
+    assert sum(one.count for one in shop.happened(EventsBuried)) == 1
+
+
+async def test_an_event_whose_index_tiktok_names_costs_two_calls(shop, sandbox):
+    sandbox.fail("refuse", event_id="e-0417")
+    await shop.put(*ids(1000))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert {"e-0417": "refused"} == await shop.dead()
+    assert sandbox.counts()["requests"] == 3
+
+
+async def test_more_bad_events_than_one_search_may_cost_are_all_found_in_the_end(shop, sandbox):
+    bad = ids(200)[::5]
+    for event_id in bad:
+        sandbox.fail("refuse", event_id=event_id, indexed=False)
+    await shop.put(*ids(200))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert dict.fromkeys(bad, "refused") == await shop.dead()
+    assert sorted(set(ids(200)) - set(bad)) == sandbox.ids()
+    assert sandbox.counts()["requests"] > BUDGET
+
+
+async def test_a_partial_success_costs_the_refused_event_alone(shop, sandbox):
+    sandbox.fail("partial", event_id="e-0003")
+    await shop.put(*ids(16))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert {"e-0003": "partial"} == await shop.dead()
+    assert [one for one in ids(16) if one != "e-0003"] == sandbox.ids()
+    assert all(view["same_body"] for view in sandbox.events())
+
+
+async def test_a_refusal_of_every_event_pauses_after_five_and_buries_none(shop, sandbox):
+    sandbox.fail("refuse", event="Lead", indexed=False)
+    await shop.put(*ids(64))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        calls = sandbox.counts()["requests"]
+        state = (sender.reason, await shop.dead(), await shop.waiting())
+        sandbox.mend()
+        await shop.all_settled()
+
+    assert ("systematic", {}, 64) == state
+    assert calls <= 2 * math.log2(64) + 8
+    assert ids(64) == sandbox.ids()
+
+
+async def test_events_refused_alike_are_buried_once_others_beside_them_are_accepted(shop, sandbox):
+    for event_id in ids(12):
+        sandbox.fail("refuse", event_id=event_id, indexed=False)
+    await shop.put(*ids(12))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        reason = sender.reason
+        await shop.put(*ids(12, first=12))
+        await shop.all_settled()
+
+    assert reason == "systematic"
+    assert dict.fromkeys(ids(12), "refused") == await shop.dead()
+    assert ids(12, first=12) == sandbox.ids()
+
+
+async def test_one_event_cannot_pause_the_others_by_a_message_about_the_pixel(shop, sandbox):
+    sandbox.fail("refuse", event_id="e-0003", message="Invalid value for event_source_id: not a valid string.")
+    await shop.put(*ids(10))
+    async with shop.sending() as sender:
+        await shop.all_settled()
+        state = sender.state
+
+    assert {"e-0003": "refused"} == await shop.dead()
+    assert [one for one in ids(10) if one != "e-0003"] == sandbox.ids()
+    assert state == "flowing"
+
+
+async def test_an_event_too_large_for_tiktok_by_itself_is_buried_and_smaller_ones_go_on(shop, sandbox):
+    sandbox.fail("http", status=413, times=1)
+    await shop.put(*ids(10))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert ids(10) == sandbox.ids()
+    assert {} == await shop.dead()
+
+
+# Faults of every event.
+
+
+async def test_a_revoked_token_pauses_buries_nothing_and_resumes_by_itself(shop, sandbox):
+    sandbox.fail("revoke")
+    await shop.put(*ids(50))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        await asyncio.sleep(0.2)
+        probes = sandbox.requests()
+        state = (sender.reason, await shop.dead(), await shop.waiting())
+        sandbox.mend()
+        await shop.all_settled()
+        after = sender.state
+
+    assert ("token_invalid", {}, 50) == state
+    assert [1] * (len(probes) - 1) == [request["events"] for request in probes[1:]]
+    assert ids(50) == sandbox.ids()
+    assert after == "flowing"
+    assert len(shop.happened(DestinationPaused)) == 1
+    assert len(shop.happened(DestinationResumed)) == 1
+
+
+async def test_several_calls_under_way_pause_once_and_the_first_probe_is_soon(shop, sandbox):
+    sandbox.fail("slow", seconds=0.1)
+    sandbox.fail("revoke", times=4)
+    await shop.put(*ids(40))
+    async with shop.sending(max_batch=10) as sender:
+        await shop.until(lambda: sender.state == "paused")
+        began = shop.clock.monotonic()
+        await shop.until(lambda: sender.state != "paused")
+        waited = shop.clock.monotonic() - began
+        await shop.all_settled()
+
+    assert len(shop.happened(DestinationPaused)) == 1
+    assert waited < 2 * 1.2 + 50  # the probe's own 0.1 s are 10, and a busy machine adds some
+    assert ids(40) == sandbox.ids()
+
+
+async def test_the_token_is_looked_up_for_each_call(shop, sandbox):
+    shop.token = "first-token-1111"
+    async with shop.sending():
+        await shop.put("a")
+        await shop.all_settled()
+        shop.token = "second-token-2222"
+        await shop.put("b")
+        await shop.all_settled()
+
+    assert [request["token_last4"] for request in sandbox.requests()] == ["1111", "2222"]
+
+
+async def test_one_paused_destination_does_not_hold_up_another(shop, sandbox):
+    sandbox.fail("revoke", event_source_id="C0LEFT")
+    await shop.put(*ids(5), destination="left")
+    await shop.put(*ids(5), destination="right")
+    async with shop.sending(destination="left") as left, shop.sending(destination="right") as right:
+        await shop.until(lambda: left.state == "paused")
+        await shop.put(*ids(5, first=5), destination="right")
+        await shop.until_async(lambda: nothing_waits(shop, "right"))
+        states = (left.state, right.state)
+
+    assert states == ("paused", "flowing")
+    assert ids(10) == sandbox.ids()
+    assert await shop.waiting("left") == 5
+
+
+async def nothing_waits(shop, destination):
+    return not await shop.waiting(destination)
+
+
+async def test_too_many_requests_slow_the_calls_down_and_nobody_dies(shop, sandbox):
+    sandbox.fail("code", code=40100, times=4)
+    await shop.put(*ids(30))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert ids(30) == sandbox.ids()
+    assert {} == await shop.dead()
+    assert 1000 / 2**4 <= shop.limiter.pace < 1000
+
+
+async def test_a_gateways_error_page_is_retried(shop, sandbox):
+    sandbox.fail("http", status=502, times=3)
+    await shop.put(*ids(10))
+    async with shop.sending() as sender:
+        await shop.all_settled()
+        state = sender.state
+
+    assert ids(10) == sandbox.ids()
+    assert [answer.outcome for answer in shop.happened(BatchAnswered)][:4] == ["retry", "retry", "retry", "accepted"]
+    assert state == "flowing"
+
+
+async def test_retry_after_is_obeyed(shop, sandbox):
+    sandbox.fail("http", status=503, times=1, retry_after=60)
+    await shop.put("a")
+    async with shop.sending():
+        began = shop.clock.monotonic()
+        await shop.all_settled()
+        waited = shop.clock.monotonic() - began
+
+    assert waited >= 60
+    assert sandbox.counts()["requests"] == 2
+
+
+async def test_a_lost_answer_is_retried_with_the_same_bytes_under_the_same_id(shop, sandbox):
+    sandbox.fail("reset_after_accepting", times=2)
+    await shop.put(*ids(5))
+    async with shop.sending():
+        await shop.all_settled()
+    events = sandbox.events()
+
+    assert [(3, True)] * 5 == [(view["copies"], view["same_body"]) for view in events]
+    assert [json.loads(shop.record(one).body) for one in ids(5)] == [view["event"] for view in events]
+    assert (await shop.books()).accepted == {"shop": 5}
+
+
+async def test_an_answer_that_is_no_json_is_retried(shop, sandbox):
+    sandbox.fail("garbage", times=2)
+    await shop.put(*ids(3))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert ids(3) == sandbox.ids()
+
+
+async def test_a_redirect_pauses(shop, sandbox):
+    sandbox.fail("redirect", location="http://127.0.0.1:9/")
+    await shop.put("a")
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        reason = sender.reason
+
+    assert reason == "http_301"
+
+
+async def test_a_code_nobody_has_described_buries_after_three_tries(shop, sandbox):
+    sandbox.fail("code", code=12345)
+    await shop.put(*ids(3))
+    async with shop.sending():
+        await shop.all_settled()
+    letters = await shop.outbox.dead_letters()
+
+    assert [(3, "unknown_answer", 12345)] * 3 == [(one.attempts, one.reason, one.code) for one in letters]
+
+
+async def test_a_fresh_event_beside_old_ones_has_its_own_three_tries(shop, sandbox):
+    sandbox.fail("code", code=12345)
+    async with shop.sending():
+        for number in range(4):
+            await shop.put(f"e-{number}")
+            await asyncio.sleep(0.015)
+        await shop.all_settled()
+
+    assert {3} == {one.attempts for one in await shop.outbox.dead_letters()}
+
+
+async def test_while_a_destination_is_paused_no_probe_buries_its_event(shop, sandbox):
+    sandbox.fail("revoke", times=1)
+    sandbox.fail("code", code=12345, times=1)
+    sandbox.fail("code", code=40002, message="Invalid value for event_time.", times=1)
+    sandbox.fail("code", code=20001, times=1)
+    await shop.put("a")
+    async with shop.sending():
+        await shop.all_settled(within_s=20)
+
+    assert {} == await shop.dead()
+    assert sandbox.ids() == ["a"]
+
+
+# Time limits.
+
+
+async def test_what_may_have_been_delivered_is_retried_for_36_hours_then_buried_as_such(shop, sandbox):
+    sandbox.fail("garbage")
+    await shop.put(*ids(3))
+    async with shop.sending():
+        await shop.until(lambda: shop.happened(BatchAnswered))
+        shop.clock.skip(35 * HOUR)
+        tries = len(shop.happened(BatchAnswered))
+        await shop.until(lambda: len(shop.happened(BatchAnswered)) > tries + 1)
+        still = await shop.waiting()
+        shop.clock.skip(1.1 * HOUR)
+        await shop.all_settled()
+
+    assert still == 3
+    assert dict.fromkeys(ids(3), "maybe_delivered") == await shop.dead()
+
+
+async def test_what_surely_was_not_accepted_waits_max_age_and_no_longer(shop):
+    await shop.put("a")
+    async with shop.sending(url=f"http://127.0.0.1:{closed_port()}"):
+        await shop.until(lambda: shop.happened(BatchAnswered))
+        shop.clock.skip(6.9 * 24 * HOUR)
+        tries = len(shop.happened(BatchAnswered))
+        await shop.until(lambda: len(shop.happened(BatchAnswered)) > tries)
+        still = await shop.waiting()
+        shop.clock.skip(0.2 * 24 * HOUR)
+        await shop.all_settled()
+
+    assert still == 1
+    assert {"a": "too_old"} == await shop.dead()
+
+
+async def test_a_pause_does_not_make_36_hours_of_what_was_never_taken(shop, sandbox):
+    sandbox.fail("revoke")
+    await shop.put("a")
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        shop.clock.skip(60 * HOUR)
+        sandbox.mend()
+        await shop.all_settled()
+
+    assert sandbox.ids() == ["a"]
+
+
+async def test_a_clock_set_back_holds_nothing_up(shop, sandbox):
+    sandbox.fail("http", status=503, times=2)
+    await shop.put(*ids(3))
+    async with shop.sending():
+        await shop.until(lambda: shop.happened(BatchAnswered))
+        shop.clock.set_back(5 * HOUR)
+        await shop.all_settled(within_s=5)
+
+    assert ids(3) == sandbox.ids()
+
+
+# Sizes and waits.
+
+
+async def test_a_call_holds_at_most_max_batch_events(shop, sandbox):
+    await shop.put(*ids(25))
+    async with shop.sending(max_batch=10):
+        await shop.all_settled()
+
+    assert sorted(request["events"] for request in sandbox.requests()) == [5, 10, 10]
+
+
+async def test_a_call_holds_at_most_max_body_mb(shop, sandbox):
+    await shop.put(*ids(40), size=1000)
+    async with shop.sending(max_body_mb=0.01):
+        await shop.all_settled()
+    sizes = [len(json.dumps(request["body"])) for request in sandbox.requests()]
+
+    assert max(sizes) <= 10_000
+    assert ids(40) == sandbox.ids()
+
+
+async def test_an_event_larger_than_max_body_mb_still_goes_out_alone(shop, sandbox):
+    await shop.put("large", "other", size=5000)
+    async with shop.sending(max_body_mb=0.001):
+        await shop.all_settled()
+
+    assert [request["events"] for request in sandbox.requests()] == [1, 1]
+
+
+async def test_a_batch_that_is_not_full_waits_for_more_events(shop, sandbox):
+    async with shop.sending(max_wait_s=40):
+        await shop.put("a")
+        await asyncio.sleep(0.1)
+        await shop.put("b")
+        await shop.all_settled()
+
+    assert [request["events"] for request in sandbox.requests()] == [2]
+
+
+async def test_a_full_batch_does_not_wait(shop):
+    async with shop.sending(max_wait_s=300, max_batch=5):
+        began = shop.clock.monotonic()
+        await shop.put(*ids(5))
+        await shop.all_settled()
+
+    assert shop.clock.monotonic() - began < 150
+
+
+# The end.
+
+
+async def test_a_stop_lets_begun_calls_end_and_settles_them(shop, sandbox):
+    sandbox.fail("slow", seconds=0.3)
+    await shop.put(*ids(5))
+    async with shop.sending() as sender:
+        await asyncio.sleep(0.1)
+        await sender.stop(2.0)
+        left = await shop.waiting()
+
+    assert left == 0
+    assert ids(5) == sandbox.ids()
+
+
+async def test_a_stop_during_a_hang_returns_in_time_and_the_outcome_is_unknown(shop, sandbox):
+    sandbox.fail("hang")
+    await shop.put(*ids(5))
+    async with shop.sending(timeout_s=30) as sender:
+        await shop.until(lambda: sandbox.counts()["requests"])
+        began = time.monotonic()
+        await sender.stop(0.1)
+        took = time.monotonic() - began
+    rows = await shop.rows()
+
+    assert took < 1
+    assert [(1, True)] * 5 == [(row.attempts, row.unknown_since is not None) for row in rows]
+
+
+async def test_a_stop_before_a_call_began_leaves_its_events_as_they_were(shop, sandbox):
+    limiter = RateLimiter(0.001, clock=shop.clock)
+    await shop.put("a")
+    async with shop.sending(limiter=limiter, max_batch=1):
+        await shop.all_settled()
+        await shop.put("b")
+        await asyncio.sleep(0.1)
+    rows = await shop.rows()
+
+    assert [("b", 0, None)] == [(row.event_id, row.attempts, row.unknown_since) for row in rows]
+    assert sandbox.counts()["requests"] == 1
+
+
+async def test_a_stop_begins_nothing_new(shop, sandbox):
+    await shop.put("a")
+    async with shop.sending(max_wait_s=300) as sender:
+        await asyncio.sleep(0.1)
+        await sender.stop(0.5)
+
+    assert sandbox.counts()["requests"] == 0
+    assert await shop.waiting() == 1
