@@ -11,6 +11,7 @@ is always of whole calls.
 
 import asyncio
 import contextlib
+import os
 import secrets
 import select
 import signal
@@ -105,10 +106,11 @@ async def _serve(sandbox: "Sandbox", listener: socket.socket, address: str) -> N
 def _say(line: str) -> None:
     """Print a line, unless nobody takes it: a full pipe must not stop the sandbox."""
     with contextlib.suppress(OSError, ValueError):
+        out = sys.stdout.fileno()
         poll = select.poll()
-        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        poll.register(out, select.POLLOUT)
         if any(events & select.POLLOUT for _, events in poll.poll(0)):
-            print(line[:_MOST_LINE], flush=True)
+            os.write(out, line[:_MOST_LINE].encode("utf-8", "replace") + b"\n")
 
 
 class _Server(uvicorn.Server):
