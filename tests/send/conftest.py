@@ -78,6 +78,12 @@ def hand_clock() -> HandClock:
     return HandClock()
 
 
+@pytest.fixture(scope="session")
+def hand_clocks() -> type[HandClock]:
+    """For properties, which need a new one for each example."""
+    return HandClock
+
+
 @pytest.fixture
 def fast_clock() -> FastClock:
     return FastClock()
