@@ -66,11 +66,11 @@ def _inputs(hit: Hit) -> "list[Json | TurnedAway]":
         if "json" in hit.content_type:
             read_json(hit.body)  # says what is wrong with it
         return [_parameters(hit.body.decode("utf-8", "replace").strip())]
-    if not says_lines:
+    if not says_lines or first == b"[":
         try:
             whole = read_json(hit.body)
         except InputRefused:
-            if not _looks_like_lines(lines):
+            if not says_lines and not _looks_like_lines(lines):
                 raise
         else:
             return [*whole] if isinstance(whole, list) else [whole]

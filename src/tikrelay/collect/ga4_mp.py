@@ -19,6 +19,14 @@ MOST_EVENTS: Final = 1000
 GOOGLES_MOST_EVENTS: Final = 25  # Measurement Protocol reference
 # What the request says of its visitor; a parameter of an event that happens to have the name does not win over it.
 _SHARED: Final = ("client_id", "user_id", "user_agent", "ip_override", "app_instance_id")
+GOOGLES_MOST_PARAMETERS: Final = 25
+_RESERVED_NAMES: Final = frozenset({
+    "ad_activeview", "ad_click", "ad_exposure", "ad_query", "ad_reward", "adunit_exposure", "app_clear_data",
+    "app_exception", "app_install", "app_remove", "app_store_refund", "app_update", "app_upgrade", "error",
+    "first_open", "first_visit", "in_app_purchase", "os_update", "screen_view", "session_start", "user_engagement",
+})  # fmt: skip
+_RESERVED_NAME_STARTS: Final = ("dynamic_link_", "firebase_", "notification_")
+_RESERVED_PARAMETER_STARTS: Final = ("_", "firebase_", "ga_", "google_", "gtag.")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
@@ -148,9 +156,26 @@ def _of_event(path: str, event: Json) -> list[dict[str, str]]:
         return [
             _message(f"{path}.name", "Google takes a letter, then letters, digits and _, 40 in all", "NAME_INVALID")
         ]
-    if "params" in event and not isinstance(event["params"], dict):
+    if name in _RESERVED_NAMES or name.startswith(_RESERVED_NAME_STARTS):
+        return [_message(f"{path}.name", "Google keeps this name for itself", "NAME_RESERVED")]
+    parameters = event.get("params", {})
+    if not isinstance(parameters, dict):
         return [_message(f"{path}.params", "params is an object", "VALUE_INVALID")]
-    return []
+    return _of_parameters(f"{path}.params", parameters)
+
+
+def _of_parameters(path: str, parameters: Mapping[str, Json]) -> list[dict[str, str]]:
+    names = [name for name in parameters if not name.startswith("x-ttq-")]  # ours, and never Google's to judge
+    found: list[dict[str, str]] = []
+    if len(names) > GOOGLES_MOST_PARAMETERS:
+        found.append(_message(path, "Google takes at most 25 parameters an event", "EXCEEDED_MAX_ENTITIES"))
+    for name in names[:GOOGLES_MOST_PARAMETERS]:
+        if name.startswith(_RESERVED_PARAMETER_STARTS):
+            found.append(_message(f"{path}.{name}", "Google keeps this prefix for itself", "NAME_RESERVED"))
+        elif not _NAME.fullmatch(name):
+            text = "Google takes a letter, then letters, digits and _, 40 in all"
+            found.append(_message(f"{path}.{name[:40]}", text, "NAME_INVALID"))
+    return found
 
 
 def _message(path: str, text: str, code: str) -> dict[str, str]:

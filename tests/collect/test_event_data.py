@@ -1,0 +1,191 @@
+"""Event data in whatever dress it comes."""
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+from tikrelay.base.errors import InputRefused
+from tikrelay.collect.cookies import Cookies
+from tikrelay.event import HitKey, Visitor
+
+FORM = "application/x-www-form-urlencoded"
+EVENT = {"event_name": "purchase", "value": 19, "x-ttq-event-id": "e-1"}
+LEAD = {"x-ttq-event-name": "Lead"}
+
+
+def names(parsed) -> list[str]:
+    return [event.name for event in parsed.events]
+
+
+def places(parsed) -> list[tuple[str, int]]:
+    return [(turned.reason, turned.place) for turned in parsed.turned_away]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "content_type"),
+    [
+        (urlencode(EVENT), b"", ""),
+        ("", urlencode(EVENT).encode(), FORM),
+        ("", urlencode(EVENT).encode(), ""),
+        ("", json.dumps(EVENT).encode(), "application/json"),
+        ("", json.dumps(EVENT, indent=2).encode(), "text/plain"),
+        ("", json.dumps([EVENT]).encode(), FORM),
+        ("", b"\xef\xbb\xbf \r\n" + json.dumps(EVENT).encode() + b"\r\n", "application/x-ndjson"),
+        ("value=19", b'{"event_name":"purchase","x-ttq-event-id":"e-1"}', ""),
+        ("event_name=x&value=1&x-ttq-event-id=e-1", b'{"event_name":"purchase","value":19}', ""),
+    ],
+    ids=["query", "form", "form unnamed", "object", "indented", "array", "ndjson of one", "query and body", "override"],
+)
+def test_one_event_comes_in_every_dress(given, query, body, content_type):
+    (event,) = given(query, body, content_type=content_type).events
+
+    assert ("purchase", "data", "e-1") == (event.name, event.source, event.data["x-ttq-event-id"])
+    assert "19" == str(event.data["value"])
+    assert HitKey() == event.key
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"event_name":"a"}\n{"event_name":"b"}\r\n\r\n{"event_name":"c"}\n',
+        b'[{"event_name":"a"},{"event_name":"b"},{"event_name":"c"}]',
+        b'[\n{"event_name":"a"},\n{"event_name":"b"},\n{"event_name":"c"}\n]',
+    ],
+)
+@pytest.mark.parametrize("content_type", ["application/x-ndjson", "application/json", ""])
+def test_several_events_keep_their_order(given, body, content_type):
+    assert ["a", "b", "c"] == names(given("", body, content_type=content_type))
+
+
+@pytest.mark.parametrize("content_type", ["application/x-ndjson", "application/jsonl", "text/plain"])
+def test_a_line_that_is_broken_costs_no_other(given, content_type):
+    parsed = given("", b'{"event_name":"a"\n{"event_name":"b"}\nodd\n7\n{"event_name":"c"}', content_type=content_type)
+
+    assert ["b", "c"] == names(parsed)
+    assert [("bad_line", 0), ("bad_line", 2), ("not_an_object", 3)] == places(parsed)
+
+
+def test_a_first_line_that_is_no_json_costs_no_other_where_lines_are_announced(given):
+    assert ["b"] == names(given("", b'odd\n{"event_name":"b"}', content_type="application/x-ndjson; charset=utf-8"))
+
+
+def test_an_input_of_an_array_that_is_odd_costs_no_other(given):
+    parsed = given("", [{"event_name": "a"}, {}, 5, None, [], {"event_name": ""}, LEAD])
+
+    assert ["a", "Lead"] == names(parsed)
+    assert [1, 2, 3, 4, 5] == [place for _, place in places(parsed)]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"event_name": "a", "x-ttq-event-name": "b"}, "b"),
+        ({"event_name": "a", "x-ttq-event-name": ""}, "a"),
+        ({"event_name": "a", "x-ttq-event-name": " "}, "a"),
+        ({"event_name": "a", "x-ttq-event-name": None}, "a"),
+        ({"event_name": "a", "x-ttq-event-name": ["x"]}, "a"),
+    ],
+)
+def test_an_x_ttq_name_counts_first_and_an_empty_one_is_not_given(given, data, name):
+    assert [name] == names(given("", data))
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status", "code"),
+    [
+        ("", b"", 400, "no_event"),
+        ("", b" \r\n", 400, "no_event"),
+        ("", b"[]", 400, "no_event"),
+        ("", b"{", 400, "bad_json"),
+        ("", b'{\n  "event_name": "a",\n  "b": {}\n', 400, "bad_json"),
+        ("", b'[{"event_name":"a"},\n{"event_name":', 400, "bad_json"),
+        ("&".join(["a=1"] * 1001), b"", 413, "too_many_parameters"),
+        ("", json.dumps([LEAD] * 1001).encode(), 413, "too_many_events"),
+        ("", b'{"event_name":"a"}\n' * 1001, 413, "too_many_events"),
+    ],
+)
+def test_what_holds_no_readable_event_is_refused(given, query, body, status, code):
+    with pytest.raises(InputRefused) as refused:
+        given(query, body)
+
+    assert (status, code) == (refused.value.status, refused.value.code)
+
+
+def test_text_that_calls_itself_json_is_told_what_is_wrong_with_it(given):
+    with pytest.raises(InputRefused) as refused:
+        given("", b"event_name=a", content_type="application/json")
+
+    assert "bad_json" == refused.value.code
+
+
+def test_1000_events_are_taken(given):
+    assert 1000 == len(given("", [EVENT] * 1000).events)
+
+
+def test_a_form_holds_objects_as_json_text(given):
+    form = urlencode(
+        {
+            "event_name": "purchase",
+            "items": '[{"item_id":"A","price":9.5}]',
+            "user_data": '{"email_address":"a@b.example"}',
+            "consent_state": '{"ad_storage":false}',
+            "user_properties": '{"tier":{"value":"gold"}}',
+            "client_hints": '{"platform":"Linux"}',
+            "x-ttq-pt-contents": '[{"content_id":"A"}]',
+        }
+    )
+
+    (event,) = given("", form).events
+
+    assert [{"item_id": "A", "price": 9.5}] == event.data["items"]
+    assert {"email_address": ("a@b.example",)} == event.user_data
+    assert "denied" == event.consent.sending
+    assert {"tier": "gold"} == event.user_properties
+    assert {"platform": "Linux"} == event.client_hints
+    assert '[{"content_id":"A"}]' == event.data["x-ttq-pt-contents"]
+
+
+def test_an_object_in_a_form_that_is_broken_does_not_cost_the_event(given):
+    (event,) = given("event_name=purchase&user_data={&items=[&user_properties={}x").events
+
+    assert ({}, {}) == (event.user_data, event.user_properties)
+    assert not event.data["items"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"user_properties": {"tier": "gold"}},
+        {"user_properties": {"tier": {"value": "gold"}}},
+        {"x-ga-mp2-user_properties": {"tier": "gold"}},
+        {"x-ga-mp2-user_properties.tier": "gold"},
+        {"user_properties.tier": "gold"},
+    ],
+)
+def test_user_properties_come_in_every_spelling(given, data):
+    (event,) = given("", {"event_name": "a", **data}).events
+
+    assert {"tier": "gold"} == event.user_properties
+
+
+def test_dotted_user_data_comes_as_from_gtag(given):
+    (event,) = given("event_name=a&user_data.email=a%40b.example&user_data.address.0.city=Kiel").events
+
+    assert {"email": ("a@b.example",), "address.city": ("Kiel",)} == event.user_data
+
+
+def test_only_a_browsers_call_tells_of_the_visitor(given):
+    more = {"ip": "8.8.8.8", "user_agent": "UA", "cookies": Cookies(ttclid="C", ttp="P")}
+
+    (browser,) = given("event_name=a", from_browser=True, **more).events
+    (server,) = given("event_name=a", from_browser=False, **more).events
+
+    assert Visitor(ip="8.8.8.8", user_agent="UA", ttclid_cookie="C", ttp_cookie="P") == browser.visitor
+    assert Visitor() == server.visitor
+
+
+def test_what_all_events_share_stands_in_the_query(given):
+    events = given("currency=EUR&event_name=purchase", [{"value": 1}, {"value": 2, "currency": "CHF"}]).events
+
+    assert [("purchase", "EUR"), ("purchase", "CHF")] == [(event.name, event.data["currency"]) for event in events]
