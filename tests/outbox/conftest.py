@@ -1,0 +1,73 @@
+"""Outboxes on real files, opened and closed for a test, with time in its hands."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tikrelay.base.happenings import Happening
+from tikrelay.outbox.sqlite import SqliteOutbox
+from tikrelay.outbox.store import Record
+
+Opener = Callable[..., Awaitable[SqliteOutbox]]
+
+
+class HandTurnedClock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def clock() -> HandTurnedClock:
+    return HandTurnedClock()
+
+
+@pytest.fixture
+def happenings() -> list[Happening]:
+    """What the outboxes of this test reported."""
+    return []
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox-000.db"
+
+
+@pytest.fixture
+async def open_outbox(
+    path: Path, clock: HandTurnedClock, happenings: list[Happening]
+) -> AsyncIterator[Callable[..., Awaitable[SqliteOutbox]]]:
+    """Open an outbox that is closed when the test ends."""
+    opened: list[SqliteOutbox] = []
+
+    async def open_one(at: Path = path, **settings: Any) -> SqliteOutbox:
+        settings = {"reserve_bytes": 0, **settings}
+        opened.append(await SqliteOutbox.open(at, clock=clock, emit=happenings.append, **settings))
+        return opened[-1]
+
+    yield open_one
+    for outbox in opened:
+        await outbox.close()
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    def make(number: int = 0, *, body: bytes = b"") -> Record:
+        body = body or b'{"n":%d}' % number
+        return Record(
+            destination="shop", source="data", name="purchase", event="Purchase", event_id=f"e{number}", body=body
+        )
+
+    return make
