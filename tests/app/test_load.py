@@ -86,14 +86,14 @@ event_source = "wep"
 
     found = mistakes_of(text)
 
-    assert "/etc/tikrelay.toml:3: prot: is no setting\n    did you mean port?" in found
+    assert "/etc/tikrelay.toml:3: server.prot: is no setting\n    did you mean port?" in found
     assert any(
         mistake.startswith("/etc/tikrelay.toml:4: server.workers: Expected `int` >= 1".replace("`", ""))
         for mistake in found
     )
     assert "/etc/tikrelay.toml:6: [sendd]: is no setting\n    did you mean send?" in found
     assert any("/etc/tikrelay.toml:9: send.max_age: 'soon' is not a length of time" in mistake for mistake in found)
-    assert "/etc/tikrelay.toml:13: acces_token: is no setting\n    did you mean access_token?" in found
+    assert "/etc/tikrelay.toml:13: destinations[0].acces_token: is no setting\n    did you mean access_token?" in found
     assert any(
         "/etc/tikrelay.toml:14: destinations[0].event_source: Invalid enum value 'wep'" in mistake for mistake in found
     )

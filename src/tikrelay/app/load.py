@@ -70,9 +70,10 @@ def parse_settings(
 
     reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd())
     config = reader.config(tree, environment)
-    mistakes = reader.mistakes
-    if not mistakes:
-        mistakes = find_contradictions(config, reader.where, need_destination=need_destination)
+    told = {mistake.key for mistake in reader.mistakes}
+    need_destination = need_destination and not any(key.startswith("destinations") for key in told)
+    contradictions = find_contradictions(config, reader.where, need_destination=need_destination)
+    mistakes = [*reader.mistakes, *(mistake for mistake in contradictions if mistake.key not in told)]
     if mistakes:
         raise ConfigError(mistakes)
     return Loaded(config, text, path)
@@ -140,8 +141,6 @@ class _Reader:
             for name, kind in sections.items()
         }
         destinations = [self._destination(number, table) for number, table in enumerate(tables)]
-        if self.mistakes:
-            return Config()
         return Config(**read, destinations=tuple(d for d in destinations if d is not None))
 
     def _tables(self, tree: Section) -> list[Any]:
@@ -218,10 +217,9 @@ class _Reader:
         return destination
 
     def _struct(self, section: str, kind: Any, table: Section) -> Any:
-        """Read one section's keys one by one."""
+        """Read one section's keys one by one; what cannot be read is told, and stands at its default."""
         hints = get_type_hints(kind, include_extras=True)
         values: Section = {}
-        before = len(self.mistakes)
         for key, value in table.items():
             if key not in hints:
                 self._unknown(section, key, list(hints))
@@ -230,10 +228,11 @@ class _Reader:
                 values[key] = self._value(section, key, value, hints[key])
             except (msgspec.ValidationError, ValueError) as error:
                 self._add(section, key, str(error).replace("`", ""))
-        for field in msgspec.structs.fields(kind):
-            if field.required and field.name not in table:
-                self._add(section, field.name, "is missing")
-        return kind(**values) if len(self.mistakes) == before else None
+        required = [field.name for field in msgspec.structs.fields(kind) if field.required]
+        for name in required:
+            if name not in table:
+                self._add(section, name, "is missing")
+        return kind(**values) if values.keys() >= set(required) else None
 
     def _value(self, section: str, key: str, value: object, kind: Any) -> object:
         text_allowed = (section, key) in self.from_environment and isinstance(value, str)
@@ -245,7 +244,12 @@ class _Reader:
 
     def _unknown(self, section: str, key: str, known: list[str], form: str = "{}") -> None:
         self.mistakes.append(
-            Mistake(self.where(section or key, key), form.format(key), "is no setting", _nearest(key, known))
+            Mistake(
+                self.where(section or key, key),
+                f"{section}.{form.format(key)}".lstrip("."),
+                "is no setting",
+                _nearest(key, known),
+            )
         )
 
     def _add(self, section: str, key: str, what: str, hint: str = "") -> None:

@@ -89,13 +89,17 @@ def sandbox(
 @app.command
 def explain(
     hit: Annotated[
-        str | None, Parameter(help="A hit's URL, a JSON body, or a file that holds one; - or nothing is stdin.")
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True, help="A hit's URL, a JSON body, or a file that holds one; - or nothing is stdin."
+        ),
     ] = None,
     *,
     body: Annotated[str | None, Parameter(help="The body sent with the URL, when there is one.")] = None,
     config: ConfigFile = None,
     json: AsJson = False,
     show_personal_data: Annotated[bool, Parameter(negative="", help="Do not mask what came in.")] = False,
+    example: Annotated[str | None, Parameter(help="Explain one of the examples of the repository by its name.")] = None,
 ) -> int:
     """Show the TikTok event a hit becomes, and for each field where it came from and how it was cleaned.
 
@@ -103,7 +107,9 @@ def explain(
     """
     from tikrelay.tools.explain import explain_hit
 
-    return explain_hit(hit, body=body, config=config, as_json=json, show_personal_data=show_personal_data)
+    return explain_hit(
+        hit, body=body, config=config, as_json=json, show_personal_data=show_personal_data, example=example
+    )
 
 
 @app.command

@@ -4,12 +4,14 @@ JSON on stderr, pretty on a terminal. Happenings carry no personal data and no t
 words has been shortened and cleaned where it came in.
 """
 
+import contextlib
 import logging
+import select
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self, TextIO
 
 import msgspec
 import structlog
@@ -45,12 +47,50 @@ def configure_logs() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _what_happened_first,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Patient(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Patient:
+    """Standard error that never makes the program wait: a line nobody takes is dropped, and counted in the next."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._dropped = 0
+
+    def __call__(self, *_: object) -> Self:
+        return self
+
+    def msg(self, line: str) -> None:
+        """Write one line, if it is taken."""
+        with contextlib.suppress(OSError, ValueError):
+            if not _is_writable(self._stream.fileno()):
+                self._dropped += 1
+                return
+            if self._dropped:
+                self._stream.write(f'{{"event":"log_lines_dropped","count":{self._dropped}}}\n')
+                self._dropped = 0
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+def _is_writable(descriptor: int) -> bool:
+    """Say whether a pipe has room for a line (PIPE_BUF); a file and a terminal always have."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poll.poll(0))
+
+
+def _what_happened_first(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put first what a reader looks for first."""
+    return {**{key: line.pop(key) for key in ("timestamp", "level", "event")}, **line}
 
 
 def _to_json(value: object, **_: object) -> str:
