@@ -101,6 +101,7 @@ def test_an_x_ttq_name_counts_first_and_an_empty_one_is_not_given(given, data, n
         ("", b'{\n  "event_name": "a",\n  "b": {}\n', 400, "bad_json"),
         ("", b'[{"event_name":"a"},\n{"event_name":', 400, "bad_json"),
         ("&".join(["a=1"] * 1001), b"", 413, "too_many_parameters"),
+        ("&".join(f"k{number}=1" for number in range(900)), b"[" + b"{}," * 200 + b"{}]", 413, "too_many_events"),
         ("", json.dumps([LEAD] * 1001).encode(), 413, "too_many_events"),
         ("", b'{"event_name":"a"}\n' * 1001, 413, "too_many_events"),
     ],
@@ -140,6 +141,7 @@ def test_a_form_holds_objects_as_json_text(given):
 
     assert [{"item_id": "A", "price": 9.5}] == event.data["items"]
     assert {"email_address": ("a@b.example",)} == event.user_data
+    assert "user_data" not in event.data
     assert "denied" == event.consent.sending
     assert {"tier": "gold"} == event.user_properties
     assert {"platform": "Linux"} == event.client_hints

@@ -16,6 +16,7 @@ from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
+MOST_SHARED: Final = 100_000  # parameters of the query, times events
 _HINT: Final = "name it with x-ttq-event-name or event_name"
 _OBJECTS: Final = ("user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items")
 _PROPERTIES: Final = ("x-ga-mp2-user_properties", "user_properties")
@@ -30,10 +31,9 @@ def parse(hit: Hit) -> Parsed:
     inputs = _inputs(hit) if hit.body.strip() else [shared] if shared else []
     if not inputs:
         raise InputRefused(400, "no_event", "the request holds no event", hint="send event data as JSON, form or query")
-    if len(inputs) > MOST_EVENTS:
-        raise InputRefused(
-            413, "too_many_events", f"the request holds more than {MOST_EVENTS} events", hint="send fewer at once"
-        )
+    if len(inputs) > MOST_EVENTS or len(shared) * len(inputs) > MOST_SHARED:
+        what = f"the request holds more than {MOST_EVENTS} events, or too many for so long a query"
+        raise InputRefused(413, "too_many_events", what, hint="send fewer at once")
     events: list[Event] = []
     turned_away: list[TurnedAway] = []
     for place, given in enumerate(inputs):
@@ -123,12 +123,14 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         visitor = Visitor(
             ip=hit.ip, user_agent=hit.user_agent, ttclid_cookie=hit.cookies.ttclid, ttp_cookie=hit.cookies.ttp
         )
+    people = user_data.from_parameters(data)
+    data.pop("user_data", None)
     return Event(
         name=name,
         source="data",
         received_at=hit.received_at,
         data=data,
-        user_data=user_data.from_parameters(data),
+        user_data=people,
         user_properties=_properties(data),
         client_hints=hints if isinstance(hints, dict) else {},
         visitor=visitor,

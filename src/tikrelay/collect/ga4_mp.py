@@ -53,13 +53,15 @@ def parse(hit: Hit) -> Parsed:
         if not name.strip():
             turned_away.append(TurnedAway("event_without_name", f"event {number} has no name", number - 1))
             continue
+        people = user_data.from_parameters(data)
+        data.pop("user_data", None)
         events.append(
             Event(
                 name=name,
                 source="ga4_mp",
                 received_at=hit.received_at,
                 data=data,
-                user_data=user_data.from_parameters(data),
+                user_data=people,
                 user_properties=properties,
                 visitor=Visitor(),
                 consent=said,
