@@ -306,6 +306,12 @@ def test_a_refused_event_costs_its_call_and_a_partial_one_only_itself(sandbox: S
     assert [("good", 2), ("bad", 1)] == [(kept["event"]["event_id"], kept["copies"]) for kept in sandbox.get("events")]
 
 
+def test_an_unknown_address_of_the_control_api_is_answered_in_json(sandbox: Sandbox):
+    status, body, _ = sandbox.ask("GET", "/sandbox/nothing")
+
+    assert (404, "unknown") == (status, json.loads(body)["error"]["code"])
+
+
 # ---- the page --------------------------------------------------------------------------------------------------------
 
 

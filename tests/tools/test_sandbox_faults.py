@@ -148,6 +148,7 @@ def test_clearing_turns_all_off():
         {"kind": "code"},
         {"kind": "http"},
         {"kind": "http", "status": 99},
+        {"kind": "http", "status": 204},
         {"kind": "slow"},
         {"kind": "slow", "seconds": -1},
         {"kind": "rate"},

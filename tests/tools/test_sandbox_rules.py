@@ -294,3 +294,17 @@ def test_the_fast_way_and_the_tables_judge_alike(changes: dict[str, Any], proper
     verdict = judge(call(*events, tree))
 
     assert (found is None) == (verdict.code == 0)
+
+
+ANYTHING = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)))
+ENVELOPE_FIELDS = ["event_source", "event_source_id", "test_event_code", "data"]
+
+
+@given(st.one_of(st.binary(), st.dictionaries(st.sampled_from(ENVELOPE_FIELDS), ANYTHING)), st.text())
+@example(b'{"event_source":"web","event_source_id":"C0","data":[{"event":"a","event_time":1,"x":1e999}]}', "t")
+@example(b'{"event_source":"web","event_source_id":"C0","data":[{"event":"\\ud800","event_time":1}]}', "t")
+def test_whatever_comes_is_judged(body: bytes | dict[str, Any], token: str):
+    raw = body if isinstance(body, bytes) else call(event(), **body)
+    known = {0, 40000, 40001, 40002, 40061, 40062, 40104, 40105}
+
+    assert {judge(raw, token=token, profile=profile).code for profile in rules.PROFILES} <= known

@@ -16,6 +16,7 @@ RATE_LIMITED: Final = 40100
 PARTIAL_OK: Final = 20001
 _SPOILT: Final = "not a valid value"
 _LONGEST_S: Final = 3600.0
+_WITHOUT_BODY: Final = frozenset({204, 205, 304})
 
 Kind = Literal[
     "code",
@@ -91,8 +92,8 @@ def read_fault(raw: bytes) -> Fault:
     for group in NEEDS.get(fault.kind, ()):
         if all(getattr(fault, name) is None for name in group):
             raise msgspec.ValidationError(f"a fault of kind {fault.kind} needs {' or '.join(group)}")
-    if fault.status is not None and not 200 <= fault.status <= 599:
-        raise msgspec.ValidationError("status must be 200 to 599")
+    if fault.status is not None and (not 200 <= fault.status <= 599 or fault.status in _WITHOUT_BODY):
+        raise msgspec.ValidationError("status must be 200 to 599, and one that has a body")
     if fault.seconds is not None and not 0 <= fault.seconds <= _LONGEST_S:
         raise msgspec.ValidationError(f"seconds must be 0 to {_LONGEST_S:.0f}")
     if (

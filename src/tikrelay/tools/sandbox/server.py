@@ -12,6 +12,7 @@ is always of whole calls.
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import select
 import signal
@@ -27,6 +28,7 @@ import msgspec
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -46,6 +48,7 @@ MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 MOST_EVENTS_A_PAGE: Final = 100_000
 _OWN_NAMES: Final = "names of their own"
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_PORT: Final = re.compile(r":[0-9]+$")
 _TRANSPORT: Final = "tikrelay.transport"
 _JSON: Final = (b"content-type", b"application/json")
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
@@ -404,7 +407,7 @@ def _is_foreign(scope: Scope) -> bool:
     if _header(scope, b"sec-fetch-site") not in {"", "none", "same-origin"}:
         return True
     bound: tuple[str, int] | None = scope.get("server")
-    name = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
+    name = _PORT.sub("", _header(scope, b"host"))
     return bound is not None and bound[0] in {"127.0.0.1", "::1"} and name not in _LOOPBACK_NAMES
 
 
@@ -443,6 +446,10 @@ def _control(memory: Memory, faults: Faults, write_page: Callable[[], str]) -> S
     async def mistaken(_: WebRequest, error: Exception) -> Response:
         return _json({"error": {"code": "invalid", "message": str(error)}}, status=400)
 
+    async def unknown(_: WebRequest, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        return _json({"error": {"code": "unknown", "message": "the sandbox has no such address"}}, status=status)
+
     return Starlette(
         routes=[
             Route("/", show),
@@ -453,7 +460,7 @@ def _control(memory: Memory, faults: Faults, write_page: Callable[[], str]) -> S
             Route("/sandbox/faults", switches, methods=["GET", "POST", "DELETE"]),
             Route("/sandbox/clear", clear, methods=["POST"]),
         ],
-        exception_handlers={ValueError: mistaken},
+        exception_handlers={ValueError: mistaken, HTTPException: unknown},
     )
 
 
