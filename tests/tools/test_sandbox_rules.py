@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tikrelay.tools.sandbox import rules
@@ -264,6 +264,7 @@ def test_warnings_of_one_call_are_bounded():
     assert rules.MOST_WARNINGS == len(verdict.warnings)
 
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -279,6 +280,7 @@ PROPERTIES = st.fixed_dictionaries(
 FIELDS = ["event", "event_time", "event_id", "user", "page", "properties", "limited_data_use"]
 
 
+@UNHURRIED
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=2), st.one_of(st.none(), PROPERTIES))
 @example({"event_time": 1.0}, None)
 @example({"event_id": None}, None)
@@ -300,6 +302,7 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner), st.dic
 ENVELOPE_FIELDS = ["event_source", "event_source_id", "test_event_code", "data"]
 
 
+@UNHURRIED
 @given(st.one_of(st.binary(), st.dictionaries(st.sampled_from(ENVELOPE_FIELDS), ANYTHING)), st.text())
 @example(b'{"event_source":"web","event_source_id":"C0","data":[{"event":"a","event_time":1,"x":1e999}]}', "t")
 @example(b'{"event_source":"web","event_source_id":"C0","data":[{"event":"\\ud800","event_time":1}]}', "t")

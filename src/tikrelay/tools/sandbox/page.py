@@ -25,7 +25,8 @@ STYLE: Final = """\
 body { font: 16px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem;
-border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } td.n { text-align: right; white-space: nowrap; }
+border-bottom: 1px solid var(--line); overflow-wrap: anywhere; } td.n { text-align: right; }
+th, td.n, td.w { white-space: nowrap; overflow-wrap: normal; } td.id { font-size: .8rem; }
 .counts { display: flex; flex-wrap: wrap; gap: 2rem; } .counts b { display: block; font-size: 1.8rem; }
 .bad { color: var(--bad); font-weight: 600; } .good { color: var(--good); } .doubt { color: var(--doubt); }
 pre { font: 13px/1.4 ui-monospace, monospace; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -114,9 +115,9 @@ def _request(request: Request) -> str:
     mark = "good" if request.accepted else "bad"
     token = f"...{_text(request.token_last4)}" if request.token_last4 else ""
     return (
-        f'<tr><td>{_time(request.at)}</td><td class="{mark}">{_text(request.answer)}</td>'
+        f'<tr><td class="w">{_time(request.at)}</td><td class="w {mark}">{_text(request.answer)}</td>'
         f'<td>{_text(request.message)}</td><td class="n">{request.events}</td>'
-        f"<td>{token}</td><td>{_text(request.request_id)}</td></tr>"
+        f'<td class="w">{token}</td><td class="w id">{_text(request.request_id)}</td></tr>'
     )
 
 
@@ -124,7 +125,7 @@ def _event(view: EventView) -> str:
     same = "" if view.same_body else ' <span class="bad">bodies differ</span>'
     test = f'<br><span class="doubt">{_text(view.test_event_code)}</span>' if view.test_event_code else ""
     return (
-        f'<tr><td class="n">{view.n}</td><td>{_time(view.at)}</td><td>{view.copies}{same}</td>'
+        f'<tr><td class="n">{view.n}</td><td class="w">{_time(view.at)}</td><td>{view.copies}{same}</td>'
         f"<td>{_text(view.event_source_id)}{test}</td><td><pre>{_pretty(bytes(view.event))}</pre></td></tr>"
     )
 
