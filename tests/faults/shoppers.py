@@ -57,6 +57,7 @@ class Shoppers:
         deadline = asyncio.get_running_loop().time() + seconds
         timeout = aiohttp.ClientTimeout(total=TRIES_WITHIN_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
+            session._retry_connection = False  # else a GET is sent twice in silence, and gets another time of receipt
             for _ in range(shoppers):
                 group.create_task(self._one(session, deadline))
 

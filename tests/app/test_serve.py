@@ -1,0 +1,246 @@
+"""The server as an operator meets it: start, drain, restart, and what it refuses."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from faults.shoppers import Shoppers, arrived, expected
+from harness import PIXEL, START_WITHIN_S, Gateway, get, purchase, wait_for
+
+READY_WITHIN_S = 1.5
+IDLE_MB = 100
+
+
+def resident_mb(pid: int) -> float:
+    """The memory a process holds."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def is_ready(gateway: Gateway) -> bool:
+    return get(f"{gateway.url}/readyz")[0] == 200
+
+
+def judge(shoppers: Shoppers, gateway: Gateway, sandbox) -> None:
+    """What was answered 2xx arrived unchanged, nothing was invented, and no repeat differs."""
+    gateway.wait_until_settled(within_s=60)
+    at_tiktok = {event["event_id"]: event for event in sandbox.events()}
+    assert shoppers.acknowledged - at_tiktok.keys() == set()
+    assert at_tiktok.keys() - shoppers.acknowledged - shoppers.unsure == set()
+    assert [e for e in at_tiktok.values() if not e["_"]["same_body"]] == []
+    assert [e for event_id, e in at_tiktok.items() if arrived(e) != expected(event_id)] == []
+    assert len(shoppers.acknowledged) > 50
+
+
+def test_it_is_ready_soon_after_its_start(gateways):
+    gateway = gateways()
+    began = time.monotonic()
+    gateway.start(ready=False)
+
+    wait_for(lambda: is_ready(gateway), within_s=START_WITHIN_S)
+
+    assert time.monotonic() - began < READY_WITHIN_S * 2  # the suite runs beside it; alone it takes half as long
+
+
+def test_an_idle_worker_is_small(gateway):
+    (pid,) = gateway.worker_pids()
+
+    assert resident_mb(pid) < IDLE_MB
+
+
+def test_a_second_server_on_the_same_outbox_is_refused_with_the_pid_of_the_first(gateway):
+    other = subprocess.run(
+        [sys.executable, "-m", "tikrelay", "serve", "--config", str(gateway.config)],
+        env={**os.environ, "TIKRELAY_SERVER_PORT": "0", "TIKRELAY_SERVER_ADMIN_PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert other.returncode == 75
+    assert str(gateway.process.pid) in other.stderr
+    assert is_ready(gateway)
+
+
+def test_a_taken_port_is_told_with_its_setting(gateways):
+    gateway = gateways()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", gateway.port))
+        other.listen()
+        gateway.start(ready=False)
+        code = gateway.process.popen.wait(20)
+
+    assert code != 0
+    assert "server.port" in gateway.log.read_text()
+    assert "Traceback" not in gateway.log.read_text()
+
+
+def test_three_variables_are_settings_enough(gateways, tmp_path):
+    gateway = gateways()
+    gateway.destinations = []
+    gateway.settings["mapping"] = {}
+    gateway.write()
+    gateway.start(
+        environment={
+            "TIKTOK_PIXEL_CODE": PIXEL,
+            "TIKTOK_ACCESS_TOKEN": "a-token",
+            "TIKTOK_PURCHASE_EVENT": "Purchase",
+        }
+    )
+
+    _, receipt = gateway.data({"event_name": "purchase", "transaction_id": "R-1"})
+
+    assert receipt["events"][0]["tiktok_event"] == "Purchase"
+
+
+def test_sigterm_answers_the_begun_request_settles_the_begun_batch_and_ends_with_zero(gateway, sandbox):
+    sandbox.fault("slow", seconds=1.0, times=1)
+    gateway.hit(purchase(1))
+    wait_for(lambda: gateway.books()["received"] == 1)
+    time.sleep(0.3)  # the call to TikTok is under way
+    begun = socket.create_connection(("127.0.0.1", gateway.port))
+    begun.sendall(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n")
+    time.sleep(0.2)
+    gateway.process.popen.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    body = b'{"event_name":"contact","event_id":"e1"}'
+    begun.sendall(body)
+    answer = begun.recv(65536)
+    begun.close()
+
+    assert gateway.process.popen.wait(20) == 0
+    assert answer.startswith(b"HTTP/1.1 200")
+    first = sandbox.events()[0]
+    assert (first["event_id"], first["_"]["copies"]) == ("R-1", 1)
+    gateway.start()
+    assert {event["event_id"] for event in sandbox.wait_for_events(2)} == {"R-1", "e1"}
+
+
+def test_a_second_sigterm_ends_it_at_once_and_loses_nothing(gateway, sandbox):
+    sandbox.fault("hang")
+    gateway.hit(purchase(1))
+    time.sleep(0.5)
+    gateway.process.popen.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    gateway.process.popen.send_signal(signal.SIGTERM)
+    gateway.process.popen.wait(5)
+    sandbox.heal()
+    gateway.start()
+
+    assert [event["event_id"] for event in sandbox.wait_for_events(1)] == ["R-1"]
+
+
+def test_a_killed_worker_is_replaced_within_a_second(gateways):
+    gateway = gateways(server={"workers": 2}).start()
+    first, second = gateway.worker_pids()
+    os.kill(first, signal.SIGKILL)
+    killed = time.monotonic()
+
+    wait_for(lambda: len(pids := gateway.worker_pids()) == 2 and first not in pids, within_s=10)
+
+    assert time.monotonic() - killed < 3
+    assert second in gateway.worker_pids()
+    assert gateway.said("worker_died")
+
+
+def test_workers_end_with_their_parent(gateway):
+    (pid,) = gateway.worker_pids()
+    gateway.process.kill()
+
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), within_s=5)
+
+
+def test_what_waits_in_files_of_workers_that_are_gone_is_sent(gateways, sandbox):
+    sandbox.fault("http", status=503)
+    gateway = gateways(server={"workers": 3}).start()
+    for number in range(30):
+        gateway.hit(purchase(number))
+    assert gateway.process.terminate() == 0
+    sandbox.heal()
+    gateway.settings["server"]["workers"] = 1
+    gateway.write()
+    gateway.start()
+
+    events = sandbox.wait_for_events(30, within_s=30)
+
+    assert {event["event_id"] for event in events} == {f"R-{number}" for number in range(30)}
+    assert gateway.wait_until_settled() == {"received": 30, "accepted": 30, "waiting": 0, "dead": 0, "dropped": 0}
+
+
+async def test_a_newer_server_takes_over_under_load_and_no_hit_is_lost_or_refused(gateways, sandbox):
+    gateway = gateways(server={"workers": 2}).start()
+    shoppers = Shoppers(gateway.url, seed=1)
+    shopping = asyncio.create_task(shoppers.shop(seconds=6, shoppers=4))
+    await asyncio.sleep(1)
+    for _ in range(2):
+        older = gateway.process
+        await asyncio.to_thread(gateway.start, "--take-over")
+        assert await asyncio.to_thread(older.popen.wait, 20) == 0
+    await shopping
+
+    assert (shoppers.refused, shoppers.connection_errors) == (0, 0)
+    await asyncio.to_thread(judge, shoppers, gateway, sandbox)
+
+
+async def test_a_restart_behind_a_socket_that_outlives_it_loses_and_refuses_nothing(gateways, sandbox):
+    """As systemd does it: the socket is made outside and handed to each server (LISTEN_FDS)."""
+    gateway = gateways()
+    launcher = (
+        "import os, sys; fd = int(sys.argv[1]); os.dup2(fd, 3); os.set_inheritable(3, True);"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
+        "os.execv(sys.executable, [sys.executable, '-m', 'tikrelay', 'serve', '--config', sys.argv[2]])"
+    )
+    with socket.socket() as listener, gateway.log.open("ab") as log:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", gateway.port))
+        listener.listen(512)
+
+        def start() -> subprocess.Popen:
+            offset = gateway.log.stat().st_size
+            command = [sys.executable, "-c", launcher, str(listener.fileno()), str(gateway.config)]
+            process = subprocess.Popen(command, pass_fds=[listener.fileno()], stdout=log, stderr=log)
+            wait_for(lambda: gateway.said("ready", offset), within_s=START_WITHIN_S)
+            return process
+
+        running = await asyncio.to_thread(start)
+        shoppers = Shoppers(gateway.url, seed=2)
+        shopping = asyncio.create_task(shoppers.shop(seconds=6, shoppers=4))
+        for _ in range(2):
+            await asyncio.sleep(1)
+            running.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(running.wait, 20) == 0
+            running = await asyncio.to_thread(start)
+        await shopping
+        try:
+            assert (shoppers.refused, shoppers.connection_errors) == (0, 0)
+            await asyncio.to_thread(judge, shoppers, gateway, sandbox)
+        finally:
+            running.terminate()
+            assert await asyncio.to_thread(running.wait, 20) == 0
+
+
+@pytest.mark.parametrize("victim", ["server", "worker"])
+async def test_what_was_answered_survives_kills_under_load(gateways, sandbox, victim: str):
+    """Three kills here; `make faults` does twenty of each, with faults at TikTok's end."""
+    gateway = gateways(server={"workers": 2}).start()
+    shoppers = Shoppers(gateway.url, seed=3)
+    shopping = asyncio.create_task(shoppers.shop(seconds=6, shoppers=4))
+    for _ in range(3):
+        await asyncio.sleep(0.9)
+        if victim == "server":
+            await asyncio.to_thread(gateway.process.kill)
+            await asyncio.to_thread(gateway.start)
+        else:
+            pids = await asyncio.to_thread(gateway.worker_pids)
+            os.kill(shoppers.rng.choice(pids), signal.SIGKILL)
+    await shopping
+
+    await asyncio.to_thread(judge, shoppers, gateway, sandbox)
