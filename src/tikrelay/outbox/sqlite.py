@@ -362,6 +362,8 @@ class SqliteOutbox:
         if len(parts) == 1:
             self._fail(jobs, error)
             return
+        if isinstance(error, apsw.FullError):
+            self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
         for part in parts:
             self._run(part)
 
@@ -392,8 +394,8 @@ class SqliteOutbox:
             with contextlib.suppress(apsw.Error):
                 self._database.roll_back()
             return error
-        self._tell(jobs)
         self._report(jobs, time.perf_counter() - began)
+        self._tell(jobs)
         return None
 
     def _tell(self, jobs: list[_Job]) -> None:

@@ -1,0 +1,321 @@
+"""A disk that fails, fills up, or gives back other bytes than it was given."""
+# ruff: noqa: ARG002, N802  SQLite's own names and arguments
+
+import asyncio
+import os
+import random
+import shutil
+import time
+from itertools import count
+
+import apsw
+import pytest
+
+from tikrelay.base.errors import OutboxError, OutboxUnavailable
+from tikrelay.base.happenings import StoreFailed
+from tikrelay.outbox.sqlite import _Job
+from tikrelay.outbox.store import Accepted
+
+EVERY_CALL = frozenset({"write", "sync", "truncate"})
+
+
+class FaultyVfs(apsw.VFS):
+    """Fails at the n-th call, once or from then on; or has no more room."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.heal()
+        super().__init__(name, "")
+
+    def heal(self) -> None:
+        self.calls_left: int | None = None
+        self.for_good = False
+        self.failed = 0
+        self.calls_after_failure = 0
+        self.room: int | None = None
+
+    def fail_at(self, call: int, *, for_good: bool) -> None:
+        self.heal()
+        self.calls_left, self.for_good = call, for_good
+
+    def xOpen(self, name, flags):
+        return FaultyFile(self, name, flags)
+
+    def meet(self) -> None:
+        """Stand for one call to the disk."""
+        if self.failed:
+            self.calls_after_failure += 1
+        if self.calls_left is None:
+            return
+        self.calls_left -= 1
+        if self.calls_left == 0 or (self.calls_left < 0 and self.for_good):
+            self.failed += 1
+            raise apsw.IOError("the disk fails")
+
+
+class FaultyFile(apsw.VFSFile):
+    """One open file of a FaultyVfs."""
+
+    def __init__(self, vfs: FaultyVfs, name, flags) -> None:
+        super().__init__("", name, flags)
+        self.vfs = vfs
+
+    def xWrite(self, data, offset):
+        self.vfs.meet()
+        grows_by = max(0, offset + len(data) - self.xFileSize())
+        if self.vfs.room is not None and grows_by:
+            if grows_by > self.vfs.room:
+                raise apsw.FullError("no space left on device")
+            self.vfs.room -= grows_by
+        super().xWrite(data, offset)
+
+    def xSync(self, flags):
+        self.vfs.meet()  # and no more: what is tried here is what SQLite is told
+
+    def xTruncate(self, newsize):
+        self.vfs.meet()
+        super().xTruncate(newsize)
+
+
+@pytest.fixture
+def disk():
+    vfs = FaultyVfs("faulty")
+
+    def keep_to_itself(connection: apsw.Connection) -> None:
+        if connection.open_vfs == vfs.name:
+            connection.pragma("locking_mode", "exclusive")  # the layer has no shared memory
+
+    apsw.connection_hooks.append(keep_to_itself)
+    yield vfs
+    apsw.connection_hooks.remove(keep_to_itself)
+    vfs.unregister()
+
+
+async def lease_all(outbox, clock):
+    return await outbox.lease("shop", most=10_000, max_bytes=1 << 30, now=clock.now())
+
+
+async def work(outbox, clock, record, told):
+    """Put and deliver some events; ``told`` holds those that were acknowledged and not handed over to be settled."""
+    for number in range(3):
+        records = [record(10 * number + i, body=b"%d" % i * 9000) for i in range(2)]
+        await outbox.put(records)
+        told.update({r.event_id: r.body for r in records})
+    lease = await outbox.lease("shop", most=2, max_bytes=1 << 30, now=clock.now())
+    for event in lease.events:
+        del told[event.event_id]
+    await outbox.settle(lease, [Accepted()] * 2)
+    await outbox._do(lambda: None, writes=True)
+
+
+async def checkpointed(outbox):
+    """Wait for a checkpoint, as the thread makes one between two groups."""
+    outbox._database._pages_in_wal = 1 << 20
+    await outbox._do(lambda: None, writes=True)
+    while outbox._database._pages_in_wal and not outbox.failed.is_set():
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+async def test_after_an_io_error_nothing_is_written_and_nothing_acknowledged_is_lost(  # noqa: PLR0917
+    open_outbox, record, clock, disk, tmp_path, for_good
+):
+    """SQLite's own method: fail the first call, then the second, and so on, until a pass meets no failure."""
+    seen = {"at start": 0, "at work": 0}
+    for call in count(1):
+        path = tmp_path / f"outbox-{call:03}.db"
+        told = {}
+        disk.fail_at(call, for_good=for_good)
+        try:
+            outbox = await open_outbox(path, vfs="faulty")
+        except OutboxUnavailable:
+            seen["at start"] += 1
+            disk.heal()
+            assert () == (await lease_all(await open_outbox(path, vfs="faulty"), clock)).events
+            continue
+        try:
+            await work(outbox, clock, record, told)
+            await checkpointed(outbox)
+        except OutboxUnavailable:
+            pass
+        if not disk.failed:
+            await outbox.close()
+            break
+        await asyncio.wait_for(outbox.failed.wait(), 5)
+        with pytest.raises(OutboxUnavailable, match="a write failed"):
+            await outbox.put([record(99)])
+        await outbox.close()
+        seen["at work"] += 1
+        assert (False, 0) == (outbox.ready, disk.calls_after_failure)
+
+        disk.heal()
+        again = await open_outbox(path, vfs="faulty")
+        found = {event.event_id: event.body for event in (await lease_all(again, clock)).events}
+        assert told == {event_id: found[event_id] for event_id in told}
+        assert "ok" == again._database.pragma("integrity_check")
+        await again.close()
+
+    assert seen["at start"] > 5
+    assert seen["at work"] > 10
+
+
+async def test_the_callers_of_a_commit_that_failed_are_told(open_outbox, record, disk, happenings):
+    outbox = await open_outbox(vfs="faulty")
+    disk.fail_at(1, for_good=True)
+    puts = [outbox.put([record(number)]) for number in range(5)]
+    results = await asyncio.gather(*puts, return_exceptions=True)
+
+    assert [OutboxUnavailable] * 5 == [type(result) for result in results]
+    assert "IOError" in {what.reason for what in happenings if isinstance(what, StoreFailed)}
+
+
+async def test_nothing_is_written_before_the_event_loop_hears_of_the_failure(open_outbox, record, disk):
+    outbox = await open_outbox(vfs="faulty")
+    disk.fail_at(1, for_good=False)
+    first = asyncio.ensure_future(outbox.put([record(1)]))
+    await asyncio.sleep(0)
+    deadline = time.monotonic() + 5
+    while not disk.failed and time.monotonic() < deadline:
+        time.sleep(0.001)  # the loop stands still, as it does under load
+    outbox._jobs.put(_Job(lambda: outbox._insert([record(2)], []), outbox._loop.create_future(), writes=True))
+    while not outbox._jobs.empty() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    heard = outbox.failed.is_set()
+    await outbox.close()
+
+    assert (1, 0) == (disk.failed, disk.calls_after_failure)
+    assert not heard
+    assert isinstance(first.exception(), OutboxUnavailable)
+
+
+async def test_a_failure_under_a_checkpoint_is_noticed(open_outbox, record, disk):
+    """The event is safe in the log, and so is its answer; but nothing is written any more."""
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(1)])
+    disk.fail_at(2, for_good=True)  # the log is synced once more, then pages go into the file
+    await checkpointed(outbox)
+
+    assert outbox.failed.is_set()
+    assert not outbox.ready
+
+
+async def test_a_full_disk_stops_what_comes_in_and_not_what_goes_out(open_outbox, record, clock, disk):
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(number, body=b"x" * 10_000) for number in range(20)])
+    await outbox._do(outbox._database.checkpoint, writes=False)
+    lease = await lease_all(outbox, clock)
+    disk.room = 0
+    results = await asyncio.gather(
+        outbox.put([record(100, body=b"x" * 3_000_000)]),
+        outbox.settle(lease, [Accepted()] * 20),
+        lease_all(outbox, clock),
+        return_exceptions=True,
+    )
+    books = await outbox.books()
+
+    assert isinstance(results[0], OutboxUnavailable)
+    assert "free some room on its disk" in results[0].hint
+    assert None is results[1]
+    assert () == results[2].events
+    assert ({"shop": 20}, {"shop": 0}) == (books.accepted, books.waiting)
+    assert not outbox.failed.is_set()
+
+
+async def test_an_outbox_recovers_when_there_is_room_again(open_outbox, record, clock, disk):
+    outbox = await open_outbox(vfs="faulty")
+    disk.room = 200_000
+    told = []
+    for number in range(100):
+        try:
+            await outbox.put([record(number, body=b"x" * 10_000)])
+        except OutboxUnavailable:
+            break
+        told.append(f"e{number}")
+    disk.room = None
+    await outbox.put([record(200)])
+    lease = await lease_all(outbox, clock)
+    await outbox.settle(lease, [Accepted()] * len(lease.events))
+
+    assert 1 < len(told) < 99
+    assert [*told, "e200"] == [event.event_id for event in lease.events]
+    assert "ok" == await outbox._do(lambda: outbox._database.pragma("integrity_check"), writes=False)
+    assert not outbox.failed.is_set()
+
+
+async def test_a_lease_that_a_full_disk_undid_can_be_taken_again(open_outbox, record, clock, disk):
+    """Burying a damaged event is a write, so a lease can fail for want of room."""
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(number) for number in range(3)])
+    await outbox._do(lambda: outbox._database.run("UPDATE waiting SET checksum = 0 WHERE event_id = 'e1'"), writes=True)
+    await outbox._do(outbox._database.checkpoint, writes=False)
+    outbox._database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    disk.room = 0
+    with pytest.raises(OutboxUnavailable):
+        await lease_all(outbox, clock)
+    before = await outbox.books()
+    disk.room = None
+
+    lease = await lease_all(outbox, clock)
+
+    assert ({"shop": 3}, {}) == (before.waiting, before.dead)
+    assert ["e0", "e2"] == [event.event_id for event in lease.events]
+
+
+async def flipped(open_outbox, record, clock, tmp_path, *, files):
+    """Flip one byte in each of many copies of an outbox; say what each showed."""
+    whole = tmp_path / "whole" / "outbox-000.db"
+    whole.parent.mkdir()
+    outbox = await open_outbox(whole)
+    sent = {f"e{number}": b"%d" % number * 300 for number in range(60)}
+    for event_id, body in sent.items():
+        await outbox.put([record(int(event_id[1:]), body=body)])
+    shutil.copytree(whole.parent, tmp_path / "in use")
+    await outbox.close()
+    found = []
+    rng = random.Random(5)
+    for number in range(files):
+        folder = tmp_path / str(number)
+        shutil.copytree(rng.choice([whole.parent, tmp_path / "in use"]), folder)
+        (folder / "outbox-000.db-shm").unlink(missing_ok=True)
+        target = max(folder.glob("outbox-000.db*"), key=lambda file: file.stat().st_size)
+        with target.open("r+b") as file:
+            at = rng.randrange(target.stat().st_size)
+            before = os.pread(file.fileno(), 1, at)
+            os.pwrite(file.fileno(), bytes([before[0] ^ (1 << rng.randrange(8))]), at)
+        found.append(await shown(open_outbox, clock, folder / "outbox-000.db", sent))
+        shutil.rmtree(folder)
+    return found
+
+
+async def shown(open_outbox, clock, path, sent):
+    try:
+        outbox = await open_outbox(path)
+    except OutboxError:
+        return "refused"
+    try:
+        lease = await lease_all(outbox, clock)
+        letters = await outbox.dead_letters()
+    except OutboxError:
+        return "unavailable"
+    finally:
+        await outbox.close()
+    if any(sent.get(event.event_id) != event.body for event in lease.events):
+        return "changed"
+    if len(lease.events) == len(sent):
+        return "whole"
+    return "in the dead letters" if len(lease.events) + len(letters) == len(sent) else "fewer"
+
+
+async def test_a_flipped_byte_anywhere_changes_no_event(open_outbox, record, clock, tmp_path):
+    found = await flipped(open_outbox, record, clock, tmp_path, files=80)
+
+    assert {"whole", "in the dead letters"} < set(found)
+    assert "changed" not in found
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+async def test_thousands_of_flipped_bytes_change_no_event(open_outbox, record, clock, tmp_path):
+    found = await flipped(open_outbox, record, clock, tmp_path, files=2000)
+
+    assert "changed" not in found
