@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tikrelay.mapping.rules import Rules
 
 LONGEST_TEXT: Final = 1024
+_TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
 _NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
@@ -115,6 +116,21 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
+def decoded(value: Json) -> Json:
+    """Read what a query can only hold as JSON text; what is none stays as it is.
+
+    >>> decoded('["a", "b"]'), decoded("[soon]")
+    (['a', 'b'], '[soon]')
+    """
+    if not isinstance(value, str) or not value.strip():
+        return value
+    try:
+        read: Json = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return value
+    return read
+
+
 def as_text(value: Json) -> str | Left:
     """Read a text: trimmed, control characters out; numbers as people write them.
 
@@ -129,7 +145,7 @@ def as_text(value: Json) -> str | Left:
     if isinstance(value, bool):
         return Left.UNUSABLE
     if isinstance(value, int):
-        return str(value)
+        return str(value) if abs(value) < _TOO_LONG else Left.UNUSABLE
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return str(int(value))
     return repr(value) if isinstance(value, float) else Left.UNUSABLE

@@ -6,12 +6,14 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text, decoded
+from tikrelay.mapping.event_id import harmless_id
 from tikrelay.mapping.numbers import narrow, read_number
-from tikrelay.mapping.personal import mask
+from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut
 from tikrelay.tiktok.payload import Content
 
 MOST_CONTENTS: Final = 1000
+MOST_OF_ONE: Final = 10**9
 _GROUP: Final = "product_group"
 _PRODUCT: Final = "product"
 
@@ -27,7 +29,7 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """What an event is about: products, how many, and what they cost together (None when no price is known)."""
+    """What an event is about: products, how many, and what they cost together (None when that is not known)."""
 
     contents: list[Content]
     num_items: int
@@ -35,36 +37,33 @@ class Basket(msgspec.Struct, frozen=True):
     currency: Json
 
 
+class _Product(msgspec.Struct, frozen=True):
+    """One product, and what the sums need of it. ``count`` is None when the quantity given cannot be read."""
+
+    content: Content
+    count: int | float | None
+    currency: Json
+
+
 def read_contents(value: Json, context: Context) -> list[Content] | Left:
     """Read a list of products, one product, or either as JSON text."""
-    given = _decoded(value)
+    given = decoded(value)
     if not given:
         return Left.EMPTY
     listed = [given] if isinstance(given, dict) else given
     if not isinstance(listed, list):
         return Left.UNUSABLE
-    items = [item for item in listed if isinstance(item, dict)]
-    kind = _content_type(context)
-    basket = _fill([(item, _read_item(item, kind, context)) for item in items])
-    if len(basket.contents) < len(listed):
-        context.warn(NoticeKind.UNUSABLE, "a product without id and name was left out")
-    if not basket.contents:
-        return Left.EMPTY
-    context.basket = basket
-    if len(basket.contents) > MOST_CONTENTS:
+    if len(listed) > MOST_CONTENTS:
         context.warn(NoticeKind.CUT, f"more than {MOST_CONTENTS} products; the first are sent")
-    return basket.contents[:MOST_CONTENTS]
-
-
-def _decoded(value: Json) -> Json:
-    """JSON text is read; other text is no product."""
-    if not isinstance(value, str) or not value.strip():
-        return value
-    try:
-        decoded: Json = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        return value
-    return decoded
+    kind = _content_type(context)
+    read = [_read_item(item, kind, context) for item in listed[:MOST_CONTENTS] if isinstance(item, dict)]
+    products = [product for product in read if product is not None]
+    if len(products) < min(len(listed), MOST_CONTENTS):
+        context.warn(NoticeKind.UNUSABLE, "a product without id and name was left out")
+    if not products:
+        return Left.EMPTY
+    context.basket = _fill(products)
+    return context.basket.contents
 
 
 def _content_type(context: Context) -> str:
@@ -76,30 +75,33 @@ def _content_type(context: Context) -> str:
     return _PRODUCT
 
 
-def _read_item(item: dict[str, Json], kind: str, context: Context) -> Content | None:
+def _read_item(item: dict[str, Json], kind: str, context: Context) -> _Product | None:
     """Read one product; None when nothing says which it is."""
     content: dict[str, Any] = {}
     if (identifier := _first_text(item, "content_id")) is not None:
-        content["content_id"] = identifier
+        content["content_id"] = harmless_id(identifier[: LONGEST_TEXT + LONGEST_MATCH])[:LONGEST_TEXT]
     own = item.get("content_type")
-    content["content_type"] = own if own in {_PRODUCT, _GROUP} else kind
+    content["content_type"] = own if own in (_PRODUCT, _GROUP) else kind
     for target in ("content_name", "content_category", "brand", "description"):
         if (text := _first_text(item, target)) is not None:
-            content[target] = mask(text)
+            content[target] = mask_and_cut(text, longest=LONGEST_TEXT)
     if "content_id" not in content and "content_name" not in content:
         return None
     if (price := _number(item.get("price"), "price", context)) is not None:
         content["price"] = price
-    if (quantity := _quantity(item.get("quantity"), context)) is not None:
-        content["quantity"] = quantity
-    return content  # type: ignore[return-value]  # the keys above are Content's
+    count = _count(item.get("quantity"))
+    if isinstance(count, int) and 0 < count <= MOST_OF_ONE:
+        content["quantity"] = count
+    else:
+        context.warn(NoticeKind.UNUSABLE, "a quantity is not a whole number above zero and was left out")
+    return _Product(content, count, item.get("currency"))  # type: ignore[arg-type]  # the keys above are Content's
 
 
 def _first_text(item: dict[str, Json], target: str) -> str | None:
     for key in _TEXTS[target]:
         text = as_text(item.get(key))
         if isinstance(text, str):
-            return text[:LONGEST_TEXT]
+            return text
     return None
 
 
@@ -112,29 +114,27 @@ def _number(value: Json, name: str, context: Context) -> int | float | None:
     return number
 
 
-def _quantity(value: Json, context: Context) -> int | None:
-    """One when nothing is said; a whole number above zero, or nothing."""
+def _count(value: Json) -> int | float | None:
+    """How many of one product: one when nothing is said, None when what is said is no count."""
     if value is None or value == "":
         return 1
     number = read_number(value)
-    if isinstance(number, int) and number > 0:
-        return number
-    context.warn(NoticeKind.UNUSABLE, "a quantity is not a whole number above zero and was left out")
-    return None
+    return number if number is not None and number >= 0 else None
 
 
-def _fill(read: list[tuple[dict[str, Json], Content | None]]) -> Basket:
-    contents: list[Content] = []
+def _fill(products: list[_Product]) -> Basket:
+    contents = [product.content for product in products]
+    currency = next((product.currency for product in products if product.currency), None)
+    return Basket(contents, sum(content.get("quantity", 0) for content in contents), _total(products), currency)
+
+
+def _total(products: list[_Product]) -> int | float | None:
+    """Add up price x quantity, to the cent; a sum that leaves out a product with a price would be a wrong one."""
     total: Decimal | None = None
-    count = 0
-    currency: Json = None
-    for item, content in read:
-        if content is None:
+    for product in products:
+        if (price := product.content.get("price")) is None:
             continue
-        contents.append(content)
-        quantity = content.get("quantity", 0)
-        count += quantity
-        currency = currency or item.get("currency")
-        if (price := content.get("price")) is not None:
-            total = (total or Decimal(0)) + Decimal(str(price)) * quantity
-    return Basket(contents, count, None if total is None else narrow(total), currency)
+        if product.count is None:
+            return None
+        total = (total or Decimal(0)) + Decimal(str(price)) * Decimal(str(product.count))
+    return None if total is None else narrow(total)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, DropReason, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, is_object, is_several, is_tuple
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, decoded, is_object, is_several, is_tuple
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.names import breaks_custom_rules
@@ -112,15 +112,16 @@ def _clean_all(field: Field, source: Source, given: Any, context: Context) -> An
 
 
 def _listed(given: Any) -> Iterable[Any]:
-    """Several values come as a list, or as an object with numbers for keys."""
+    """Several values come as a list, as its JSON text, or as an object with numbers for keys."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        given = decoded(given)
     if is_object(given):
         return list(given.values())[:_MOST_VALUES]
     return given[:_MOST_VALUES] if is_several(given) else [given]
 
 
 def _put(body: dict[str, Any], field: Field, value: Any) -> None:
-    group, _, key = field.path.rpartition(".")
-    (body.setdefault(group, {}) if group else body)[key] = value
+    (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
 
 
 def _add_custom_properties(body: dict[str, Any], rules: Rules) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import Context, Left, as_text
+from tikrelay.mapping.personal import mask_and_cut
 
 _LONGEST: Final = 200
 _MOST_VERSIONS: Final = 20
@@ -12,7 +13,7 @@ _MOST_VERSIONS: Final = 20
 def hint_text(value: Json, _: Context) -> str | Left:
     """Read a hint without the quotes that headers put around it."""
     text = as_text(value)
-    return text if isinstance(text, Left) else text.strip('"')[:_LONGEST] or Left.EMPTY
+    return text if isinstance(text, Left) else mask_and_cut(text.strip('"'), longest=_LONGEST) or Left.EMPTY
 
 
 def flag(value: Json, _: Context) -> bool | Left:
@@ -32,6 +33,12 @@ def versions(value: Json, _: Context) -> list[dict[str, str]] | Left:
     found: list[dict[str, str]] = []
     for entry in value[:_MOST_VERSIONS]:
         brand, version = (entry.get("brand"), entry.get("version")) if isinstance(entry, dict) else (None, None)
-        if isinstance(brand, str) and isinstance(version, str):
-            found.append({"brand": brand[:_LONGEST], "version": version[:_LONGEST]})
+        named, numbered = as_text(brand), as_text(version)
+        if isinstance(named, str) and isinstance(numbered, str):
+            found.append(
+                {
+                    "brand": mask_and_cut(named, longest=_LONGEST),
+                    "version": mask_and_cut(numbered, longest=_LONGEST),
+                }
+            )
     return found or Left.EMPTY

@@ -5,23 +5,39 @@ the same hit must carry the id of the first.
 """
 
 import hashlib
+import re
+from typing import Final
 
 import msgspec
 
 from tikrelay.event import Event, Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, as_text
-from tikrelay.mapping.personal import EMAIL
+from tikrelay.mapping.personal import value_gives_away
 from tikrelay.mapping.user import sha256_hex
+
+# Ids of nothing but digits are common, and never taken for a phone number.
+_MAY_GIVE_AWAY: Final = re.compile(r"[@%+]|eyJ")
 
 
 def given_id(value: Json, _: Context) -> str | Left:
-    """Take an id as it was given, as text; one that holds an e-mail address is hashed."""
+    """Take an id as it was given, as text; one that holds an e-mail address or a phone number is hashed."""
     text = as_text(value)
     if isinstance(text, Left):
         return text
     if len(text) > LONGEST_TEXT:
         return Left.UNUSABLE
-    return sha256_hex(text) if "@" in text and EMAIL.search(text) else text
+    return harmless_id(text)
+
+
+def harmless_id(text: str) -> str:
+    """Hash an id that is or holds somebody's address, so that it stays one and the same and gives nobody away.
+
+    >>> harmless_id("R-1001"), harmless_id("0049151555"), harmless_id("ann@shop.example")[:8]
+    ('R-1001', '0049151555', '6a0bf011')
+    """
+    if not _MAY_GIVE_AWAY.search(text) or not value_gives_away(text):
+        return text
+    return sha256_hex(text)
 
 
 def derived_id(event: Event) -> str | None:

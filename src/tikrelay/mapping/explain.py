@@ -9,8 +9,9 @@ from tikrelay.event import Dropped, Event, Json
 from tikrelay.mapping.cleaning import Left, is_object, is_several
 from tikrelay.mapping.convert import walk
 from tikrelay.mapping.fields import FIELDS, Field, Source
-from tikrelay.mapping.personal import value_gives_away
+from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
 from tikrelay.mapping.rules import Rules
+from tikrelay.mapping.texts import event_name
 from tikrelay.tiktok.payload import EventBody
 
 _LONGEST_SHOWN: Final = 120
@@ -69,7 +70,7 @@ class _Listener:
         if field.person and not self._show:
             return masked(given)
         text = given if isinstance(given, str) else _as_json(given)
-        if not self._show and value_gives_away(text):
+        if not self._show and value_gives_away(text[: _LONGEST_SHOWN + LONGEST_MATCH]):
             return masked(text)
         return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
@@ -79,9 +80,9 @@ def explain(event: Event, rules: Rules, *, fallback_id: str, show_personal_data:
     listener = _Listener(show_personal_data=show_personal_data)
     outcome = walk(event, rules, fallback_id=fallback_id, recorder=listener)
     if isinstance(outcome, Dropped):
-        return Explanation(name=event.name, dropped=outcome.reason.value)
+        return Explanation(name=event_name(event.name), dropped=outcome.reason.value)
     return Explanation(
-        name=event.name,
+        name=event_name(event.name),
         tiktok=outcome.body,
         origins=tuple(listener.origins),
         notices=tuple(notice.text for notice in outcome.notices),
@@ -110,4 +111,8 @@ def _as_json(given: Any) -> str:
 
 def _not_sent(data: Mapping[str, Json]) -> tuple[str, ...]:
     used = _USED | {source.name for field in FIELDS for source in field.sources}
-    return tuple(name for name in data if name not in used and not name.startswith("user_data."))
+    return tuple(
+        mask_and_cut(name, longest=_LONGEST_SHOWN)
+        for name in data
+        if name not in used and not name.startswith("user_data.")
+    )

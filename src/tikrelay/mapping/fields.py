@@ -33,6 +33,7 @@ class Field(msgspec.Struct, frozen=True):
     ``many``    several values make a list, one stays alone
     ``person``  it identifies a person: left out where the visitor said no to ad_user_data
     ``only``    the kinds of destination it is for; empty is all
+    ``group``, ``key``  ``user`` and ``email`` of ``user.email``; no group for a field of the event itself
     """
 
     path: str
@@ -42,16 +43,14 @@ class Field(msgspec.Struct, frozen=True):
     many: bool = False
     person: bool = False
     only: tuple[EventSource, ...] = ()
+    group: str = ""
+    key: str = ""
 
-    @property
-    def group(self) -> str:
-        """``user`` of ``user.email``; empty for a field of the event itself."""
-        return self.path.rpartition(".")[0]
-
-    @property
-    def key(self) -> str:
-        """``email`` of ``user.email``."""
-        return self.path.rpartition(".")[2]
+    def __post_init__(self) -> None:
+        """Take the path apart once, not for every event."""
+        group, _, key = self.path.rpartition(".")
+        msgspec.structs.force_setattr(self, "group", group)
+        msgspec.structs.force_setattr(self, "key", key)
 
 
 def data(name: str, clean: Cleaner | None = None) -> Source:

@@ -79,7 +79,7 @@ class Names:
         page_view = config.page_view_event
         settings = {"purchase": config.purchase_event, "page_view": page_view, "generate_lead": config.lead_event}
         self._ga4 = {**GA4_NAMES, **settings}
-        known = APP_NAMES if event_source == "app" else STANDARD_NAMES
+        known = (*STANDARD_NAMES, *APP_NAMES) if event_source == "app" else STANDARD_NAMES
         self._tiktok = {name.lower(): name for name in known} | {"pageview": page_view}
         reserved = {} if event_source == "app" else RESERVED_NAMES
         self._reserved = {name.lower(): becomes for name, becomes in reserved.items()}

@@ -9,9 +9,9 @@ from tikrelay.event import Json
 
 # A sign, then digits with dots, commas, spaces or apostrophes between them; a currency may stand around them.
 _AROUND: Final = r"[^\d+\-.,]{0,12}"
-_FORM: Final = re.compile(
-    rf"{_AROUND}([+-]?){_AROUND}(\d[\d.,' \u00a0\u202f\u2019]{{0,40}}|[.,]\d{{1,20}}){_AROUND}[.\-]{{0,2}}"
-)
+_ABBREVIATED: Final = r"(?:[^\W\d_]{1,4}\.(?=[ \d]))?"  # "Rs. 500"
+_DIGITS: Final = r"(\d[\d.,' \u00a0\u202f\u2019]{0,40}|[.,]\d{1,20})"
+_FORM: Final = re.compile(rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}{_AROUND}[.\-]{{0,2}}")
 _PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 
@@ -39,12 +39,15 @@ def read_number(value: Json) -> int | float | None:
 
 def narrow(number: float | Decimal) -> int | float | None:
     """Give whole numbers as integers; None for what JSON cannot hold."""
-    plain = number if isinstance(number, int) else float(number)
+    try:
+        plain = number if isinstance(number, int) and abs(number) < 2**53 else float(number)
+    except OverflowError:
+        return None
     if isinstance(plain, float):
         if not math.isfinite(plain):
             return None
         return int(plain) if plain.is_integer() and abs(plain) < 2**53 else plain
-    return plain if abs(plain) < 2**53 else float(plain)
+    return plain
 
 
 def _decimal_text(text: str) -> str | None:

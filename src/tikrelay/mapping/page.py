@@ -14,7 +14,7 @@ from tikrelay.mapping.personal import MASK, gives_away, value_gives_away
 
 CLICK_ID: Final = "ttclid"
 LONGEST_URL: Final = 8192
-_FORM: Final = re.compile(r"(https?)://([^/?#\\\s]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL)
+_FORM: Final = re.compile(r"(https?)://([^/?#\\\s%+]+)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL)
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
 
 
@@ -43,7 +43,7 @@ def clean_url(value: Json, context: Context) -> str | Left:
 
 def _without_people(path: str) -> str:
     """Put stars for the parts of a path that are an e-mail address or a phone number."""
-    if "@" not in path and "%" not in path and "+" not in path and "eyJ" not in path:
+    if not any(sign in path for sign in ("@", "%", "+", "00", "eyJ")):
         return path
     return "/".join(MASK if part and value_gives_away(part) else part for part in path.split("/"))
 
@@ -55,7 +55,7 @@ def _harmless(query: str) -> str:
 def _part_gives_away(part: str) -> bool:
     name, _, value = part.partition("=")
     if name == CLICK_ID:
-        return False
+        return value_gives_away(unquote(value))
     return gives_away(unquote(name), unquote(value.replace("+", " "))) or value_gives_away(unquote(value))
 
 

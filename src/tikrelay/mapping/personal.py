@@ -9,12 +9,19 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
+from phonenumbers import NumberParseException, is_valid_number, parse
+
 MASK: Final = "***"
 
-EMAIL: Final = re.compile(
-    r"""[^\s@,;:<>()"'/=&?]{1,64}@(?:[^\s@,;:<>()"'/.=&?]{1,63}\.){1,8}[^\W\d_]{2,24}""", re.UNICODE
+# An address is looked for from where a run of its letters begins, so that the search stays linear.
+_NAME: Final = r"""(?<![^\s@,;:<>()"'/=&?])[^\s@,;:<>()"'/=&?]+"""
+_DOMAIN: Final = r"""(?:[^\s@,;:<>()"'/.=&?]{1,63}\.){1,8}[^\W\d_]{2,24}"""
+_EMAIL: Final = re.compile(f"{_NAME}+@{_DOMAIN}")
+_ENCODED_EMAIL: Final = re.compile(f"{_NAME}%(?:25){{0,3}}40{_DOMAIN}")  # percent-encoded, once or several times
+_PHONE: Final = re.compile(
+    r"(?:\+|%(?:25){0,3}2[Bb]|\b00)[1-9](?:[0-9 ()./\-\u00a0]|%(?:25){0,3}2[089Dd]){6,24}[0-9]", re.ASCII
 )
-PHONE: Final = re.compile(r"(?:\+|\b00)[1-9][0-9 ()./\-\u00a0]{6,24}[0-9]")
+LONGEST_MATCH: Final = 700  # of anybody's address or number
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a JSON Web Token
 
 # Names of parameters, in parts: ``userEmail``, ``user[email]`` and ``user_e-mail`` all hold the part "email".
@@ -27,6 +34,7 @@ _PARTS: Final = frozenset({
     "iban", "ssn", "dob", "birthday", "birthdate", "dateofbirth", "geburtsdatum",
 })  # fmt: skip
 _WHOLE: Final = frozenset({"name", "address", "street", "strasse"})
+_ANYWHERE: Final = ("email", "token", "passw")  # also where words are written together: "useremail", "csrftoken"
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
@@ -39,9 +47,12 @@ def gives_away(name: str, value: str) -> bool:
     """
     words = _WORD.findall(_CAMEL.sub(" ", name[:200]).lower())
     pairs = [first + second for first, second in pairwise(words)]
-    if not _PARTS.isdisjoint(words) or not _PARTS.isdisjoint(pairs) or "".join(words) in _WHOLE:
+    whole = "".join(words)
+    if not _PARTS.isdisjoint(words) or not _PARTS.isdisjoint(pairs) or whole in _WHOLE:
         return True
-    return value_gives_away(value)
+    if any(part in whole for part in _ANYWHERE):
+        return True
+    return value_gives_away(name) or value_gives_away(value)
 
 
 def value_gives_away(value: str) -> bool:
@@ -52,7 +63,7 @@ def value_gives_away(value: str) -> bool:
     """
     plain = value
     for _ in range(3):
-        if EMAIL.search(plain) or PHONE.search(plain) or _TOKEN.search(plain):
+        if mask(plain) != plain or _TOKEN.search(plain):
             return True
         nested = plain.partition("?")[2]
         if nested and any(gives_away(*_pair(part)) for part in nested.split("&")[:50] if "=" in part):
@@ -68,12 +79,40 @@ def _pair(part: str) -> tuple[str, str]:
     return name, value.partition("?")[0]
 
 
+def _is_phone(found: re.Match[str]) -> bool:
+    """Tell a number from an article's or an order's that begins with two zeros: only a phone number has a country."""
+    if not found[0].startswith("00"):
+        return True
+    try:
+        return is_valid_number(parse("+" + unquote(found[0][2:])))
+    except NumberParseException:
+        return False
+
+
 def mask(text: str) -> str:
     """Put stars for e-mail addresses and phone numbers.
 
-    >>> mask("gift for ann@shop.example, call +49 151 55501234")
-    'gift for ***, call ***'
+    >>> mask("gift for ann@shop.example, call +49 151 55501234 or 0049 151 55501234 about 0012345678")
+    'gift for ***, call *** or *** about 0012345678'
     """
     if "@" in text:
-        text = EMAIL.sub(MASK, text)
-    return PHONE.sub(MASK, text) if "+" in text or "00" in text else text
+        text = _EMAIL.sub(MASK, text)
+    if "%" in text:
+        text = _ENCODED_EMAIL.sub(MASK, text)
+    if "+" in text or "00" in text or "%" in text:
+        text = _PHONE.sub(lambda found: MASK if _is_phone(found) else found[0], text)
+    return text
+
+
+def mask_and_cut(text: str, *, longest: int) -> str:
+    """Put stars, then cut; nobody's address stays because the cut went through it.
+
+    >>> mask_and_cut("0123456 ann@shop.example", longest=12)
+    '0123456 ***'
+    """
+    if len(text) <= longest:
+        return mask(text)
+    window = longest + 2 * LONGEST_MATCH
+    masked = mask(text[:window])
+    whole = len(masked) if len(text) <= window else len(masked) - LONGEST_MATCH
+    return masked[: min(longest, whole)].rstrip()

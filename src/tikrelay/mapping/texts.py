@@ -1,15 +1,17 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
 import re
+from ipaddress import IPv6Address
 from typing import Any, Final
 
-from tikrelay.base.addresses import read_address
+from tikrelay.base.addresses import Address, read_address
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
 from tikrelay.mapping.numbers import read_number
-from tikrelay.mapping.personal import mask, value_gives_away
+from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 
 LONGEST_NAME: Final = 200
+UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}", re.ASCII)
@@ -31,11 +33,10 @@ def text(value: Json, context: Context) -> str | Left:
     given = as_text(value)
     if isinstance(given, Left):
         return given
+    masked = mask_and_cut(given, longest=LONGEST_TEXT)
     if len(given) > LONGEST_TEXT:
         context.warn(NoticeKind.CUT, f"longer than {LONGEST_TEXT} characters, and cut")
-        given = given[:LONGEST_TEXT]
-    masked = mask(given)
-    if masked != given:
+    if masked != given[:LONGEST_TEXT].rstrip():
         context.warn(NoticeKind.PERSONAL_DATA_REMOVED, "personal data was taken out")
     return masked
 
@@ -43,7 +44,9 @@ def text(value: Json, context: Context) -> str | Left:
 def event_name(given: str) -> str:
     """Make a name fit to be shown and stored: one line, of bounded length, nobody's address in it."""
     whole = as_text(given)
-    return mask(whole[:LONGEST_NAME]) if isinstance(whole, str) else given.strip()[:LONGEST_NAME]
+    if isinstance(whole, str):
+        return mask_and_cut(whole, longest=LONGEST_NAME)
+    return given.strip() if given.isprintable() else UNNAMED  # a word such as "undefined" is a name
 
 
 def number(value: Json, _: Context) -> int | float | Left:
@@ -113,13 +116,19 @@ def public_address(value: Json, _: Context) -> str | Left:
         return Left.UNUSABLE
     if address.is_unspecified:
         return Left.WITHHELD
-    return str(address) if address.is_global and not address.is_multicast else Left.EMPTY
+    return str(address) if is_public(address) else Left.EMPTY
+
+
+def is_public(address: Address) -> bool:
+    """Say whether an address can be a visitor's on the Internet."""
+    is_site_local = isinstance(address, IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or is_site_local)
 
 
 def agent(value: Json, _: Context) -> str | Left:
     """Take a user agent."""
     given = as_text(value)
-    return given if isinstance(given, Left) else mask(given[:_LONGEST_AGENT])
+    return given if isinstance(given, Left) else mask_and_cut(given, longest=_LONGEST_AGENT)
 
 
 def pixel_cookie(value: Json, _: Context) -> str | Left:

@@ -44,7 +44,7 @@ def read_time(value: Json) -> int | None:
             value = float(text) if len(text) <= 30 else math.nan
         except ValueError:
             return _read_iso(text)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not abs(value) < _LATEST_S * _UNITS[-1]:
         return None
     for unit in _UNITS:
         if _EARLIEST_S <= value / unit < _LATEST_S:
