@@ -19,7 +19,17 @@ from tikrelay.outbox.store import Books, DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.cli import app
-from tikrelay.tools.reference import EXAMPLE, PAGE, ROOT, main, render_example, render_page, sections
+from tikrelay.tools.reference import (
+    EXAMPLE,
+    MAPPING_PAGE,
+    PAGE,
+    ROOT,
+    main,
+    render_example,
+    render_mapping,
+    render_page,
+    sections,
+)
 from tikrelay.watch.metrics import render
 
 NOT_OURS = {".venv", ".git", ".pytest_cache", ".hypothesis", "node_modules", "build", "dist"}
@@ -51,15 +61,18 @@ def test_the_example_file_is_what_the_structs_say():
     assert render_example() == (ROOT / EXAMPLE).read_text(encoding="utf-8")
 
 
-def test_both_are_written_where_they_belong(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_mapping_page_is_what_the_tables_say():
+    """Else run: python -m tikrelay.tools.reference."""
+    assert render_mapping() == (ROOT / MAPPING_PAGE).read_text(encoding="utf-8")
+
+
+def test_all_are_written_where_they_belong(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     exit_code = main(tmp_path)
 
-    assert (0, render_page(), render_example()) == (
-        exit_code,
-        (tmp_path / PAGE).read_text(encoding="utf-8"),
-        (tmp_path / EXAMPLE).read_text(encoding="utf-8"),
-    )
-    assert ["wrote docs/settings.md", "wrote deploy/tikrelay.example.toml"] == capsys.readouterr().out.splitlines()
+    written = {PAGE: render_page(), EXAMPLE: render_example(), MAPPING_PAGE: render_mapping()}
+    assert 0 == exit_code
+    assert written == {path: (tmp_path / path).read_text(encoding="utf-8") for path in written}
+    assert [f"wrote {path}" for path in written] == capsys.readouterr().out.splitlines()
 
 
 def test_every_setting_has_words_and_stands_on_the_page():

@@ -1,7 +1,7 @@
-"""The reference page of all settings and the example file, written from the settings' own structs.
+"""The reference pages of settings and mapping, and the example file, written from the code they tell of.
 
-``python -m tikrelay.tools.reference`` writes both; a test fails while they are stale. What a setting means, and its
-default, stand in one place: at its field.
+``python -m tikrelay.tools.reference`` writes all three; a test fails while they are stale. What a setting means, and
+its default, stand in one place: at its field. So does where a TikTok field comes from: in ``mapping/fields.py``.
 """
 
 import ast
@@ -19,11 +19,14 @@ from msgspec import Meta
 from tikrelay.app.config import Config
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
+from tikrelay.mapping.fields import FIELDS, Field
+from tikrelay.mapping.names import DROPPED_NAMES, GA4_NAMES
 from tikrelay.tiktok.config import DestinationConfig
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = Path("docs/settings.md")
 EXAMPLE: Final = Path("deploy/tikrelay.example.toml")
+MAPPING_PAGE: Final = Path("docs/mapping.md")
 _WIDTH: Final = 100
 
 _COMMAND: Final = "python -m tikrelay.tools.reference"
@@ -52,6 +55,20 @@ _EXAMPLE_HEAD: Final = f"""\
 # Two lines must be changed before it starts: event_source_id and access_token, at the end. Then run: tikrelay check
 # What is commented out is at its default. docs/settings.md explains each setting.
 """
+_MAPPING_HEAD: Final = f"""\
+# What becomes of an event
+
+<!-- Written by `{_COMMAND}` from the tables in src/tikrelay/mapping. Change those, not this page. -->
+
+Do this first: `tikrelay explain` with a hit's address from your browser's network view. It shows the TikTok event the
+hit becomes, and for each field which of the sources below it came from.
+
+## Names
+
+| GA4 name | TikTok event |
+|---|---|
+"""
+_NAME_SETTINGS: Final = {"purchase": "purchase_event", "page_view": "page_view_event", "generate_lead": "lead_event"}
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,9 +236,41 @@ def _example_section(section: Section) -> str:
     return "\n".join([*lines, ""])
 
 
+def render_mapping() -> str:
+    """Write ``docs/mapping.md``."""
+    names = [f"| `{name}` | `{becomes}`{_setting_words(name)} |" for name, becomes in GA4_NAMES.items()]
+    dropped = ", ".join(f"`{name}`" for name in sorted(DROPPED_NAMES))
+    words = (
+        f"Dropped, and counted: {dropped}. Names of TikTok's own are taken in any spelling of upper and lower case. "
+        "Any other name goes through as it is. `mapping.events` comes before all of these."
+    )
+    intro = (
+        "For each field the first source that holds a usable value wins. A value that is there but cannot be read is "
+        "left out with a warning, and the next source is asked. `x-ttq-...` may come as keys of `/data`, as event "
+        "parameters of a GA4 hit, or as Measurement Protocol params."
+    )
+    head = ["| TikTok field | sources, in order | cleaning |", "|---|---|---|"]
+    paragraphs = ["", _wrapped(words), "", "## Fields", "", _wrapped(intro), ""]
+    return "\n".join([_MAPPING_HEAD + "\n".join(names), *paragraphs, *head, *map(_field_row, FIELDS)]) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False))
+
+
+def _setting_words(name: str) -> str:
+    return f" (setting `mapping.{_NAME_SETTINGS[name]}`)" if name in _NAME_SETTINGS else ""
+
+
+def _field_row(field: Field) -> str:
+    sources = "; ".join(source.name for source in field.sources)
+    cleaning = field.cleaning + (f" ({', '.join(field.only)} only)" if field.only else "")
+    return f"| `{field.path}` | {_cell(sources)} | {_cell(cleaning)} |"
+
+
 def main(root: Path = ROOT) -> int:
-    """Write both files under a folder."""
-    for path, text in ((PAGE, render_page()), (EXAMPLE, render_example())):
+    """Write all files under a folder."""
+    for path, text in ((PAGE, render_page()), (EXAMPLE, render_example()), (MAPPING_PAGE, render_mapping())):
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
