@@ -45,8 +45,8 @@ faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages
 fuzz: $(VENV)/.dev  ## the long fuzz runs
 	@TIKRELAY_FUZZ=$(or $(N),20000) $(BIN)/pytest -m "fuzz or not fuzz" tests/fuzz $(ARGS)
 
-bench: $(VENV)/.dev  ## kept figures, as ratios in one run
-	@$(BIN)/python -m bench
+docs: $(VENV)/.dev  ## write the generated pages and the example settings anew
+	@$(BIN)/python -m tikrelay.tools.reference
 
 lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 	@$(PIP) install --quiet uv
@@ -56,4 +56,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo test lint types faults fuzz bench lock clean
+.PHONY: help demo test lint types faults fuzz docs lock clean

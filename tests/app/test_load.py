@@ -162,3 +162,14 @@ def test_no_mistake_shows_the_token():
     found = mistakes_of(GOOD.replace('"t0ken"', '"s3cret with spaces"'))
 
     assert "s3cret" not in "\n".join(found)
+
+
+def test_the_variables_kubernetes_sets_for_a_service_of_our_name_are_no_mistakes():
+    variables = {
+        "TIKRELAY_SERVICE_HOST": "10.0.0.1",
+        "TIKRELAY_SERVICE_PORT_HTTP": "80",
+        "TIKRELAY_PORT": "tcp://10.0.0.1:80",
+        "TIKRELAY_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+
+    assert parse_settings(GOOD, None, variables).config == parse_settings(GOOD, None, {}).config

@@ -21,6 +21,8 @@ from tikrelay.base.units import Duration
 from tikrelay.tiktok.config import DestinationConfig
 
 DEFAULT_FILE: Final = "tikrelay.toml"
+# Kubernetes puts the address of a service named tikrelay into every container's environment.
+_KUBERNETES: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?)")
 _PREFIX: Final = "TIKRELAY_"
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([\w.\-]+)\s*\]\]?")
 _KEY: Final = re.compile(r"\s*([\w\-]+)\s*=")
@@ -176,7 +178,7 @@ class _Reader:
         }
         overlays: dict[str, Section] = {}
         for variable in sorted(environment):
-            if not variable.startswith(_PREFIX) or not environment[variable]:
+            if not variable.startswith(_PREFIX) or not environment[variable] or _KUBERNETES.fullmatch(variable):
                 continue
             if variable not in known:
                 self.mistakes.append(Mistake("environment", variable, "is no setting", _nearest(variable, known)))

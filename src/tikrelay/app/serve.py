@@ -9,6 +9,7 @@ nobody owns (after a crash, with fewer workers, after a hand-over) are given to 
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -139,6 +140,8 @@ class Server:
         stop.cancel()
         if not waiting.done():
             waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
             return False
         return True
 

@@ -27,6 +27,7 @@ from tikrelay.app.load import parse_settings
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.happenings import Happening, OutboxAdopted
+from tikrelay.base.secret import Secret
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Consent, Event, Json, Receipt
 from tikrelay.mapping.config import ConsentRule
@@ -69,7 +70,7 @@ class Worker:
         self.routes = [Route(d.name, Rules.of(config.mapping, config.privacy, d)) for d in config.destinations]
         self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
         self.stores: list[Store] = []
-        self.limiters: dict[str, RateLimiter] = {}
+        self.limiters: dict[Secret, RateLimiter] = {}  # TikTok counts calls by token
         self.stopping = asyncio.Event()
         self.exit_code = 0
 
@@ -134,10 +135,10 @@ class Worker:
 
     def _sender(self, destination: DestinationConfig, outbox: SqliteOutbox) -> Sender:
         token = destination.access_token
-        limiter = self.limiters.get(destination.name)
+        limiter = self.limiters.get(token)
         if limiter is None:
             share = self.config.send.max_requests_per_s / self.order.workers
-            limiter = self.limiters[destination.name] = RateLimiter(share, clock=self.clock)
+            limiter = self.limiters[token] = RateLimiter(share, clock=self.clock)
         return Sender(
             outbox=outbox,
             destination=destination,

@@ -43,7 +43,7 @@ class NoticeKind(StrEnum):
     """A text or an address held an e-mail address, a phone number or a secret, which was taken out."""
 
     USER_DATA_DENIED = "user_data_denied"
-    """The visitor said no to ad_user_data: everything that identifies a person was left out."""
+    """The visitor said no to ad_user_data: e-mail, phone, names, address and external id were left out."""
 
     CUSTOM_NAME = "custom_name"
     """The name breaks TikTok's rules for custom events."""

@@ -147,7 +147,10 @@ def _judge_whole(body: dict[str, Any], context: Context, *, without_person: bool
     user, properties = body.get("user", {}), body.get("properties", {})
     if without_person:
         context.target = "user"
-        context.warn(NoticeKind.USER_DATA_DENIED, "ad_user_data is denied: nothing that identifies a person is sent")
+        context.warn(
+            NoticeKind.USER_DATA_DENIED,
+            "ad_user_data is denied: e-mail, phone, names, address and external id are left out",
+        )
     if properties.get("value") and "currency" not in properties:
         context.target = "properties.currency"
         context.warn(NoticeKind.VALUE_WITHOUT_CURRENCY, "there is a value but no currency; TikTok cannot count it")

@@ -60,6 +60,20 @@ class FileLock:
             by = f"process {holder}" if holder else "another process"
             raise OutboxInUse(f"{self._what} is in use by {by}", hint=self._hint)
 
+    def is_held(self) -> bool:
+        """Say whether somebody has it; nothing is made or written."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
     def release(self) -> None:
         """Let go."""
         if self._fd is not None:

@@ -14,8 +14,8 @@ from rich.console import Console
 from tikrelay.app.checks import advise
 from tikrelay.app.config import Config
 from tikrelay.app.load import Loaded, read_settings
-from tikrelay.base.errors import ConfigError, OutboxInUse, TikrelayError
-from tikrelay.event import Event, Visitor
+from tikrelay.base.errors import ConfigError
+from tikrelay.event import Consent, Event, Visitor
 from tikrelay.mapping.convert import Rules, to_tiktok
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
@@ -73,21 +73,18 @@ def _sqlite() -> Finding:
 
 
 def _folder(loaded: Loaded) -> list[Finding]:
-    """Look at the outbox folder; a server that runs on it is no fault."""
+    """Look at the outbox folder and make nothing, so that a check by root leaves no file that the server cannot use."""
     folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
-    try:
-        folder.make()
-        lock = DirectoryLock(folder.path)
-        lock.acquire()
-        lock.release()
-        state = "free"
-    except OutboxInUse as error:
-        state = f"in use: {error.what}"
-    except TikrelayError as error:
-        return [Finding("fault", "outbox", str(error))]
-    free_gb = folder.free_bytes() / 1e9
-    found = [Finding("ok", "outbox", f"{folder.path}, {free_gb:.1f} GB free, {state}")]
-    return found + [Finding("warning", advice.kind, advice.text) for advice in folder.advise()]
+    there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        text = f"{there} cannot be written in; give it to the user tikrelay runs as, or choose another outbox.url"
+        return [Finding("fault", "outbox", text)]
+    state = "a server runs on it" if DirectoryLock(folder.path).is_held() else "no server runs on it"
+    if there != folder.path:
+        state = "made when the server starts"
+    nearest = OutboxFolder(there)
+    found = [Finding("ok", "outbox", f"{folder.path}, {nearest.free_bytes() / 1e9:.1f} GB free, {state}")]
+    return found + [Finding("warning", advice.kind, advice.text) for advice in nearest.advise()]
 
 
 async def _test_events(config: Config) -> list[Finding]:
@@ -134,4 +131,5 @@ def _sample() -> Event:
         received_at=time.time(),
         data={"page_location": "https://shop.example/tikrelay-check", "external_id": "tikrelay-check"},
         visitor=Visitor(user_agent="tikrelay check"),
+        consent=Consent(sending="granted", user_data="granted"),
     )

@@ -37,7 +37,12 @@ class _Described(msgspec.Struct, frozen=True):
 
 
 HITS = _Described("tikrelay_requests", "Requests on the collecting routes.", ("route", "status"))
-ANSWER_TIME = _Described("tikrelay_answer_seconds", "From a request's last byte to its answer.", ("route",), SECONDS)
+ANSWER_TIME = _Described(
+    "tikrelay_answer_seconds",
+    "From a request's headers to its answer, its body's arrival included.",
+    ("route",),
+    SECONDS,
+)
 TURNED_AWAY = _Described("tikrelay_inputs_refused", "Inputs that never became an event.", ("route", "reason"))
 WARNINGS = _Described("tikrelay_event_warnings", "Events taken with something left out or doubtful.", ("kind", "field"))
 COMMITS = _Described("tikrelay_commit_seconds", "One group commit, its fsync included.", (), SECONDS)
