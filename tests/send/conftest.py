@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -149,13 +149,17 @@ class Shop:
         self.token = "token-of-the-test"
         self.limiter = RateLimiter(1000, clock=clock)
 
-    async def put(self, *event_ids: str, destination: str = "shop", size: int = 0) -> None:
-        await self.outbox.put([self.record(one, destination=destination, size=size) for one in event_ids])
+    async def put(
+        self, *event_ids: str, destination: str = "shop", size: int = 0, spoilt: Collection[str] = ()
+    ) -> None:
+        """Store events; those ``spoilt`` TikTok refuses."""
+        records = [self.record(one, destination=destination, size=size, is_bad=one in spoilt) for one in event_ids]
+        await self.outbox.put(records)
 
-    def record(self, event_id: str, *, destination: str = "shop", size: int = 0) -> Record:
+    def record(self, event_id: str, *, destination: str = "shop", size: int = 0, is_bad: bool = False) -> Record:
         tree = {
             "event": "Lead",
-            "event_time": int(START),
+            "event_time": str(START) if is_bad else int(START),
             "event_id": event_id,
             "properties": {"description": "x" * size},
         }

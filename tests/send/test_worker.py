@@ -3,9 +3,13 @@
 import asyncio
 import json
 import math
+import random
 import socket
 import time
 
+import pytest
+
+from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
 from tikrelay.send.isolate import BUDGET
 from tikrelay.send.rate_limit import RateLimiter
@@ -128,14 +132,63 @@ async def test_one_event_cannot_pause_the_others_by_a_message_about_the_pixel(sh
     assert state == "flowing"
 
 
-async def test_an_event_too_large_for_tiktok_by_itself_is_buried_and_smaller_ones_go_on(shop, sandbox):
+async def test_a_call_that_is_too_large_is_cut_and_later_ones_are_smaller(shop, sandbox):
     sandbox.fail("http", status=413, times=1)
-    await shop.put(*ids(10))
+    await shop.put(*ids(40), size=2000)
     async with shop.sending():
         await shop.all_settled()
+        first = len(sandbox.requests())
+        await shop.put(*ids(40, first=40), size=2000)
+        await shop.all_settled()
+    sizes = [request["events"] for request in sandbox.requests()]
 
-    assert ids(10) == sandbox.ids()
+    assert ids(80) == sandbox.ids()
     assert {} == await shop.dead()
+    assert sizes[:first] == [40, 20, 20]
+    assert max(sizes[first:]) < 20
+
+
+async def test_an_event_too_large_by_itself_is_buried_and_does_not_make_other_calls_small(shop, sandbox):
+    sandbox.fail("http", status=413, times=1)
+    async with shop.sending():
+        await shop.put("large")
+        await shop.all_settled()
+        await shop.put(*ids(40), size=2000)
+        await shop.all_settled()
+
+    assert {"large": "refused"} == await shop.dead()
+    assert [request["events"] for request in sandbox.requests()] == [1, 40]
+
+
+async def test_what_a_partial_success_may_have_taken_counts_as_unknown(shop, sandbox):
+    sandbox.fail("code", code=20001)
+    await shop.put(*ids(64))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+    rows = await shop.rows()
+
+    assert len(rows) == 64
+    assert all(row.unknown_since is not None for row in rows)
+
+
+async def test_a_lost_call_within_a_search_leaves_the_others_known(shop, sandbox):
+    sandbox.fail("http", status=502, times=1, after=2, retry_after=600)
+    sandbox.fail("refuse", event_id="e-0003", indexed=False)
+    await shop.put(*ids(8))
+    async with shop.sending():
+        await shop.until_async(lambda: all_tried(shop, 8))
+    rows = await shop.rows()
+
+    assert [row.unknown_since is not None for row in rows] == [False] * 4 + [True] * 4
+
+
+async def test_a_refused_call_does_not_make_its_events_unknown(shop, sandbox):
+    sandbox.fail("refuse", event="Lead", indexed=False)
+    await shop.put(*ids(64))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+
+    assert {None} == {row.unknown_since for row in await shop.rows()}
 
 
 # Faults of every event.
@@ -202,6 +255,10 @@ async def test_one_paused_destination_does_not_hold_up_another(shop, sandbox):
     assert states == ("paused", "flowing")
     assert ids(10) == sandbox.ids()
     assert await shop.waiting("left") == 5
+
+
+async def all_tried(shop, count):
+    return [1] * count == [row.attempts for row in await shop.rows()]
 
 
 async def nothing_waits(shop, destination):
@@ -355,10 +412,10 @@ async def test_a_pause_does_not_make_36_hours_of_what_was_never_taken(shop, sand
 
 
 async def test_a_clock_set_back_holds_nothing_up(shop, sandbox):
-    sandbox.fail("http", status=503, times=2)
+    sandbox.fail("http", status=503, times=1, retry_after=40)
     await shop.put(*ids(3))
     async with shop.sending():
-        await shop.until(lambda: shop.happened(BatchAnswered))
+        await shop.until_async(lambda: all_tried(shop, 3))
         shop.clock.set_back(5 * HOUR)
         await shop.all_settled(within_s=5)
 
@@ -411,6 +468,127 @@ async def test_a_full_batch_does_not_wait(shop):
         await shop.all_settled()
 
     assert shop.clock.monotonic() - began < 150
+
+
+# A store that fails.
+
+
+class Failing:
+    """A real outbox whose writes fail for a while, as they do on a full disk."""
+
+    def __init__(self, outbox, *, leases=0, settles=0):
+        self._outbox = outbox
+        self._leases = leases
+        self._settles = settles
+
+    def __getattr__(self, name):
+        return getattr(self._outbox, name)
+
+    async def lease(self, destination, **how_much):
+        self._leases -= 1
+        if self._leases >= 0:
+            raise OutboxUnavailable("disk full")
+        return await self._outbox.lease(destination, **how_much)
+
+    async def settle(self, lease, outcomes):
+        self._settles -= 1
+        if self._settles >= 0:
+            raise OutboxUnavailable("disk full")
+        await self._outbox.settle(lease, outcomes)
+
+
+async def test_outcomes_that_cannot_be_written_are_written_later_and_nothing_is_sent_twice(shop, sandbox):
+    outbox = shop.outbox
+    shop.outbox = Failing(outbox, leases=2, settles=3)
+    await shop.put(*ids(5))
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert [1] * 5 == [view["copies"] for view in sandbox.events()]
+    assert (await shop.books()).accepted == {"shop": 5}
+
+
+async def test_a_stop_while_outcomes_cannot_be_written_gives_the_events_back(shop, sandbox):
+    outbox = shop.outbox
+    shop.outbox = Failing(outbox, settles=10**6)
+    await shop.put(*ids(5))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sandbox.counts()["requests"])
+        began = time.monotonic()
+        await sender.stop(0.1)
+        took = time.monotonic() - began
+
+    assert took < 1
+    assert len(await shop.rows()) == 5
+
+
+# All of it at once.
+
+# Faults that are no event's own: none of them may bury anything.
+FAULTS = [
+    ("http", {"status": 502}),
+    ("http", {"status": 503, "retry_after": 2}),
+    ("http", {"status": 429}),
+    ("code", {"code": 40100}),
+    ("code", {"code": 50000}),
+    ("code", {"code": 51010}),
+    ("garbage", {}),
+    ("reset", {}),
+    ("reset_after_accepting", {}),
+    ("redirect", {"location": "http://127.0.0.1:9/"}),
+    ("revoke", {}),
+    ("hang", {}),
+    ("slow", {"seconds": 0.05}),
+]
+
+
+async def outlast(shop, sandbox, *, seed, rounds):
+    """Put events while faults come and go; the ids of the good ones and the bad ones."""
+    rng = random.Random(seed)
+    good, bad = [], []
+    for number in range(rounds):
+        async with shop.sending(timeout_s=0.1, max_batch=rng.choice([1, 7, 1000])):
+            for _ in range(5):
+                names = ids(rng.randint(1, 30), first=10_000 * number + 100 * rng.randint(0, 99))
+                names = [name for name in names if name not in {*good, *bad}]
+                spoilt = [name for name in names if rng.random() < 0.05]
+                kind, options = rng.choice(FAULTS)
+                sandbox.fail(kind, times=rng.randint(1, 3), after=rng.randint(0, 3), **options)
+                await shop.put(*names, spoilt=spoilt)
+                good += [name for name in names if name not in spoilt]
+                bad += spoilt
+                await asyncio.sleep(rng.random() * 0.05)
+    async with shop.sending(timeout_s=0.1):
+        await shop.all_settled(within_s=60)
+    return good, bad
+
+
+async def judged(shop, sandbox, good, bad):
+    """Hold what became of the events against what was put."""
+    dead = await shop.dead()
+    books = await shop.books()
+    delivered = sandbox.ids()
+
+    assert {*good} == {*delivered}
+    assert {*dead} == {*bad}
+    assert {*dead.values()} <= {"refused", "partial"}
+    assert all(view["same_body"] for view in sandbox.events())
+    assert sum(books.received.values()) == len(good) + len(bad)
+    assert books.accepted["shop"] + sum(books.dead.values()) == len(good) + len(bad)
+
+
+async def test_whatever_fails_the_good_are_delivered_and_the_bad_buried(shop, sandbox):
+    good, bad = await outlast(shop, sandbox, seed=11, rounds=1)
+
+    await judged(shop, sandbox, good, bad)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_fails_for_long_the_good_are_delivered_and_the_bad_buried(shop, sandbox, seed):
+    good, bad = await outlast(shop, sandbox, seed=seed, rounds=6)
+
+    await judged(shop, sandbox, good, bad)
 
 
 # The end.
