@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tikrelay.base.happenings import HitAnswered
+from tikrelay.base.happenings import EventWarned, HitAnswered
 from tikrelay.collect.http import route_of
 
 HIT = "/g/collect?v=2&tid=G-SHOP&cid=1.2&en=purchase"
@@ -325,6 +325,24 @@ async def test_event_data_without_a_name_is_told(relay):
     answer = await relay.ask("GET", "/data?value=1")
 
     assert (400, "no_event", ["event_without_name"]) == (answer.status, answer.error_code, relay.turned_away)
+
+
+async def test_a_part_that_cannot_be_read_is_told_in_its_events_receipt_and_counted(relay):
+    answer = await relay.ask("POST", "/data?event_name=a", body=b"user_data={&x-ttq-event-id=e-1&items=[1")
+
+    (told,) = answer.json()["events"]
+
+    assert ("stored", 2) == (told["outcome"], len(told["warnings"]))
+    assert {("unusable", "user_data"), ("unusable", "items")} == {
+        (said.kind, said.field) for said in relay.happenings if isinstance(said, EventWarned)
+    }
+
+
+async def test_a_shared_part_that_cannot_be_read_is_told_for_each_event(relay):
+    answer = await relay.ask("POST", "/data?user_data={", body=b'[{"event_name":"a"},{},{"event_name":"b"}]')
+
+    assert [True, True, True] == [bool(told.get("warnings")) for told in answer.json()["events"]]
+    assert ["stored", "refused", "stored"] == [told["outcome"] for told in answer.json()["events"]]
 
 
 # Answers that all routes share

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -103,6 +104,16 @@ async def test_an_encoding_not_known_here_is_refused(encoding):
 
 def test_a_bomb_is_refused():
     assert (413, "body_too_large") == refused_by(inflate, gzip.compress(bytes(64 * MAX_INFLATED_BYTES)), 31)
+
+
+def test_a_bomb_is_not_inflated_beyond_the_limit():
+    bomb = gzip.compress(bytes(64 * MAX_INFLATED_BYTES))
+    tracemalloc.start()
+    refused_by(inflate, bomb, 31)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 4 * MAX_INFLATED_BYTES
 
 
 def test_the_largest_body_inflated_passes():

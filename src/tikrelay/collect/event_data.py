@@ -12,7 +12,7 @@ from tikrelay.collect import consent, user_data
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.query import pairs
 from tikrelay.collect.strict_json import read_json
-from tikrelay.event import Event, HitKey, Json, Visitor
+from tikrelay.event import Event, HitKey, Json, Notice, Visitor
 
 MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
@@ -27,7 +27,7 @@ _NAME_KEYS: Final = ("x-ttq-event-name", "event_name")
 def parse(hit: Hit) -> Parsed:
     """Read the events of a request. Raises InputRefused (400) when nothing in it can be read."""
     shared = _parameters(hit.query)
-    _unpack(shared)
+    unread = _unpack(shared)
     inputs = _inputs(hit) if hit.body.strip() else [shared] if shared else []
     if not inputs:
         raise InputRefused(400, "no_event", "the request holds no event", hint="send event data as JSON, form or query")
@@ -35,6 +35,7 @@ def parse(hit: Hit) -> Parsed:
         what = f"the request holds more than {MOST_EVENTS} events, or too many for so long a query"
         raise InputRefused(413, "too_many_events", what, hint="send fewer at once")
     events: list[Event] = []
+    notices: list[tuple[int, Notice]] = []
     turned_away: list[TurnedAway] = []
     for place, given in enumerate(inputs):
         if isinstance(given, TurnedAway):
@@ -44,8 +45,9 @@ def parse(hit: Hit) -> Parsed:
         elif not (name := _name(data := {**shared, **given})):
             turned_away.append(TurnedAway("event_without_name", f"input {place + 1} has no name: {_HINT}", place))
         else:
+            notices += [(len(events), notice) for notice in (*unread, *_unpack(data))]
             events.append(_event(name, data, hit))
-    return Parsed(tuple(events), tuple(turned_away))
+    return Parsed(tuple(events), tuple(turned_away), tuple(notices))
 
 
 def _parameters(text: str) -> dict[str, Json]:
@@ -116,7 +118,6 @@ def _name(data: Mapping[str, Json]) -> str:
 
 
 def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
-    _unpack(data)
     hints = data.get("client_hints")
     visitor = Visitor()
     if hit.from_browser:
@@ -139,8 +140,9 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
     )
 
 
-def _unpack(data: dict[str, Json]) -> None:
-    """Read what a query or form holds as JSON text because it can hold nothing else."""
+def _unpack(data: dict[str, Json]) -> tuple[Notice, ...]:
+    """Read what a query or form holds as JSON text because it can hold nothing else; tell what is left out."""
+    notices: list[Notice] = []
     for key in _OBJECTS:
         value = data.get(key)
         if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
@@ -148,3 +150,5 @@ def _unpack(data: dict[str, Json]) -> None:
                 data[key] = read_json(value.encode("utf-8", "replace"))
             except InputRefused:
                 data[key] = None
+                notices.append(Notice("unusable", key, f"{key} is not readable JSON and was left out"))
+    return tuple(notices)

@@ -3,7 +3,7 @@
 import msgspec
 
 from tikrelay.collect.cookies import Cookies
-from tikrelay.event import Event
+from tikrelay.event import Event, Notice
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,8 @@ class TurnedAway(msgspec.Struct, frozen=True):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What a request holds; every input of it is in one of the two."""
+    """What a request holds: every input is an event or turned away; ``notices`` by their event's place among the events."""
 
     events: tuple[Event, ...] = ()
     turned_away: tuple[TurnedAway, ...] = ()
+    notices: tuple[tuple[int, Notice], ...] = ()

@@ -8,9 +8,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused, OutboxUnavailable
-from tikrelay.base.happenings import Emit, HitAnswered, InputTurnedAway, Unexpected
+from tikrelay.base.happenings import Emit, EventWarned, HitAnswered, InputTurnedAway, Unexpected
 from tikrelay.base.secret import Secret
 from tikrelay.collect import answers, event_data, ga4_mp, ga4_web
 from tikrelay.collect.answers import Answer
@@ -225,11 +227,16 @@ class CollectApp:
         for turned in parsed.turned_away:
             self._emit(InputTurnedAway(route=route, reason=turned.reason))
         request.events = len(parsed.events)
+        for _, notice in parsed.notices:
+            self._emit(EventWarned(kind=notice.kind, field=notice.field))
         return await self._accept(parsed.events) if parsed.events else Receipt()
 
     async def _receipt(self, request: "_Request", parsed: Parsed, *, route: str) -> Answer:
         receipt = await self._take(request, parsed, route=route)
         told = list(receipt.events)
+        for place, notice in parsed.notices:
+            warnings = (*told[place].warnings, notice.text)
+            told[place] = msgspec.structs.replace(told[place], warnings=warnings)
         for turned in parsed.turned_away:  # in the order of the inputs
             refused = EventReceipt(event="", outcome="refused", reason=turned.reason, warnings=(turned.text,))
             told.insert(turned.place, refused)
