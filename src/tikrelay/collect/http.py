@@ -234,7 +234,7 @@ class CollectApp:
     async def _receipt(self, request: "_Request", parsed: Parsed, *, route: str) -> Answer:
         receipt = await self._take(request, parsed, route=route)
         told = list(receipt.events)
-        for place, notice in parsed.notices:
+        for place, notice in parsed.notices if told else ():
             warnings = (*told[place].warnings, notice.text)
             told[place] = msgspec.structs.replace(told[place], warnings=warnings)
         for turned in parsed.turned_away:  # in the order of the inputs
