@@ -37,7 +37,10 @@ class TurnedAway(msgspec.Struct, frozen=True):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What a request holds: every input is an event or turned away; ``notices`` by their event's place among the events."""
+    """What a request holds; every input of it is in one of the first two.
+
+    ``notices``  what was left out of an event, by the place of the event among the events
+    """
 
     events: tuple[Event, ...] = ()
     turned_away: tuple[TurnedAway, ...] = ()
