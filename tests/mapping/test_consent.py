@@ -1,0 +1,97 @@
+"""What the visitor's consent lets out."""
+
+import pytest
+
+from tikrelay.event import Consent, Dropped, DropReason
+from tikrelay.mapping.consent import hides_person, keeps_back, may_set_cookie
+
+DENIED, MISSING = DropReason.CONSENT_DENIED, DropReason.CONSENT_MISSING
+
+
+@pytest.mark.parametrize(
+    ("rule", "sending", "reason"),
+    [
+        ("ignore", None, None),
+        ("ignore", "granted", None),
+        ("ignore", "denied", None),
+        ("required_or_unknown", None, None),
+        ("required_or_unknown", "granted", None),
+        ("required_or_unknown", "denied", DENIED),
+        ("required", None, MISSING),
+        ("required", "granted", None),
+        ("required", "denied", DENIED),
+    ],
+)
+def test_the_rule_and_the_signal_decide_whether_an_event_is_sent(rule, sending, reason):
+    consent = Consent(sending=sending)
+
+    assert (reason, reason is None) == (keeps_back(consent, rule), may_set_cookie(consent, rule))
+
+
+@pytest.mark.parametrize(
+    ("rule", "user_data", "hidden"),
+    [
+        ("ignore", "denied", False),
+        ("required_or_unknown", "denied", True),
+        ("required_or_unknown", None, False),
+        ("required_or_unknown", "granted", False),
+        ("required", "denied", True),
+        ("required", None, False),
+    ],
+)
+def test_a_no_to_ad_user_data_takes_the_person_out(rule, user_data, hidden):
+    assert hidden is hides_person(Consent(sending="granted", user_data=user_data), rule)
+
+
+PERSON = {
+    "user_id": "U", "email": "ann@shop.example", "phone": "+12133734253", "first_name": "Ann", "last_name": "Lee",
+    "zip": "94105", "city": "Bonn", "state": "CA", "country": "de",
+}  # fmt: skip
+
+
+def test_without_the_person_the_event_keeps_what_is_the_browsers(body, kinds):
+    data = {**PERSON, "ttclid": "E.C.P.a", "user_agent": "UA", "language": "de"}
+    consent = {"sending": "granted", "user_data": "denied"}
+
+    assert {"ttclid": "E.C.P.a", "user_agent": "UA", "locale": "de"} == body(data=data, consent=consent)["user"]
+    assert [("user_data_denied", "user")] == kinds(data=data, consent=consent)
+
+
+def test_with_it_all_of_it_is_there(body):
+    assert 9 == len(body(data=PERSON)["user"])
+
+
+@pytest.mark.parametrize(
+    ("signals", "rule", "outcome"),
+    [
+        ("gcs=G111", "required", "Contact"),
+        ("gcs=G110", "required", "Contact"),
+        ("gcs=G101", "required_or_unknown", "consent_denied"),
+        ("gcs=G100", "required_or_unknown", "consent_denied"),
+        ("gcs=G100", "ignore", "Contact"),
+        ("gcs=G1--", "required", "consent_missing"),
+        ("gcs=G1--", "required_or_unknown", "Contact"),
+        ("gcd=13l3l3l3l1l1", "required", "consent_missing"),
+        ("gcd=13p3p3p3p5l1", "required_or_unknown", "consent_denied"),
+        ("gcd=13r3r3r3r5l1", "required", "Contact"),
+        ("gcs=G111&gcd=13p3p3p3p5l1", "required", "Contact"),
+        ("", "required", "consent_missing"),
+        ("", "required_or_unknown", "Contact"),
+    ],
+)
+def test_a_hits_own_signals_decide(web, signals, rule, outcome):
+    (given,) = web(f"en=contact&{signals}", settings={"consent_rule": rule})
+
+    assert outcome == (given if isinstance(given, str) else given["event"])
+
+
+@pytest.mark.parametrize(("said", "is_sent"), [("GRANTED", True), ("DENIED", False), ("denied", False), (None, True)])
+def test_a_measurement_protocol_body_says_it_by_ad_user_data(posted, said, is_sent):
+    consent = f'"consent":{{"ad_user_data":"{said}"}},' if said else ""
+    (given,) = posted("/mp/collect", f'{{{consent}"client_id":"1","events":[{{"name":"contact"}}]}}')
+
+    assert is_sent is not isinstance(given, str)
+
+
+def test_a_housekeeping_event_counts_as_such_even_without_consent(convert):
+    assert Dropped(DropReason.NO_MAPPING) == convert("scroll", consent={"sending": "denied"})

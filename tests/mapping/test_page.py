@@ -1,0 +1,189 @@
+"""A page's address: what of it is sent, and the click id in it."""
+
+import pytest
+
+from tikrelay.mapping.cleaning import Left
+from tikrelay.mapping.page import clean_url, click_id, click_id_of_url, host_of_url
+
+CLEAN = [
+    "https://shop.example",
+    "https://shop.example/",
+    "HTTPS://Shop.Example/Path",
+    "https://shop.example:8443/a/b?c=d#e",
+    "https://shop.example/?",
+    "https://shop.example/?a",
+    "https://shop.example/?a=&b=%20+%2F%zz&a=1&&c",
+    "https://shop.example/p?utm_source=email&utm_medium=e-mail&utm_campaign=caf%C3%A9&ttclid=E.C.P.a-b_c~d",
+    "https://shop.example/p?gclid=abc&fbclid=IwAR0&_gl=1*a*b&q=blue+mug&size=10.5&sku=0012345678",
+    "https://bücher.example/größe?q=ä",
+    "http://localhost:3000/a",
+    "http://[2001:db8::1]:80/",
+    "https://shop.example/@brand/p",
+    "https://shop.example/p/00123456789012",
+    "https://shop.example/#/route?tab=2",
+    "https://shop.example/a b?c d",
+]
+
+
+@pytest.mark.parametrize("url", CLEAN)
+def test_an_address_without_people_stays_byte_for_byte(context, url):
+    made = context()
+
+    assert url == clean_url(url, made)
+    assert [] == made.notices
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://s.example/?email=ann%40s.example&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?a=%20&Email=x&b=+", "https://s.example/?a=%20&b=+"),
+        ("https://s.example/?tel=1&token=2&a=3", "https://s.example/?a=3"),
+        ("https://s.example/?user%5Bemail%5D=x&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?q=ann@shop.example&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?q=ann%2540shop.example&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?q=%2B49+151+55501234&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?q=+4915155501234&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?q=004915155501234&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?next=%2Flogin%3Femail%3Dx&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?ann%40shop.example&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?ann@shop.example=1&a=1", "https://s.example/?a=1"),
+        ("https://s.example/?email=x", "https://s.example/"),
+        ("https://s.example/p?email=x#top", "https://s.example/p#top"),
+        ("https://s.example/?ttclid=ann%40shop.example&a=1", "https://s.example/?a=1"),
+        ("https://ann:pw@s.example/a", "https://s.example/a"),
+        ("https://ann@shop.example@s.example/a", "https://s.example/a"),
+        ("https://s.example/u/ann@shop.example/orders", "https://s.example/u/***/orders"),
+        ("https://s.example/u/ann%40shop.example", "https://s.example/u/***"),
+        ("https://s.example/tel/+4915155501234", "https://s.example/tel/***"),
+        ("https://s.example/tel/004915155501234", "https://s.example/tel/***"),
+        ("https://s.example/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.x", "https://s.example/reset/***"),
+        ("https://s.example/a#email=x", "https://s.example/a"),
+        ("https://s.example/a#/u?email=x", "https://s.example/a"),
+        ("https://s.example/a#access_token=x&b=1", "https://s.example/a"),
+        ("https://s.example/a#ann@shop.example", "https://s.example/a"),
+    ],
+)
+def test_what_gives_a_person_or_a_secret_away_is_taken_out_with_a_notice(context, url, kept):
+    made = context()
+
+    assert kept == clean_url(url, made)
+    assert ["personal_data_removed"] == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)", "data:text/html,x", "ftp://shop.example/", "//shop.example/a", "/a/b", "shop.example",
+        "https://", "https:///a", "https://?a", "https:\\\\shop.example", "https://a b/", "https://ann@/", "#top",
+        True, 7,
+        {}, [], "https://shop.example/" + "a" * 8192, "https://ann%40shop.example/", "https://+4915155501234/",
+        "mailto:a@b.c",
+    ],
+)  # fmt: skip
+def test_what_is_no_page_is_left_out(context, url):
+    assert Left.UNUSABLE == clean_url(url, context())
+
+
+@pytest.mark.parametrize("url", ["", " ", None, "undefined", "null", "(not set)"])
+def test_no_address_is_none(context, url):
+    assert Left.EMPTY == clean_url(url, context())
+
+
+def test_an_address_in_two_lines_becomes_one(context):
+    assert "https://shop.example/a b" == clean_url(" https://shop.example/a\r\nb\n".replace("\r\n", "\n"), context())
+
+
+def test_x_ttq_comes_before_ga4(body):
+    data = {
+        "x-ttq-ct-page-url": "https://a.example/", "page_location": "https://b.example/",
+        "x-ttq-ct-page-referrer": "https://c.example/", "x-ttq-ct-page-referer": "https://d.example/",
+        "page_referrer": "https://e.example/",
+    }  # fmt: skip
+
+    assert {"url": "https://a.example/", "referrer": "https://c.example/"} == body(data=data)["page"]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://s.example/?ttclid=E.C.P.abc", "E.C.P.abc"),
+        ("https://s.example/?a=1&ttclid=E.C.P.abc&b=2#x", "E.C.P.abc"),
+        ("https://s.example/?ttclid=E.C.P.a%2Db%5Fc%7E", "E.C.P.a-b_c~"),
+        ("https://s.example/?ttclid=a%252Fb", "a%2Fb"),
+        ("https://s.example/?ttclid=&ttclid=second", "second"),
+        ("https://s.example/?ttclid=first&ttclid=second", "first"),
+        ("/relative?ttclid=x", "x"),
+        ("https://s.example/?ttclid=" + "x" * 1024, "x" * 1024),
+    ],
+)
+def test_the_click_id_is_read_from_an_address_decoded_once(context, url, found):
+    assert found == click_id_of_url(url, context())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://s.example/", "https://s.example/#ttclid=x", "https://s.example/?xttclid=y", "https://s.example/?ttclid=",
+     "",
+     None, 7, "https://s.example/?ttclid=__CLICKID__", "https://s.example/?TTCLID=x", "https://ttclid.example/"],
+)  # fmt: skip
+def test_an_address_without_one_has_none(context, url):
+    assert Left.EMPTY == click_id_of_url(url, context())
+
+
+@pytest.mark.parametrize("given", ["x" * 1025, "a b", "é", "a\u2028b", "ann@shop.example", "+4915155501234", True, {}])
+def test_what_cannot_be_a_click_id_is_unusable(context, given):
+    assert Left.UNUSABLE == click_id(given, context())
+
+
+CLICK_SOURCES = (
+    ("x-ttq-ct-page-url", "https://s.example/?ttclid={}"),
+    ("page_location", "https://s.example/?ttclid={}"),
+    ("x-ttq-ttclid", "{}"),
+    ("page_referrer", "https://s.example/?ttclid={}"),
+    ("cookie", "{}"),
+    ("ttclid", "{}"),
+)
+
+
+@pytest.mark.parametrize("first", range(len(CLICK_SOURCES)))
+def test_the_click_id_comes_from_the_first_place_that_has_one(body, first):
+    data = {"page_location": "https://s.example/"}
+    data |= {name: form.format(name) for name, form in CLICK_SOURCES[first:]}
+
+    assert (
+        CLICK_SOURCES[first][0]
+        == body(data=data, visitor={"ttclid_cookie": data.pop("cookie", None)})["user"]["ttclid"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "referrer", "counts"),
+    [
+        ("https://s.example/", "https://s.example/?ttclid=x", True),
+        ("https://S.example:8443/", "https://s.example/?ttclid=x", True),
+        ("https://s.example/", "https://ann@S.EXAMPLE/a?ttclid=x", True),
+        ("https://s.example/", "https://www.s.example/?ttclid=x", False),
+        ("https://s.example/", "https://other.example/?ttclid=x", False),
+        ("", "https://s.example/?ttclid=x", False),
+        ("https://s.example/", "nonsense?ttclid=x", False),
+    ],
+)
+def test_a_referrers_click_id_counts_where_the_host_is_the_pages(body, page, referrer, counts):
+    user = body(data={"page_location": page, "page_referrer": referrer}).get("user", {})
+
+    assert counts is (user.get("ttclid") == "x")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://Shop.example:8443/a?b", "shop.example"),
+        (" https://a@b.example ", "b.example"),
+        ("x", ""),
+        (None, ""),
+        (7, ""),
+    ],
+)
+def test_the_host_of_an_address_is_in_lower_case_and_without_port(url, host):
+    assert host == host_of_url(url)

@@ -1,0 +1,95 @@
+"""What in a text gives a person or a secret away."""
+
+import pytest
+
+from tikrelay.mapping.personal import LONGEST_MATCH, gives_away, mask, mask_and_cut, value_gives_away
+
+EMAILS = ["ann@shop.example", "Ann.Lee+x@mail.shop.example", "ann%40shop.example", "ann%2540shop.example",
+          "ann@bücher.de",
+          "ANN@SHOP.EXAMPLE", "x" * 80 + "@shop.example"]  # fmt: skip
+PHONES = ["+49 151 55501234", "+4915155501234", "+1 (213) 373-4253", "%2B4915155501234", "%252B4915155501234",
+          "004915155501234", "0049 151 55501234", "+49.151.555.01234"]  # fmt: skip
+HARMLESS = ["", "12345678", "0012345678", "00123456789012", "2026-11-22T10:12:25+01:00", "50% off", "a@b", "@ann",
+            "1+1",
+            "user at shop", "E.C.P.0012345678_-", "10.20.30.40", "00000000000", "mug+blue", "5+12"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*EMAILS, *PHONES])
+@pytest.mark.parametrize("around", ["{}", "gift for {} now", "({})", "a={}", "<{}>", "'{}'", "x;{};y", "/p/{}/q"])
+def test_an_address_in_a_text_is_masked(text, around):
+    masked = mask(around.format(text))
+
+    assert around.format("***") == masked.replace("+***", "***")
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_nobodys_stays(text):
+    assert (text, False) == (mask(text), value_gives_away(text))
+
+
+@pytest.mark.parametrize(
+    "text", [*EMAILS, *PHONES, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.x", "/a?email=x", "/a%3Ftoken%3Dx"]
+)
+def test_a_value_that_gives_away_is_seen(text):
+    assert value_gives_away(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "email", "e-mail", "E_Mail", "eMail", "userEmail", "user_email", "user[email]", "useremail", "emailAddress",
+        "mail",
+        "tel", "phone", "phoneNumber", "phone_number", "mobile", "telefon", "token", "access_token", "csrftoken",
+        "idToken",
+        "password", "passwd", "pwd", "secret", "client_secret", "auth", "apikey", "api_key", "sessionid", "session_id",
+        "firstname", "first_name", "last-name", "fullName", "username", "name", "address", "dob", "iban", "jwt", "otp",
+    ],
+)  # fmt: skip
+def test_a_parameter_is_known_by_its_name(name):
+    assert gives_away(name, "x")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "ttclid", "gclid", "fbclid", "q",
+        "page", "id",
+        "sku", "color", "size", "product_name", "ref", "lang", "hotel", "intel", "variant", "mailing", "sort",
+        "filter[brand]",
+    ],
+)  # fmt: skip
+def test_a_harmless_parameter_is_known_as_one(name):
+    assert not gives_away(name, "email")
+
+
+def test_a_name_can_be_an_address_itself():
+    assert gives_away("ann@shop.example", "")
+
+
+@pytest.mark.parametrize("address", [*EMAILS[:4], *PHONES[:2]])
+@pytest.mark.parametrize("longest", [20, 200])
+def test_a_cut_leaves_no_piece_of_an_address(address, longest):
+    for before in range(longest + 1):
+        cut = mask_and_cut("-" * before + " " + address, longest=longest)
+
+        assert "" == cut.strip("- *")
+        assert len(cut) <= longest
+
+
+def test_a_cut_far_behind_many_addresses_leaves_none():
+    text = "ann@shop.example " * 2000
+
+    assert set("* ") == set(mask_and_cut(text, longest=100))
+
+
+def test_a_text_within_its_length_is_only_masked():
+    assert "a ***" == mask_and_cut("a ann@shop.example", longest=LONGEST_MATCH)
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "@", "%", "%40a", "+1", "00 1", "?a=1&", "%3F", "a@b.", "0049151 "])
+def test_a_long_text_is_read_to_its_end(piece):
+    """A search that starts over at each letter would not end within the test's time limit."""
+    text = piece * (200_000 // len(piece)) + "\u00a0ann@shop.example"
+
+    assert mask(text).endswith("***")
+    assert value_gives_away(text)

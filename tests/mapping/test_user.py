@@ -1,0 +1,310 @@
+"""How what identifies a person is normalised and hashed."""
+
+import pytest
+
+from tikrelay.mapping.cleaning import Left
+from tikrelay.mapping.user import (
+    country,
+    hash_email,
+    hash_external_id,
+    hash_name,
+    hash_phone,
+    hash_zip,
+    place,
+    sha256_hex,
+    state,
+)
+
+# Text and SHA-256 as known from TikTok's and others' examples; not worked out by this code.
+KNOWN = {
+    "test@test.com": "f660ab912ec121d1b1e928a0bb4bc61b15f5ad44d5efdc4e1c92a25e99b8e44a",
+    "user@example.com": "b4c9a289323b21a01c3e940f150eb9b8c542587f1abfd8f0e1cc1ffc5e475514",
+    "+12133734253": "9f7ec22d72092cd3c0b58726ed9c2d91b92e51a3f29837508fb2948bb22dd2fd",
+    "12133734253": "1f81adb30e11317806be982cc82769fbf8627833a89dd87cb24d282f71828830",
+    "13800000000": "359ea74a80a57accd42a7311ed96eca04f3e631d0ab34ea76808c543240d8a68",
+    "+8613800000000": "cc0058bc7784ae0358acf0c091025c7a69d400e148d8688badfa029c9f8c686e",
+    "UserABC": "cf1c946b7e2c680eae1b76b911030ab8fa12f296c19b906e1896d7f88351c46e",
+    "userabc": "be8ad092983c623b89adeac08d12e718e64443d54e06e6e81b61ec48f06d0b76",
+    "jane": "81f8f6dde88365f3928796ec7aa53f72820b06db8664f5fe76a7eb13e24546a2",
+    "94105": "e73ac16e69f060ee98b0fda5f66f48c4648ee26950e9bab3a097389853fd859e",
+    "münchen": "f75c175f552c8b2bf46ef4b282ee782c81cf8687f66a8fe8278cc56fa727503e",
+}
+NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+MEANS_NOTHING = ["", "  ", "undefined", "null", "NULL", "NaN", "(not set)", "[object Object]", None]
+
+
+@pytest.mark.parametrize(("text", "digest"), KNOWN.items())
+def test_a_hash_is_the_one_others_know(text, digest):
+    assert digest == sha256_hex(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("test@test.com", "test@test.com"),
+        (" Test@Test.COM ", "test@test.com"),
+        ("\ttest @test.com\n", "test@test.com"),
+        ("\u200btest@test.com\ufeff", "test@test.com"),
+        ("user@example.com", "user@example.com"),
+        ("USER@EXAMPLE.COM", "user@example.com"),
+    ],
+)
+def test_an_email_is_hashed_without_white_space_and_in_lower_case(context, given, normal):
+    assert [KNOWN[normal]] == hash_email(given, context())
+
+
+@pytest.mark.parametrize(
+    "kept", ["a.n.n@gmail.com", "ann+shop@gmail.com", "bücher@köln.example", "o'neil@shop.example"]
+)
+def test_dots_tags_and_letters_of_an_email_stay(context, sha256, kept):
+    assert [sha256(kept)] == hash_email(kept.upper(), context())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ann", "@shop.example", "ann@", "ann@@shop.example", "a@b@c", "Ann <ann@shop.example>",
+        "mailto:ann@shop.example",
+        "x" * 320 + "@a.b", "5d41402abc4b2a76b9719d911017c592", "Xr4ilOzQ4PCOq3aQ0qbuaQ==", True, {"a": 1}, 12,
+    ],
+)  # fmt: skip
+def test_what_is_no_email_is_unusable(context, given):
+    assert Left.UNUSABLE == hash_email(given, context())
+
+
+@pytest.mark.parametrize(
+    "clean", [hash_email, hash_external_id, hash_name, hash_zip, hash_phone, place, country, state]
+)
+@pytest.mark.parametrize("given", MEANS_NOTHING)
+def test_what_means_nothing_is_never_hashed(context, clean, given):
+    assert Left.EMPTY == clean(given, context())
+
+
+@pytest.mark.parametrize("clean", [hash_email, hash_external_id, hash_name, hash_zip, hash_phone])
+@pytest.mark.parametrize("spell", [str.lower, str.upper])
+def test_what_is_hashed_already_is_passed_on_in_lower_case(context, clean, spell):
+    digest = KNOWN["test@test.com"]
+    found = clean(f" {spell(digest)} ", context())
+
+    assert digest == (found[0] if isinstance(found, list) else found)
+
+
+@pytest.mark.parametrize("clean", [hash_email, hash_external_id, hash_name, hash_zip, hash_phone])
+@pytest.mark.parametrize("given", [NOTHING, NOTHING.upper()])
+def test_the_hash_of_nothing_is_not_passed_on(context, clean, given):
+    assert Left.UNUSABLE == clean(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "country_code", "normal"),
+    [
+        ("+12133734253", "", "+12133734253"),
+        ("+1 (213) 373-4253", "", "+12133734253"),
+        ("+1.213.373.4253", "", "+12133734253"),
+        ("tel:+1-213-373-4253", "", "+12133734253"),
+        ("0012133734253", "", "+12133734253"),
+        ("00 1 213 373 4253", "", "+12133734253"),
+        ("+ 1 213 373 4253", "", "+12133734253"),
+        ("+1 213 373 4253 ext. 5", "", "+12133734253"),
+        ("(213) 373-4253", "US", "+12133734253"),
+        ("12133734253", "US", "+12133734253"),
+        ("2133734253", "US", "+12133734253"),
+        ("+49 151 55501234", "", "+4915155501234"),
+        ("+49 (0)151 555 01234", "", "+4915155501234"),
+        ("0049 151 55501234", "US", "+4915155501234"),
+        ("0151 55501234", "DE", "+4915155501234"),
+        ("0151/555-01234", "DE", "+4915155501234"),
+        ("0151 55501234", "de", "+4915155501234"),
+        ("4915155501234", "DE", "+4915155501234"),
+        ("919876543210", "IN", "+919876543210"),
+        ("9198765432", "IN", "+919198765432"),
+        ("07911 123456", "GB", "+447911123456"),
+        ("447911123456", "GB", "+447911123456"),
+        ("06 1234 5678", "IT", "+390612345678"),
+        (12133734253, "US", "+12133734253"),
+    ],
+)
+def test_a_phone_number_is_hashed_in_e164(context, sha256, given, country_code, normal):
+    assert [sha256(normal)] == hash_phone(given, context(settings={"default_phone_country": country_code}))
+
+
+@pytest.mark.parametrize("given", ["0151 55501234", "2133734253", "12133734253", "4915155501234", "(213) 373-4253"])
+def test_a_country_is_never_guessed(context, given):
+    assert Left.UNUSABLE == hash_phone(given, context())
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"user_data": {"address.country": "DE"}},
+        {"user_data": {"address.country": " de "}},
+        {"user_data": {"country": "DE"}},
+        {"data": {"country": "de"}},
+        {"user_data": {"address.country": "DE"}, "settings": {"default_phone_country": "US"}},
+    ],
+)
+def test_the_country_of_the_events_address_is_taken(context, sha256, where):
+    assert [sha256("+4915155501234")] == hash_phone("0151 55501234", context(**where))
+
+
+def test_a_country_that_cannot_be_read_leaves_the_setting(context, sha256):
+    made = context(user_data={"address.country": "Germany"}, settings={"default_phone_country": "DE"})
+
+    assert [sha256("+4915155501234")] == hash_phone("0151 55501234", made)
+
+
+def test_a_country_nobody_knows_makes_the_number_unusable_and_no_more(context):
+    assert Left.UNUSABLE == hash_phone("0151 55501234", context(user_data={"address.country": "ZZ"}))
+
+
+@pytest.mark.parametrize("given", ["+86 138 0000 0000", "0086 13800000000"])
+def test_a_chinese_number_comes_with_and_without_its_country(context, given):
+    assert [KNOWN["+8613800000000"], KNOWN["13800000000"]] == hash_phone(given, context())
+
+
+def test_a_chinese_number_makes_a_list(body):
+    assert [KNOWN["+8613800000000"], KNOWN["13800000000"]] == body(data={"phone": "+8613800000000"})["user"]["phone"]
+
+
+@pytest.mark.parametrize(
+    "given", ["+", "+1", "+" + "9" * 40, "call me", "+49", "+999123456789", "123", True, {}, "++", "+x"]
+)
+def test_what_is_no_phone_number_is_unusable(context, given):
+    assert Left.UNUSABLE == hash_phone(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"), [("UserABC", "UserABC"), (" UserABC ", "UserABC"), ("userabc", "userabc")]
+)
+def test_an_external_id_is_trimmed_and_keeps_its_case(context, given, normal):
+    assert KNOWN[normal] == hash_external_id(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"), [(77, "77"), (77.0, "77"), ("007", "007"), ("a,b", "a,b"), ("A B", "A B")]
+)
+def test_an_external_id_is_a_text(context, sha256, given, normal):
+    assert sha256(normal) == hash_external_id(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("Jane", "jane"), (" JANE ", "jane"), ("J a-n'e.", "jane"), ("MÜNCHEN", "münchen"),
+        ("Mu\u0308nchen", "münchen"),
+    ],
+)  # fmt: skip
+def test_a_name_is_hashed_without_punctuation_in_lower_case_and_composed(context, given, normal):
+    assert KNOWN[normal] == hash_name(given, context())
+
+
+@pytest.mark.parametrize(("given", "normal"), [("O'Neil-Müller", "oneilmüller"), ("王 芳", "王芳"), ("अनिता", "अनिता")])
+def test_a_name_keeps_its_accents_and_script(context, sha256, given, normal):
+    assert sha256(normal) == hash_name(given, context())
+
+
+@pytest.mark.parametrize("given", ["-", "'", "...", "🙂", True, []])
+def test_a_name_without_letters_is_unusable(context, given):
+    assert Left.UNUSABLE == hash_name(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"), [("94105", "94105"), (" 94 105 ", "94105"), ("941-05", "94105"), (94105, "94105")]
+)
+def test_a_postal_code_is_hashed_without_spaces_and_dashes(context, given, normal):
+    assert KNOWN[normal] == hash_zip(given, context())
+
+
+def test_a_postal_code_with_letters_is_in_lower_case_and_is_not_cut(context, sha256):
+    assert sha256("sw1a1aa") == hash_zip("SW1A 1AA", context())
+    assert sha256("941051234") == hash_zip("94105-1234", context())
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("New York", "newyork"),
+        ("MÜNCHEN", "münchen"),
+        ("St. Gallen", "stgallen"),
+        ("L'Aquila", "laquila"),
+        ("東京", "東京"),
+    ],
+)
+def test_a_city_is_written_in_lower_case_without_spaces_and_not_hashed(context, given, written):
+    assert written == place(given, context())
+
+
+@pytest.mark.parametrize("given", ["ann@shop.example", "+49 151 55501234", "015155501234", "-", True, "x" * 400])
+def test_what_holds_somebodys_address_is_no_city(context, given):
+    assert Left.UNUSABLE == place(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("CA", "ca"), ("US-CA", "ca"), ("de-by", "by"), ("California", "california"), ("New York", "newyork")],
+)
+def test_a_state_is_the_part_that_is_the_states(context, given, written):
+    assert written == state(given, context())
+
+
+@pytest.mark.parametrize(("given", "written"), [("DE", "de"), (" us ", "us"), ("gb", "gb")])
+def test_a_country_is_two_letters_in_lower_case(context, given, written):
+    assert written == country(given, context())
+
+
+@pytest.mark.parametrize("given", ["Germany", "DEU", "D", "49", "DÉ", True])
+def test_what_is_no_country_code_is_unusable(context, given):
+    assert Left.UNUSABLE == country(given, context())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["test@test.com", "user@example.com"],
+        '["test@test.com", "user@example.com"]',
+        "test@test.com,user@example.com",
+        {"0": "test@test.com", "1": "user@example.com"},
+        ["test@test.com", "TEST@test.com ", "no address", None, "user@example.com"],
+        [KNOWN["test@test.com"].upper(), "user@example.com"],
+    ],
+)
+def test_several_emails_are_a_list_without_repeats(body, given):
+    expected = [KNOWN["test@test.com"], KNOWN["user@example.com"]]
+
+    assert expected == body(data={"x-ttq-ud-email": given})["user"]["email"]
+
+
+@pytest.mark.parametrize("given", ["test@test.com", ["test@test.com"], ["", "test@test.com", "nobody"]])
+def test_one_email_is_a_string(body, given):
+    assert KNOWN["test@test.com"] == body(data={"email": given})["user"]["email"]
+
+
+def test_several_external_ids_and_phones_are_lists(body, sha256):
+    data = {"external_id": ["A", "B"], "phone": ["+12133734253", "+4915155501234"]}
+    user = body(data=data)["user"]
+
+    assert [sha256("A"), sha256("B")] == user["external_id"]
+    assert [sha256("+12133734253"), sha256("+4915155501234")] == user["phone"]
+
+
+def test_no_more_than_twenty_of_one_kind_are_sent(body):
+    assert 20 == len(body(data={"external_id": [str(number) for number in range(50)]})["user"]["external_id"])
+
+
+@pytest.mark.parametrize("given", [[], {}, [None], ["", "undefined"], "[]"])
+def test_a_list_of_nothing_is_nothing(body, kinds, given):
+    assert "user" not in body(data={"email": given})
+    assert ("unusable", "user.email") not in kinds(data={"email": given})
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"email": "nobody"}, "user.email"),
+        ({"phone": "0151 5550"}, "user.phone"),
+        ({"country": "Germany"}, "user.country"),
+    ],
+)
+def test_what_cannot_be_read_is_left_out_with_a_notice(body, kinds, data, field):
+    assert "user" not in body(data=data)
+    assert ("unusable", field) in kinds(data=data)
