@@ -38,7 +38,7 @@ async def status_of(receive, headers: Mapping[str, str], **more: float) -> int:
 
 @pytest.mark.parametrize(
     ("query", "headers", "status"),
-    [(b"x" * 65537, [], 414), (b"", [(b"a", b"b")] * 101, 431), (b"", [(b"cookie", b"x" * 32768)], 431)],
+    [(b"x" * 32769, [], 414), (b"", [(b"a", b"b")] * 101, 431), (b"", [(b"cookie", b"x" * 32768)], 431)],
 )
 def test_a_head_too_large_is_refused(query, headers, status):
     scope = {"raw_path": b"", "query_string": query, "headers": headers}
@@ -47,7 +47,7 @@ def test_a_head_too_large_is_refused(query, headers, status):
 
 
 def test_a_head_at_the_limits_passes():
-    check_head({"raw_path": b"/data", "query_string": b"x" * 65531, "headers": [(b"a", b"b" * 326)] * 100})
+    check_head({"raw_path": b"/data", "query_string": b"x" * 32763, "headers": [(b"a", b"b" * 326)] * 100})
 
 
 async def test_a_body_comes_together_from_its_chunks():

@@ -661,7 +661,7 @@ WORST = {
     "user data of all": Request(
         path="/data",
         query=b"event_name=a&user_data="
-        + quote(json.dumps({f"k{n}": [] for n in range(4000)}), safe="").encode()[:60_000],
+        + quote(json.dumps({f"k{n}": [] for n in range(4000)}), safe="").encode()[:30_000],
         body=json.dumps([{}] * 1000).encode(),
     ),
     "user data for many": Request(
