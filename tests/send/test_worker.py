@@ -120,6 +120,48 @@ async def test_events_refused_alike_are_buried_once_others_beside_them_are_accep
     assert ids(12, first=12) == sandbox.ids()
 
 
+async def test_a_refusal_of_every_event_that_comes_back_soon_pauses_again(shop, sandbox):
+    sandbox.fail("refuse", event="Lead", indexed=False)
+    await shop.put(*ids(10))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        sandbox.mend()
+        await shop.all_settled()
+        sandbox.fail("refuse", event="Lead", indexed=False)
+        await shop.put(*ids(100, first=10))
+        await shop.until(lambda: sender.state == "paused")
+        sandbox.mend()
+        await shop.all_settled()
+    dead = await shop.dead()
+
+    assert len(dead) <= BUDGET
+    assert sorted([*dead, *sandbox.ids()]) == ids(110)
+
+
+async def test_refused_probes_grow_rarer_like_any_other(shop, sandbox):
+    sandbox.fail("revoke", times=1)
+    sandbox.fail("refuse", event="Lead")
+    await shop.put(*ids(3))
+    async with shop.sending():
+        await shop.until(lambda: shop.happened(DestinationPaused))
+        await asyncio.sleep(0.3)
+
+    assert sandbox.counts()["requests"] <= 7
+    assert await shop.waiting() == 3
+
+
+async def test_a_refusal_after_failures_shows_that_the_way_is_open(shop, sandbox):
+    sandbox.fail("http", status=503, times=2)
+    sandbox.fail("refuse", event="Lead")
+    await shop.put("a")
+    async with shop.sending() as sender:
+        await shop.all_settled()
+        state = sender.state
+
+    assert {"a": "refused"} == await shop.dead()
+    assert state == "flowing"
+
+
 async def test_one_event_cannot_pause_the_others_by_a_message_about_the_pixel(shop, sandbox):
     sandbox.fail("refuse", event_id="e-0003", message="Invalid value for event_source_id: not a valid string.")
     await shop.put(*ids(10))

@@ -122,6 +122,7 @@ EVENT_MESSAGES = [
     "Invalid value for event_id: not a valid string.",
     "Batch.0.properties.contents.0.content_id: Not a valid string",
     "Batch.4.event_source_id: Not a valid string",
+    "Batch.4: event_source_id is no field of an event",
     "Invalid value for event: 'event_source_id' is not a name",
     'Invalid value for event: "pixel code" is not a name',
     "Invalid value for properties.event_source: not a valid string.",
