@@ -33,6 +33,7 @@ class FaultyVfs(apsw.VFS):
         self.failed = 0
         self.calls_after_failure = 0
         self.room: int | None = None
+        self.log_is_well = False
 
     def fail_at(self, call: int, *, for_good: bool) -> None:
         self.heal()
@@ -59,9 +60,14 @@ class FaultyFile(apsw.VFSFile):
     def __init__(self, vfs: FaultyVfs, name, flags) -> None:
         super().__init__("", name, flags)
         self.vfs = vfs
+        self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+
+    def meet(self) -> None:
+        if not (self.is_log and self.vfs.log_is_well):
+            self.vfs.meet()
 
     def xWrite(self, data, offset):
-        self.vfs.meet()
+        self.meet()
         grows_by = max(0, offset + len(data) - self.xFileSize())
         if self.vfs.room is not None and grows_by:
             if grows_by > self.vfs.room:
@@ -70,10 +76,10 @@ class FaultyFile(apsw.VFSFile):
         super().xWrite(data, offset)
 
     def xSync(self, flags):
-        self.vfs.meet()  # and no more: what is tried here is what SQLite is told
+        self.meet()  # and no more: what is tried here is what SQLite is told
 
     def xTruncate(self, newsize):
-        self.vfs.meet()
+        self.meet()
         super().xTruncate(newsize)
 
 
@@ -187,16 +193,19 @@ async def test_nothing_is_written_before_the_event_loop_hears_of_the_failure(ope
     assert isinstance(first.exception(), OutboxUnavailable)
 
 
-async def test_a_failure_under_a_checkpoint_is_noticed(open_outbox, record, disk):
-    """The event is safe in the log, and so is its answer; but nothing is written any more."""
+async def test_a_failure_under_a_checkpoint_is_noticed(open_outbox, record, clock, disk):
+    """The event is safe in the log, and its answer is true; but nothing is written any more."""
     outbox = await open_outbox(vfs="faulty")
-    await outbox.put([record(1)])
-    disk.fail_at(2, for_good=True)  # the log is synced once more, then pages go into the file
-    with pytest.raises(OutboxUnavailable):
-        await checkpointed(outbox)
+    disk.fail_at(1, for_good=True)
+    disk.log_is_well = True
+    await outbox.put([record(1, body=b"x" * 3_000_000)])
+    await asyncio.wait_for(outbox.failed.wait(), 5)
+    ready = outbox.ready
+    await outbox.close()
+    disk.heal()
 
-    assert outbox.failed.is_set()
-    assert not outbox.ready
+    assert not ready
+    assert 1 == len((await lease_all(await open_outbox(vfs="faulty"), clock)).events)
 
 
 async def test_a_full_disk_stops_what_comes_in_and_not_what_goes_out(open_outbox, record, clock, disk):
@@ -240,6 +249,28 @@ async def test_an_outbox_recovers_when_there_is_room_again(open_outbox, record, 
     assert [*told, "e200"] == [event.event_id for event in lease.events]
     assert "ok" == await outbox._do(lambda: outbox._database.pragma("integrity_check"), writes=False)
     assert not outbox.failed.is_set()
+
+
+async def test_on_a_full_disk_the_room_inside_the_file_is_used(open_outbox, record, clock, disk):
+    """The log cannot grow, so it is carried into the file's free pages and written anew from its beginning."""
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(number, body=b"x" * 10_000) for number in range(30)])
+    lease = await lease_all(outbox, clock)
+    await outbox.settle(lease, [Accepted()] * 30)
+    await checkpointed(outbox)
+    disk.room = 0
+    taken = []
+    for number in range(40):
+        try:
+            await outbox.put([record(100 + number, body=b"x" * 5_000)])
+        except OutboxUnavailable:
+            taken.append(False)
+        else:
+            taken.append(True)
+    first_refused = taken.index(False)
+
+    assert 1 < first_refused < 30
+    assert taken[first_refused + 1]
 
 
 async def test_a_lease_that_a_full_disk_undid_can_be_taken_again(open_outbox, record, clock, disk):

@@ -358,12 +358,12 @@ class SqliteOutbox:
         error = self._attempt(jobs)
         if error is None:
             return
+        if isinstance(error, apsw.FullError):
+            self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
         parts = [jobs] if isinstance(error, _FATAL) else _parts(jobs, error)
         if len(parts) == 1:
             self._fail(jobs, error)
             return
-        if isinstance(error, apsw.FullError):
-            self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
         for part in parts:
             self._run(part)
 
