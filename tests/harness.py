@@ -236,8 +236,13 @@ class Gateway:
         return [worker["pid"] for worker in self.status()["workers"]]
 
     def wait_until_settled(self, *, within_s: float = 20.0) -> dict[str, int]:
-        """Wait until nothing waits; returns the books."""
-        return wait_for(lambda: (books := self.books())["waiting"] == 0 and books, within_s=within_s)
+        """Wait until nothing waits in any file; returns the books."""
+
+        def settled() -> dict[str, int] | None:
+            status = self.status()
+            return status["books"] if not status["uncounted"] and status["books"]["waiting"] == 0 else None
+
+        return wait_for(settled, within_s=within_s)
 
     def close(self) -> None:
         for process in self.processes:

@@ -75,6 +75,7 @@ class Server:
         self.admin = admin
         self.stopping = asyncio.Event()
         self.workers: list[WorkerHandle] = []
+        self.adopting = asyncio.Lock()  # held through a hand-over: a newer server chooses among the free files
         self.exit_code = 0
 
     # Workers.
@@ -155,11 +156,15 @@ class Server:
         """Have files that nobody owns emptied by a living worker."""
         while not self.stopping.is_set():
             await asyncio.sleep(_ORPHANS_EVERY_S)
-            owned = {name for worker in self.workers for name in (worker.outbox, *worker.adopted)}
-            living = [worker for worker in self.workers if worker.ready.is_set()]
-            for number, name in enumerate(sorted(set(self.folder.names()) - owned)):
-                if living and self.folder.is_free(name):
-                    await self._adopt(living[number % len(living)], name)
+            async with self.adopting:
+                await self._give_away()
+
+    async def _give_away(self) -> None:
+        owned = {name for worker in self.workers for name in (worker.outbox, *worker.adopted)}
+        living = [worker for worker in self.workers if worker.ready.is_set()]
+        for number, name in enumerate(sorted(set(self.folder.names()) - owned)):
+            if living and self.folder.is_free(name):
+                await self._adopt(living[number % len(living)], name)
 
     async def _adopt(self, worker: WorkerHandle, name: str) -> None:
         try:
@@ -186,15 +191,16 @@ class Server:
     # What the admin port shows.
 
     async def status(self) -> dict[str, Any]:
-        """The books, each destination's state, the workers."""
+        """The books, each destination's state, the workers; ``uncounted`` are files that nobody could speak for."""
         answers = await self.ask_all("status")
         counts, states = add_up([answer for _, answer in answers])
         workers = [
             {"index": worker.index, "pid": worker.pid, "outbox": worker.outbox, "outboxes": answer["outboxes"]}
             for worker, answer in answers
         ]
-        complete = len(workers) == len(self.workers)
-        return {"pid": os.getpid(), "complete": complete, "workers": workers, **summary(counts, states)}
+        counted = {name for _, answer in answers for name in answer["outboxes"]}
+        uncounted = sorted(set(self.folder.names()) - counted)  # of a worker that starts, or not yet adopted
+        return {"pid": os.getpid(), "uncounted": uncounted, "workers": workers, **summary(counts, states)}
 
     async def dead_letters(self, most: int) -> list[dict[str, Any]]:
         """The newest dead letters of all files."""
@@ -252,8 +258,9 @@ class Server:
         while not self.stopping.is_set():
             connection, _ = await loop.sock_accept(control)
             try:
-                await self._hand_over_once(connection)
-            except OSError as error:
+                async with self.adopting:
+                    await self._hand_over_once(connection)
+            except (OSError, TimeoutError) as error:
                 say("hand_over_failed", level="warning", why=str(error))
             finally:
                 connection.close()

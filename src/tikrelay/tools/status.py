@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tikrelay.app.load import read_settings
 from tikrelay.base.errors import EXIT_TEMPORARY, TikrelayError
+from tikrelay.tiktok.answers import explain_pause
 
 _ANSWER_WITHIN_S: Final = 12
 _COLUMNS: Final = ("received", "accepted", "waiting", "dead", "dropped")
@@ -50,14 +51,17 @@ def _print(status: dict[str, Any], dead_letters: list[dict[str, Any]]) -> None:
     console = Console()
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status["destinations"].items():
-        state = row["state"] + (f": {row['reason']}" if row["reason"] else "")
+        state = row["state"] + (f": {explain_pause(row['reason'])}" if row["reason"] else "")
         table.add_row(name, *(str(row[column]) for column in _COLUMNS), state)
     console.print(table)
     books = status["books"]
     parts = " + ".join(f"{books[column]} {column}" for column in _COLUMNS[1:])
     console.print(f"\n{books['received']} received = {parts}", highlight=False)
-    if not status["complete"]:
-        console.print("a worker did not answer: what it holds is not in these sums", highlight=False)
+    if status["uncounted"]:
+        files = ", ".join(status["uncounted"])
+        console.print(
+            f"not in these sums: {files} (a worker is starting, or takes them over in a moment)", highlight=False
+        )
     for letter in dead_letters:
         said = f" {letter['code']} {letter['message']}" if letter["code"] is not None else ""
         console.print(
