@@ -1,4 +1,4 @@
-"""How an Internet address is read, however proxies, servers and settings write it."""
+"""How an Internet address is read, however proxies, servers and settings write it, and which can be a visitor's."""
 
 import functools
 import ipaddress
@@ -26,3 +26,15 @@ def read_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def is_public(address: Address) -> bool:
+    """Say whether an address can be a visitor's on the internet.
+
+    >>> from ipaddress import ip_address
+    >>> [is_public(ip_address(text)) for text in ("8.8.8.8", "10.0.0.1", "224.0.0.1", "2001:4860:4860::8888")]
+    [True, False, False, True]
+    """
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved

@@ -1,10 +1,9 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
 import re
-from ipaddress import IPv6Address
 from typing import Any, Final
 
-from tikrelay.base.addresses import Address, read_address
+from tikrelay.base.addresses import is_public, read_address
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
 from tikrelay.mapping.numbers import read_number
@@ -117,12 +116,6 @@ def public_address(value: Json, _: Context) -> str | Left:
     if address.is_unspecified:
         return Left.WITHHELD
     return str(address) if is_public(address) else Left.EMPTY
-
-
-def is_public(address: Address) -> bool:
-    """Say whether an address can be a visitor's on the Internet."""
-    is_site_local = isinstance(address, IPv6Address) and address.is_site_local
-    return address.is_global and not (address.is_multicast or address.is_reserved or is_site_local)
 
 
 def agent(value: Json, _: Context) -> str | Left:
