@@ -14,6 +14,7 @@ UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}", re.ASCII)
+_POSIX: Final = re.compile(r"[@.]")
 _COOKIE: Final = re.compile(r"[\x21-\x7e]{1,1024}")
 
 # "About parameters" (TikTok help centre, Apr 2025). Others are sent as they are, with a notice.
@@ -81,9 +82,10 @@ def locale(value: Json, _: Context) -> str | Left:
     given = as_text(value)
     if isinstance(given, Left):
         return given
-    if not _LOCALE.fullmatch(given):
+    tag = _POSIX.split(given, maxsplit=1)[0]  # a browser without a language says en-us@posix
+    if not _LOCALE.fullmatch(tag):
         return Left.UNUSABLE
-    return spell_locale(given)
+    return spell_locale(tag)
 
 
 def spell_locale(given: str) -> str:

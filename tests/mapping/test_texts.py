@@ -1,0 +1,196 @@
+"""Plain texts and the small fields with a form of their own."""
+
+import pytest
+
+from tikrelay.mapping.cleaning import Left
+from tikrelay.mapping.texts import (
+    LISTED_CURRENCIES,
+    LONGEST_NAME,
+    agent,
+    currency,
+    event_name,
+    locale,
+    number,
+    pixel_cookie,
+    public_address,
+    text,
+)
+
+
+@pytest.mark.parametrize(("given", "taken"), [(" pen ", "pen"), (7, "7"), (1.5, "1.5"), ("a\nb", "a b"), ("ü", "ü")])
+def test_a_text_is_taken_trimmed_and_in_one_line(context, given, taken):
+    made = context()
+
+    assert taken == text(given, made)
+    assert [] == made.notices
+
+
+@pytest.mark.parametrize("given", ["pen for ann@shop.example", "call +49 151 55501234", "a 0049 151 55501234"])
+def test_nobodys_address_stays_in_a_text(context, given):
+    made = context()
+
+    assert "***" == text(given, made)[-3:]
+    assert ["personal_data_removed"] == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ("x" * 1024, []),
+        ("x" * 1025, ["cut"]),
+        ("x " * 520, ["cut"]),
+        ("x " * 508 + "ann@shop.example", ["cut", "personal_data_removed"]),
+        ("x" * 100_000, ["cut"]),
+    ],
+)
+def test_a_text_has_an_end(context, given, kinds):
+    made = context()
+
+    assert len(text(given, made)) <= 1024
+    assert kinds == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize(("field", "key"), [("query", "x-ttq-pt-query"), ("search_string", "x-ttq-pt-query")])
+def test_a_search_goes_out_under_both_names(body, field, key):
+    data = {"x-ttq-pt-query": "a", "search_term": "b", "query": "c"}
+
+    assert "a" == body(data=data)["properties"][field]
+    assert "b" == body(data={**data, key: ""})["properties"][field]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (" purchase ", "purchase"), ("a\nb", "a b"), ("x" * 500, "x" * LONGEST_NAME), ("undefined", "undefined"),
+        ("\x00\x01", "unnamed"), ("buy ann@shop.example", "buy ***"), ("ann%40shop.example", "***"),
+        ("\ud800", "unnamed"),
+        ("null", "null"), ("1001", "1001"),
+    ],
+)  # fmt: skip
+def test_a_name_is_one_line_of_bounded_length_with_nobodys_address(given, name):
+    assert name == event_name(given)
+
+
+@pytest.mark.parametrize("code", sorted(LISTED_CURRENCIES))
+def test_a_currency_is_sent_in_upper_case(context, code):
+    made = context()
+
+    assert code == currency(f" {code.lower()} ", made)
+    assert [] == made.notices
+
+
+def test_tiktok_lists_62_currencies():
+    assert 62 == len(LISTED_CURRENCIES)
+
+
+@pytest.mark.parametrize("given", ["€", "XXX1", "EURO", "EU", "E R", "978", True, 978, {}])
+def test_what_is_no_currency_is_unusable(context, given):
+    assert Left.UNUSABLE == currency(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("en-us", "en-US"), ("EN_us", "en-US"), ("de", "de"), ("DE", "de"), ("zh-hans-cn", "zh-Hans-CN"),
+        ("zh-tw", "zh-TW"), ("en-us@posix", "en-US"), ("de_AT.UTF-8", "de-AT"),
+        ("es-419", "es-419"), ("sr-latn-rs", "sr-Latn-RS"), ("ca-es-valencia", "ca-ES-valencia"), ("fil-ph", "fil-PH"),
+    ],
+)  # fmt: skip
+def test_a_language_is_written_as_bcp_47_has_it(context, given, sent):
+    assert sent == locale(given, context())
+
+
+@pytest.mark.parametrize("given", ["e", "english", "en--us", "en-", "en US", "1", "en-US,en;q=0.9", True, {}])
+def test_what_is_no_language_is_unusable(context, given):
+    assert Left.UNUSABLE == locale(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("8.8.4.4", "8.8.4.4"), (" 8.8.4.4 ", "8.8.4.4"), ("8.8.4.4:443", "8.8.4.4"), ("2001:4860::1", "2001:4860::1"),
+        ("[2001:4860::1]:443", "2001:4860::1"), ("[2001:4860::1]", "2001:4860::1"), ("::ffff:8.8.4.4", "8.8.4.4"),
+        ("2001:4860:0000:0000:0000:0000:0000:0001", "2001:4860::1"), ("2001:4860::1%eth0", "2001:4860::1"),
+    ],
+)  # fmt: skip
+def test_an_address_comes_without_port_and_brackets(context, given, sent):
+    assert sent == public_address(given, context())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "10.0.0.1", "192.168.1.1", "172.16.0.1", "127.0.0.1", "169.254.1.1", "100.64.0.1", "224.0.0.1",
+        "255.255.255.255",
+        "240.0.0.1", "0.1.2.3", "192.0.2.1", "198.51.100.1", "203.0.113.7", "198.18.0.1", "::1", "fe80::1", "fc00::1",
+        "fd00::1", "ff02::1", "fec0::1", "2001:db8::1", "4000::1", "::ffff:10.0.0.1",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_the_public_internets_is_not_sent(body, context, given):
+    assert Left.EMPTY == public_address(given, context())
+    assert "user" not in body(data={"ip_override": given})
+
+
+@pytest.mark.parametrize("given", ["8.8.4", "8.8.4.4.4", "unknown", "8.8.4.4, 8.8.8.8", "x" * 200, True, {}, 134744068])
+def test_what_is_no_address_is_unusable(context, given):
+    assert Left.UNUSABLE == public_address(given, context())
+
+
+IP_SOURCES = ("x-ttq-ct-ip-adress", "x-ttq-ct-ip-address", "ip_override")
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_the_first_public_address_counts(body, first):
+    data = {key: f"8.8.4.{number}" if number >= first else "10.0.0.1" for number, key in enumerate(IP_SOURCES)}
+
+    assert f"8.8.4.{first}" == body(data=data, visitor={"ip": "8.8.4.3"})["user"]["ip"]
+
+
+@pytest.mark.parametrize("said", ["::", "0.0.0.0", "[::]"])
+def test_a_sender_can_say_that_no_address_is_to_be_sent(body, said):
+    assert "user" not in body(data={"ip_override": said}, visitor={"ip": "8.8.4.4"})
+
+
+@pytest.mark.parametrize("redacted", ["_uip=%3A%3A", "_uip=0.0.0.0"])
+def test_a_hit_with_a_redacted_address_sends_none(web, redacted):
+    headers = {"X-Forwarded-For": "8.8.4.4"}
+
+    assert "8.8.4.4" == web("en=contact", headers=headers)[0]["user"]["ip"]
+    assert "ip" not in web(f"en=contact&{redacted}", headers=headers)[0].get("user", {})
+
+
+@pytest.mark.parametrize("key", ["x-ttq-ct-user-agent", "user_agent"])
+def test_a_stated_agent_wins_over_the_requests(body, key):
+    assert "Stated/1" == body(data={key: "Stated/1"}, visitor={"user_agent": "Seen/1"})["user"]["user_agent"]
+
+
+def test_the_requests_agent_is_taken_where_none_is_stated(body):
+    assert "Seen/1" == body(data={"user_agent": ""}, visitor={"user_agent": "Seen/1"})["user"]["user_agent"]
+
+
+def test_an_agent_stays_as_it_is_but_for_addresses(context):
+    usual = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+
+    assert usual == agent(usual, context())
+    assert "Bot/1 (***)" == agent("Bot/1 (ann@shop.example)", context())
+
+
+@pytest.mark.parametrize("given", ["01J00000000000000000000000_.tt.1", "2QXxYyZz0123456789abcdefghi", "a-b_c.d~e"])
+def test_the_pixels_cookie_is_taken_as_it_is(body, given):
+    assert given == body(visitor={"ttp_cookie": given})["user"]["ttp"]
+
+
+@pytest.mark.parametrize(("data", "ttp"), [({"ttp": "b", "_ttp": "c"}, "b"), ({"_ttp": "c"}, "c"), ({}, None)])
+def test_without_the_cookie_the_event_may_say_it(body, data, ttp):
+    assert ttp == body(data=data).get("user", {}).get("ttp")
+    assert "a" == body(data=data, visitor={"ttp_cookie": "a"})["user"]["ttp"]
+
+
+@pytest.mark.parametrize("given", ["a b", "é", "x" * 1025, "ann@shop.example", True])
+def test_what_cannot_be_the_pixels_cookie_is_unusable(context, given):
+    assert Left.UNUSABLE == pixel_cookie(given, context())
+
+
+@pytest.mark.parametrize("given", [None, "", " ", "NaN", "null"])
+def test_no_number_is_none(context, given):
+    assert Left.EMPTY == number(given, context())
