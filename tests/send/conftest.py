@@ -1,19 +1,17 @@
-"""Clocks that can be turned, a TikTok on this machine, and a shop whose events wait to be sent."""
+"""Clocks that can be turned, and a shop whose events wait to be sent."""
 
 import asyncio
 import json
 import random
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import Sandbox
 from tikrelay.base.happenings import Happening
 from tikrelay.base.secret import Secret
 from tikrelay.event import DestinationName, EventId
@@ -89,55 +87,6 @@ def fast_clock() -> FastClock:
     return FastClock()
 
 
-class Sandbox:
-    """The control API of the sandbox process."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def fail(self, kind: str, **options: Any) -> None:
-        self.ask("POST", "/sandbox/faults", {"kind": kind, **options})
-
-    def mend(self) -> None:
-        self.ask("DELETE", "/sandbox/faults")
-
-    def events(self) -> list[dict[str, Any]]:
-        return self.ask("GET", "/sandbox/events?limit=10000")
-
-    def requests(self) -> list[dict[str, Any]]:
-        return self.ask("GET", "/sandbox/requests?limit=10000")
-
-    def counts(self) -> dict[str, Any]:
-        return self.ask("GET", "/sandbox/counts")
-
-    def ids(self) -> list[str]:
-        return sorted(view["event"]["event_id"] for view in self.events())
-
-
-@pytest.fixture(scope="session")
-def sandbox_process() -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "tikrelay", "sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield Sandbox(process.stdout.readline().removeprefix("sandbox: ").strip())
-        finally:
-            process.terminate()
-            process.communicate(timeout=10)
-
-
-@pytest.fixture
-def sandbox(sandbox_process: Sandbox) -> Sandbox:
-    sandbox_process.ask("POST", "/sandbox/clear")
-    return sandbox_process
-
-
 class Shop:
     """Events in a real outbox, and senders that empty it."""
 
@@ -211,18 +160,18 @@ class Shop:
     async def waiting(self, destination: str = "shop") -> int:
         return (await self.books()).waiting.get(destination, 0)
 
-    async def all_settled(self, *, within_s: float = 10.0) -> None:
+    async def all_settled(self, *, within_s: float = 40.0) -> None:
         await self.until_async(self._nothing_waits, within_s=within_s)
 
     async def _nothing_waits(self) -> bool:
         return not any((await self.books()).waiting.values())
 
-    async def until_async(self, is_so: Callable[[], Any], *, within_s: float = 10.0) -> None:
+    async def until_async(self, is_so: Callable[[], Any], *, within_s: float = 40.0) -> None:
         async with asyncio.timeout(within_s):
             while not await is_so():
                 await asyncio.sleep(0.01)
 
-    async def until(self, is_so: Callable[[], Any], *, within_s: float = 10.0) -> None:
+    async def until(self, is_so: Callable[[], Any], *, within_s: float = 40.0) -> None:
         async with asyncio.timeout(within_s):
             while not is_so():
                 await asyncio.sleep(0.01)
