@@ -284,6 +284,18 @@ async def test_nothing_is_taken_when_the_disk_is_nearly_full_and_what_waits_is_s
     assert {"shop": 1} == (await outbox.books()).accepted
 
 
+async def test_free_room_inside_the_file_counts_as_free(open_outbox, record, clock):
+    outbox = await open_outbox()
+    await outbox.put([record(number, body=b"x" * 50_000) for number in range(20)])
+    await drain(outbox, clock)
+    inside = outbox._free_bytes_inside
+    outbox._free_bytes_inside, outbox._reserve_bytes = 1 << 61, 1 << 60  # no real disk stands still for a test
+    clock.time += 1
+    await outbox.put([record()])
+
+    assert 900_000 < inside
+
+
 async def test_a_put_is_refused_when_the_file_has_gone(open_outbox, record, clock, path):
     outbox = await open_outbox()
     path.unlink()
