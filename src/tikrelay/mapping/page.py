@@ -14,7 +14,9 @@ from tikrelay.mapping.personal import MASK, gives_away, value_gives_away
 
 CLICK_ID: Final = "ttclid"
 LONGEST_URL: Final = 8192
-_FORM: Final = re.compile(r"(https?)://([^/?#\\\s%+]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL)
+_FORM: Final = re.compile(
+    r"(https?)://([^/?#\\\s%+]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
+)
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
 
 
