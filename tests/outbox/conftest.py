@@ -6,27 +6,12 @@ from typing import Any
 
 import pytest
 
+from clocks import HandTurnedClock
 from tikrelay.base.happenings import Happening
 from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Record
 
 Opener = Callable[..., Awaitable[SqliteOutbox]]
-
-
-class HandTurnedClock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @pytest.fixture

@@ -78,11 +78,18 @@ class BoundedProtocol(HttpToolsProtocol):
 class HttpServer(uvicorn.Server):
     """Serves one ASGI application on a socket that others may listen on too."""
 
-    def __init__(self, application: Any, *, keep_alive_s: int = _KEEP_ALIVE_S) -> None:
+    def __init__(
+        self,
+        application: Any,
+        *,
+        protocol: type[asyncio.Protocol] = BoundedProtocol,
+        keep_alive_s: int = _KEEP_ALIVE_S,
+        grace_s: int = _BEGUN_REQUESTS_WITHIN_S,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
-                http=BoundedProtocol,
+                http=protocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -92,7 +99,7 @@ class HttpServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=keep_alive_s,
-                timeout_graceful_shutdown=_BEGUN_REQUESTS_WITHIN_S,
+                timeout_graceful_shutdown=grace_s,
             )
         )
 

@@ -69,7 +69,7 @@ class _Patient:
     def msg(self, line: str) -> None:
         """Write one line, if it is taken."""
         with contextlib.suppress(OSError, ValueError):
-            if not _is_writable(self._stream.fileno()):
+            if not is_writable(self._stream.fileno()):
                 self._dropped += 1
                 return
             if self._dropped:
@@ -81,7 +81,7 @@ class _Patient:
     debug = info = warning = error = critical = msg
 
 
-def _is_writable(descriptor: int) -> bool:
+def is_writable(descriptor: int) -> bool:
     """Say whether a pipe has room for a line (PIPE_BUF); a file and a terminal always have."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)

@@ -14,18 +14,16 @@ import contextlib
 import os
 import re
 import secrets
-import select
 import signal
 import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import msgspec
-import uvicorn
 import uvloop
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,6 +33,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tikrelay.app.http_server import HttpServer
 from tikrelay.base.clock import Clock, SystemClock
 from tikrelay.base.errors import TikrelayError
 from tikrelay.tiktok.payload import TRACK_PATH
@@ -42,6 +41,7 @@ from tikrelay.tools.sandbox import page
 from tikrelay.tools.sandbox.faults import Fault, Faults, FaultView, Hit, read_fault, reply_to
 from tikrelay.tools.sandbox.memory import Memory, Request
 from tikrelay.tools.sandbox.rules import PROFILES, STANDARD_NAMES, Profile, Verdict, check
+from tikrelay.watch.log import is_writable
 
 ROUTE_NOT_FOUND: Final = 40400
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -98,9 +98,8 @@ async def _serve(sandbox: "Sandbox", listener: socket.socket, address: str) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(server.serve([listener]))
-        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells nobody
-            await asyncio.sleep(0.005)
+        serving = tasks.create_task(server.serve_on(listener))
+        await server.wait_started(serving)
         if server.started:
             print(f"sandbox: {address}", flush=True)
             print(f'point tikrelay at it: [tiktok] base_url = "{address}"   page: {address}/', flush=True)
@@ -110,37 +109,15 @@ def _say(line: str) -> None:
     """Print a line, unless nobody takes it: a full pipe must not stop the sandbox."""
     with contextlib.suppress(OSError, ValueError):
         out = sys.stdout.fileno()
-        poll = select.poll()
-        poll.register(out, select.POLLOUT)
-        if any(events & select.POLLOUT for _, events in poll.poll(0)):
+        if is_writable(out):
             os.write(out, line[:_MOST_LINE].encode("utf-8", "replace") + b"\n")
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without logs and signal handlers of its own, that drops what is open when it stops."""
+class _Server(HttpServer):
+    """A server that drops what is open when it stops."""
 
     def __init__(self, application: ASGIApp) -> None:
-        super().__init__(
-            uvicorn.Config(
-                cast("Any", application),
-                http=_Protocol,
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=0,
-            )
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to ``run_sandbox``."""
-        yield
+        super().__init__(application, protocol=_Protocol, grace_s=0)
 
     def stop(self) -> None:
         """End soon."""
