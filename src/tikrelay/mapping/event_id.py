@@ -5,10 +5,9 @@ the same hit must carry the id of the first.
 """
 
 import hashlib
+import json
 import re
 from typing import Final
-
-import msgspec
 
 from tikrelay.event import Event, Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, as_text
@@ -52,4 +51,4 @@ def derived_id(event: Event) -> str | None:
     is_repeated_later = event.consent.sending == "denied" or event.consent.is_update
     place = [] if is_repeated_later else [key.request_count, key.line]
     parts = [key.measurement_id, key.client_id, key.page_id, event.name, key.page_location, *place]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

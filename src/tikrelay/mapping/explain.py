@@ -69,7 +69,7 @@ class _Listener:
     def _shown(self, field: Field, given: Json) -> str:
         if field.person and not self._show:
             return masked(given)
-        text = given if isinstance(given, str) else _as_json(given)
+        text = _fit(given if isinstance(given, str) else _as_json(given))
         if not self._show and value_gives_away(text[: _LONGEST_SHOWN + LONGEST_MATCH]):
             return masked(text)
         return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
@@ -105,14 +105,19 @@ def masked(given: Any) -> str:
 def _as_json(given: Any) -> str:
     try:
         return msgspec.json.encode(given).decode()
-    except (TypeError, UnicodeDecodeError):
+    except (TypeError, ValueError):
         return str(given)
+
+
+def _fit(text: str) -> str:
+    """Replace what UTF-8 cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _not_sent(data: Mapping[str, Json]) -> tuple[str, ...]:
     used = _USED | {source.name for field in FIELDS for source in field.sources}
     return tuple(
-        mask_and_cut(name, longest=_LONGEST_SHOWN)
+        mask_and_cut(_fit(name), longest=_LONGEST_SHOWN)
         for name in data
         if name not in used and not name.startswith("user_data.")
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from tikrelay.event import Json
+from tikrelay.mapping.personal import mask
 
 # A sign, then digits with dots, commas, spaces or apostrophes between them; a currency may stand around them.
 _AROUND: Final = r"[^\d+\-.,]{0,12}"
@@ -13,6 +14,8 @@ _ABBREVIATED: Final = r"(?:[^\W\d_]{1,4}\.(?=[ \d]))?"  # "Rs. 500"
 _DIGITS: Final = r"(\d[\d.,' \u00a0\u202f\u2019]{0,40}|[.,]\d{1,20})"
 _FORM: Final = re.compile(rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}{_AROUND}[.\-]{{0,2}}")
 _PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_SPACES: Final = re.compile(r"[' \u00a0\u202f\u2019]")
+_GROUPED: Final = re.compile(r"\d{1,3}(?: \d{2,3})* \d{3}(?:[.,]\d*)?", re.ASCII)
 _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 
 
@@ -53,15 +56,17 @@ def narrow(number: float | Decimal) -> int | float | None:
 def _decimal_text(text: str) -> str | None:
     """Write a number's text with a dot at most, or None."""
     given = text.strip().replace("\u2212", "-")
-    if len(given) > 60:
-        return None
+    if len(given) > 60 or (("+" in given or "00" in given) and mask(given) != given):
+        return None  # nobody's phone number is an amount
     if _PLAIN.fullmatch(given):
         return given
     match = _FORM.fullmatch(given)
     if match is None or any(sign.isdigit() and not sign.isascii() for sign in given):
         return None
-    digits = re.sub(r"[' \u00a0\u202f\u2019]", "", match[2]).rstrip(".,")
-    return match[1] + _with_one_dot(digits)
+    digits = _SPACES.sub(" ", match[2]).strip()
+    if " " in digits and not _GROUPED.fullmatch(digits):
+        return None
+    return match[1] + _with_one_dot(digits.replace(" ", "").rstrip(".,"))
 
 
 def _with_one_dot(digits: str) -> str:

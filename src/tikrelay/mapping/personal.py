@@ -19,8 +19,9 @@ _DOMAIN: Final = r"""(?:[^\s@,;:<>()"'/.=&?]{1,63}\.){1,8}[^\W\d_]{2,24}"""
 _EMAIL: Final = re.compile(f"{_NAME}+@{_DOMAIN}")
 _ENCODED_EMAIL: Final = re.compile(f"{_NAME}%(?:25){{0,3}}40{_DOMAIN}")  # percent-encoded, once or several times
 _PHONE: Final = re.compile(
-    r"(?:\+|%(?:25){0,3}2[Bb]|\b00)[1-9](?:[0-9 ()./\-\u00a0]|%(?:25){0,3}2[089Dd]){6,24}[0-9]", re.ASCII
+    r"(?:\+|%(?:25){0,3}2[Bb]|(?<![0-9A-Za-z])00)[1-9](?:[0-9 ()./\-\u00a0]|%(?:25){0,3}2[089Dd]){6,24}[0-9]", re.ASCII
 )
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 LONGEST_MATCH: Final = 700  # of anybody's address or number
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a JSON Web Token
 
@@ -83,8 +84,13 @@ def _is_phone(found: re.Match[str]) -> bool:
     """Tell a number from an article's or an order's that begins with two zeros: only a phone number has a country."""
     if not found[0].startswith("00"):
         return True
+    groups = _DIGITS.findall(unquote(found[0][2:]))
+    return any(_is_valid("+" + "".join(groups[:end])) for end in range(1, len(groups) + 1))  # a year may follow it
+
+
+def _is_valid(number: str) -> bool:
     try:
-        return is_valid_number(parse("+" + unquote(found[0][2:])))
+        return is_valid_number(parse(number))
     except NumberParseException:
         return False
 

@@ -46,7 +46,7 @@ def event_name(given: str) -> str:
     whole = as_text(given)
     if isinstance(whole, str):
         return mask_and_cut(whole, longest=LONGEST_NAME)
-    return given.strip() if given.isprintable() else UNNAMED  # a word such as "undefined" is a name
+    return (given.strip() if given.isprintable() else "") or UNNAMED  # a word such as "undefined" is a name
 
 
 def number(value: Json, _: Context) -> int | float | Left:

@@ -10,6 +10,7 @@ from tikrelay.mapping.cleaning import Context, Left, NoticeKind
 _EARLIEST_S: Final = 1_000_000_000  # 2001: anything earlier is no time of an event
 _LATEST_S: Final = 10_000_000_000
 _UNITS: Final = (1, 1_000, 1_000_000, 1_000_000_000)  # seconds, and the classic mistakes: milli-, micro-, nanoseconds
+_OF_A_PHONE: Final = ("+", "00")
 # TikTok documents no largest age; its attribution ends 7 days after a view and 28 days after a click.
 OLD_AFTER_S: Final = 7 * 86400
 FUTURE_AFTER_S: Final = 600  # clocks of visitors run ahead
@@ -41,7 +42,7 @@ def read_time(value: Json) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         try:
-            value = float(text) if len(text) <= 30 else math.nan
+            value = float(text) if len(text) <= 30 and not text.startswith(_OF_A_PHONE) else math.nan
         except ValueError:
             return _read_iso(text)
     if not isinstance(value, int | float) or not abs(value) < _LATEST_S * _UNITS[-1]:
