@@ -20,10 +20,10 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.accept import Route, accept
-from tikrelay.app.config import Config
 from tikrelay.app.http_server import HttpServer
 from tikrelay.app.link import Link, Message, Order
-from tikrelay.app.load import parse_settings
+from tikrelay.app.load import Loaded, parse_settings
+from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.happenings import Happening, OutboxAdopted
@@ -61,9 +61,10 @@ class Store:
 class Worker:
     """The parts of one worker, put together from a Config."""
 
-    def __init__(self, order: Order, config: Config, listener: socket.socket) -> None:
+    def __init__(self, order: Order, loaded: Loaded, listener: socket.socket) -> None:
         self.order = order
-        self.config = config
+        self.config = config = loaded.config
+        self.folder = loaded.folder
         self.listener = listener
         self.clock = SystemClock()
         self.meter = Meter()
@@ -142,7 +143,7 @@ class Worker:
         return Sender(
             outbox=outbox,
             destination=destination,
-            token=lambda: token,
+            token=Token(destination, folder=self.folder),
             api=self.api,
             limiter=limiter,
             config=self.config.send,
@@ -272,7 +273,7 @@ async def _serve(link_end: socket.socket, listener: socket.socket) -> int:
     reading.add_done_callback(lambda _: os._exit(EXIT_SOFTWARE))  # the parent is gone; all that was answered is on disk
     order = await ordered
     loaded = parse_settings(order.settings, Path(order.path) if order.path else None, os.environ)
-    worker = Worker(order, loaded.config, listener)
+    worker = Worker(order, loaded, listener)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
     try:
         return await worker.run(ready=lambda: link.report({"do": "ready"}))

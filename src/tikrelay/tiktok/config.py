@@ -38,7 +38,7 @@ class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """From Events Manager: your pixel, Settings, Generate Access Token."""
 
     access_token_file: str = ""
-    """A file that holds the token, instead of access_token."""
+    """A file that holds the token, instead of access_token; when the file changes, the next call takes the new one."""
 
     test_event_code: str = ""
     """From the Test Events tab; sends every event as a test."""
