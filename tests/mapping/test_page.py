@@ -175,6 +175,13 @@ def test_a_referrers_click_id_counts_where_the_host_is_the_pages(body, page, ref
     assert counts is (user.get("ttclid") == "x")
 
 
+@pytest.mark.parametrize("key", ["x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer"])
+def test_the_referrer_is_the_one_that_is_sent(body, key):
+    data = {"x-ttq-ct-page-url": "https://s.example/", key: "https://s.example/?ttclid=x"}
+
+    assert "x" == body(data=data)["user"]["ttclid"]
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [

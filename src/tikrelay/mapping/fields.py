@@ -77,9 +77,12 @@ def _purchase_only(context: Context) -> Json:
     return context.event.data.get("transaction_id") if context.name in PURCHASES else None
 
 
+_REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer")
+
+
 def _same_host_referrer(context: Context) -> Json:
     event_data = context.event.data
-    referrer = event_data.get("page_referrer")
+    referrer = next((given for key in _REFERRERS if (given := event_data.get(key))), None)
     host = page.host_of_url(event_data.get("x-ttq-ct-page-url") or event_data.get("page_location"))
     return referrer if host and host == page.host_of_url(referrer) else None
 
@@ -253,7 +256,7 @@ FIELDS: Final = (
     ),
     Field(
         "page.referrer",
-        (data("x-ttq-ct-page-referrer"), data("x-ttq-ct-page-referer"), data("page_referrer")),
+        tuple(data(key) for key in _REFERRERS),
         page.clean_url,
         "without parameters that give a person or a secret away",
     ),
