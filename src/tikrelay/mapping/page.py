@@ -25,8 +25,8 @@ def clean_url(value: Json, context: Context) -> str | Left:
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    match = _FORM.fullmatch(text)
-    if match is None or len(text) > LONGEST_URL:
+    match = _FORM.fullmatch(text) if len(text) <= LONGEST_URL else None
+    if match is None:
         return Left.UNUSABLE
     scheme, authority, path, query, fragment = match.groups()
     host = authority.rpartition("@")[2]

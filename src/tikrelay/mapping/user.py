@@ -33,6 +33,7 @@ _OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
 _UNSEEN: Final = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")  # what copying leaves in an address
 _NO_ADDRESS: Final = re.compile(r"[<>()\[\]:;,\"\\]")
 _MANY_DIGITS: Final = re.compile(r"\d{7}")
+_MOST: Final = 20  # of one kind, in one text
 _LONGEST: Final = 320  # the longest e-mail address; longer than any name
 _CHINA: Final = 86
 
@@ -57,7 +58,7 @@ def _each(value: Json, hash_one: Callable[[str], list[str]]) -> list[str] | Left
     if isinstance(text, Left):
         return text
     found: list[str] = []
-    for one in text.split(","):
+    for one in text.split(",", _MOST)[:_MOST]:
         digest = _hashed_already(one.strip())
         found += ([] if digest == _OF_NOTHING else [digest]) if digest else hash_one(one)
     return found or Left.UNUSABLE
