@@ -99,7 +99,7 @@ def masked(given: Any) -> str:
     if is_object(given) or (is_several(given) and len(given) != 1):
         return f"{len(given)} values"
     text = str(given[0] if is_several(given) else given)
-    return f"{text[:1]}*** ({len(text)} characters)"
+    return f"{_fit(text[:1])}*** ({len(text)} characters)"
 
 
 def _as_json(given: Any) -> str:
