@@ -121,4 +121,4 @@ def mask_and_cut(text: str, *, longest: int) -> str:
     window = longest + 2 * LONGEST_MATCH
     masked = mask(text[:window])
     whole = len(masked) if len(text) <= window else len(masked) - LONGEST_MATCH
-    return masked[: min(longest, whole)].rstrip()
+    return masked[: max(0, min(longest, whole))].rstrip()
