@@ -89,6 +89,7 @@ def test_nothing_else_is_dropped(name):
         ({"trial_started": "StartTrial"}, "trial_started", "StartTrial"),
         ({"trial_started": "starttrial"}, "trial_started", "StartTrial"),
         ({"view_cart": "MyCart"}, "view_cart", "MyCart"),
+        ({"view_cart": " AddToCart "}, "view_cart", "AddToCart"),
         ({"scroll": "DeepRead"}, "scroll", "DeepRead"),
         ({"purchase": "Purchase"}, "purchase", "Purchase"),
         ({"click": ""}, "click", DropReason.BY_RULE),
