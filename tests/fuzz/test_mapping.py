@@ -26,7 +26,7 @@ from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import Envelope, TikTokEvent, call_body
 from tikrelay.tools.sandbox.rules import HASHED_FIELDS, check
 
-pytestmark = pytest.mark.fuzz
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(3600)]  # make fuzz tries very many
 
 INPUTS = int(os.environ.get("TIKRELAY_FUZZ", "100"))
 NOW = 1795312345.0

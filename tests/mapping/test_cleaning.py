@@ -20,7 +20,10 @@ def test_a_text_is_trimmed_and_a_number_is_as_people_write_it(value, text):
     assert text == as_text(value)
 
 
-@pytest.mark.parametrize("value", [None, "", " ", "\x00", "undefined", "Null", "NAN", "(not set)", "[object Object]"])
+@pytest.mark.parametrize(
+    "value",
+    [None, float("nan"), float("inf"), "", " ", "\x00", "undefined", "Null", "NAN", "(not set)", "[object Object]"],
+)
 def test_what_means_nothing_is_nothing(value):
     assert Left.EMPTY == as_text(value)
 

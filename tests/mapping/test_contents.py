@@ -39,7 +39,9 @@ def test_tiktoks_names_win_over_ga4s_in_one_item(context):
     assert {"content_id": "T", "content_name": "t", "brand": "tb"}.items() <= content.items()
 
 
-@pytest.mark.parametrize("given", [[MUG], MUG, json.dumps([MUG]), json.dumps(MUG), f" {json.dumps([MUG])} "])
+@pytest.mark.parametrize(
+    "given", [[MUG], MUG, json.dumps([MUG]), json.dumps(MUG), f" {json.dumps([MUG])} ", {"0": MUG}]
+)
 @pytest.mark.parametrize("key", ["x-ttq-pt-contents", "items", "tt_contents", "contents"])
 def test_products_come_as_a_list_one_object_or_json_text(body, key, given):
     assert [MUG_SENT] == body(data={key: given})["properties"]["contents"]
@@ -276,6 +278,12 @@ def test_a_product_without_id_has_no_place_among_the_ids(body):
 
 def test_products_named_only_have_no_ids_at_all(body):
     assert "content_ids" not in body(data={"items": [{"item_name": "Mug"}]})["properties"]
+
+
+def test_what_json_has_no_number_for_costs_its_field_only(context):
+    (content,) = read_contents('[{"item_id": "1", "price": NaN, "quantity": 2}]', context())
+
+    assert {"content_id": "1", "content_type": "product", "quantity": 2} == content
 
 
 def test_unset_fields_of_an_export_count_as_missing(context):

@@ -1,5 +1,7 @@
 """What a cleaner is: one function that makes a given value fit for one TikTok field, or says why it cannot."""
 
+import json
+import math
 import re
 from collections.abc import Callable
 from enum import Enum, StrEnum
@@ -121,16 +123,20 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
 def decoded(value: Json) -> Json:
     """Read what a query can only hold as JSON text; what is none stays as it is.
 
-    >>> decoded('["a", "b"]'), decoded("[soon]")
-    (['a', 'b'], '[soon]')
+    >>> decoded('["a", NaN]'), decoded("[soon]")
+    (['a', None], '[soon]')
     """
     if not isinstance(value, str) or not value.strip():
         return value
     try:
-        read: Json = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+        read: Json = json.loads(value, parse_constant=_nothing)
+    except (RecursionError, ValueError):
         return value
     return read
+
+
+def _nothing(_: str) -> None:
+    """NaN and Infinity, which JSON does not have and templates write for what is missing."""
 
 
 def as_text(value: Json) -> str | Left:
@@ -148,9 +154,11 @@ def as_text(value: Json) -> str | Left:
         return Left.UNUSABLE
     if isinstance(value, int):
         return str(value) if abs(value) < _TOO_LONG else Left.UNUSABLE
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        return str(int(value))
-    return repr(value) if isinstance(value, float) else Left.UNUSABLE
+    if not isinstance(value, float):
+        return Left.UNUSABLE
+    if not math.isfinite(value):
+        return Left.EMPTY
+    return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
 
 
 def _printable(text: str) -> str:

@@ -50,7 +50,7 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
     given = decoded(value)
     if not given:
         return Left.EMPTY
-    listed = [given] if isinstance(given, dict) else given
+    listed = _listed(given) if isinstance(given, dict) else given
     if not isinstance(listed, list):
         return Left.UNUSABLE
     if len(listed) > MOST_CONTENTS:
@@ -64,6 +64,11 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
         return Left.EMPTY
     context.basket = _fill(products)
     return context.basket.contents
+
+
+def _listed(given: dict[str, Json]) -> list[Json]:
+    """One product, or a list as server containers write some: an object with numbers for keys."""
+    return list(given.values()) if all(key.isdigit() for key in given) else [given]
 
 
 def _content_type(context: Context) -> str:
