@@ -295,6 +295,7 @@ def gives_canary_away(shown: str) -> bool:
 @example(place=("item", "item_id"), canary=CANARIES[0], around="{}", url=URLS[0], event_source="web")
 @example(place=("data", "event_id"), canary=CANARIES[0], around="{}", url=URLS[0], event_source="web")
 @example(place=("url", "page_location"), canary=CANARIES[2], around="{}", url="https://{}/", event_source="web")
+@example(place=("url", "page_location"), canary="004915155501234", around="{}", url="https://{}/", event_source="app")
 @example(
     place=("url", "page_location"),
     canary=CANARIES[0],

@@ -77,7 +77,8 @@ def context() -> Callable[..., Context]:
     """Make what a cleaner may look at."""
 
     def make(data: Mapping[str, Any] | None = None, *, settings: Any = None, name: str = "ViewContent", **more: Any):
-        return Context(make_event("view_item", data, **more), make_rules(**(settings or {})), name=name, fallback_id="")
+        event, rules = make_event("view_item", data, **more), make_rules(**(settings or {}))
+        return Context(event, name=name, fallback_id="", phone_country=rules.phone_country, app_id=rules.app_id)
 
     return make
 

@@ -5,15 +5,12 @@ import math
 import re
 from collections.abc import Callable
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import msgspec
 
 from tikrelay.event import Event, Json, Notice
-
-if TYPE_CHECKING:
-    from tikrelay.mapping.contents import Basket
-    from tikrelay.mapping.rules import Rules
+from tikrelay.tiktok.payload import Content
 
 LONGEST_TEXT: Final = 1024
 _BREAK: Final = re.compile(r"[\t\n\r]")
@@ -74,16 +71,29 @@ class NoticeKind(StrEnum):
     """A text or a list was longer than is sent, and was cut."""
 
 
+class Basket(msgspec.Struct, frozen=True):
+    """What an event is about: products, how many, and what they cost together (None when that is not known)."""
+
+    contents: list[Content]
+    num_items: int
+    total: int | float | None
+    currency: Json
+
+
 class Context:
-    """One event while it is mapped: what it is, the rules, and what has been found so far."""
+    """One event while it is mapped: what is given with it, and what has been found so far.
 
-    __slots__ = ("basket", "event", "fallback_id", "name", "notices", "rules", "target")
+    ``name`` is its TikTok name; ``phone_country`` and ``app_id`` are the settings that fields are made of.
+    """
 
-    def __init__(self, event: Event, rules: "Rules", *, name: str, fallback_id: str) -> None:
+    __slots__ = ("app_id", "basket", "event", "fallback_id", "name", "notices", "phone_country", "target")
+
+    def __init__(self, event: Event, *, name: str, fallback_id: str, phone_country: str, app_id: str) -> None:
         self.event = event
-        self.rules = rules
         self.name = name
         self.fallback_id = fallback_id
+        self.phone_country = phone_country
+        self.app_id = app_id
         self.basket: Basket | None = None
         self.notices: list[Notice] = []
         self.target = "event"
@@ -96,13 +106,6 @@ class Context:
 Value: TypeAlias = Any
 """A value of TikTok's JSON."""
 Cleaner = Callable[["Json", Context], Value | Left]
-
-
-class Cleaning(msgspec.Struct, frozen=True):
-    """A cleaner and how ``explain`` and the reference name what it does."""
-
-    clean: Cleaner
-    words: str
 
 
 def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text, decoded
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded
 from tikrelay.mapping.event_id import harmless_id
 from tikrelay.mapping.numbers import narrow, read_number
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut
@@ -26,15 +26,6 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "brand": ("brand", "item_brand"),
     "description": ("description",),
 }  # fmt: skip
-
-
-class Basket(msgspec.Struct, frozen=True):
-    """What an event is about: products, how many, and what they cost together (None when that is not known)."""
-
-    contents: list[Content]
-    num_items: int
-    total: int | float | None
-    currency: Json
 
 
 class _Product(msgspec.Struct, frozen=True):

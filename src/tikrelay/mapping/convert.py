@@ -10,7 +10,7 @@ from tikrelay.event import Dropped, DropReason, Event, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, decoded, is_object, is_several, is_tuple
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.fields import Field, Source
-from tikrelay.mapping.names import breaks_custom_rules
+from tikrelay.mapping.names import Names, breaks_custom_rules
 from tikrelay.mapping.rules import Rules
 from tikrelay.mapping.texts import event_name
 from tikrelay.tiktok.payload import TikTokEvent
@@ -44,8 +44,8 @@ def walk(event: Event, rules: Rules, *, fallback_id: str, recorder: Recorder | N
     if (reason := keeps_back(event.consent, rules.consent)) is not None:
         return Dropped(reason)
 
-    context = Context(event, rules, name=name, fallback_id=fallback_id)
-    _judge_name(context)
+    context = Context(event, name=name, fallback_id=fallback_id, phone_country=rules.phone_country, app_id=rules.app_id)
+    _judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent)
     for field in rules.fields:
@@ -130,8 +130,8 @@ def _add_custom_properties(body: dict[str, Any], rules: Rules) -> None:
         body["properties"] = {**rules.custom_properties, **body.get("properties", {})}
 
 
-def _judge_name(context: Context) -> None:
-    names, name = context.rules.names, context.name
+def _judge_name(names: Names, context: Context) -> None:
+    name = context.name
     if names.is_standard(name):
         return
     if (counted_as := names.reserved_for(name)) is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from tikrelay.event import Json
 from tikrelay.mapping import contents, device, event_id, page, texts, times, user
-from tikrelay.mapping.cleaning import Cleaner, Context
+from tikrelay.mapping.cleaning import Basket, Cleaner, Context
 from tikrelay.mapping.names import PURCHASES
 from tikrelay.tiktok.payload import EventSource
 
@@ -87,7 +87,7 @@ def _same_host_referrer(context: Context) -> Json:
     return referrer if host and host == page.host_of_url(referrer) else None
 
 
-def _of_basket(read: Callable[[contents.Basket], Any]) -> Callable[[Context], Any]:
+def _of_basket(read: Callable[[Basket], Any]) -> Callable[[Context], Any]:
     return lambda context: None if context.basket is None else read(context.basket)
 
 
@@ -341,7 +341,7 @@ FIELDS: Final = (
     Field("lead.lead_event_source", (data("lead_event_source"),), texts.text, "text", only=("crm",)),
     Field(
         "app.app_id",
-        (Source("app_id of the destination", lambda context: context.rules.app_id),),
+        (Source("app_id of the destination", lambda context: context.app_id),),
         texts.text,
         "text",
         only=("app",),

@@ -33,7 +33,7 @@ def clean_url(value: Json, context: Context) -> str | Left:
     kept_path = _without_people(path)
     kept_query = None if query is None else _harmless(query)
     kept_fragment = fragment if fragment is None or _fragment_is_harmless(fragment) else None
-    if not host:
+    if not host or value_gives_away(host):
         return Left.UNUSABLE
     if (host, kept_path, kept_query, kept_fragment) != (authority, path, query, fragment):
         context.warn(NoticeKind.PERSONAL_DATA_REMOVED, "personal data or a secret was taken out")
