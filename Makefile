@@ -42,8 +42,9 @@ types: $(VENV)/.dev  ## mypy --strict and pyright
 faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages
 	@$(BIN)/pytest -m "faults" -n 0 $(ARGS) tests
 
-fuzz: $(VENV)/.dev  ## the long fuzz runs
-	@TIKRELAY_FUZZ=$(or $(N),20000) $(BIN)/pytest -m "fuzz or not fuzz" tests/fuzz $(ARGS)
+fuzz: $(VENV)/.dev  ## new inputs at every run (N=5000 of each kind)
+	@FUZZ_INPUTS=$(or $(N),5000) $(BIN)/pytest --timeout 3600 tests/fuzz tests/contract tests/send/test_isolate.py \
+	  tests/tiktok/test_answers.py $(ARGS)
 
 docs: $(VENV)/.dev  ## write the generated pages and the example settings anew
 	@$(BIN)/python -m tikrelay.tools.reference

@@ -1,8 +1,15 @@
 """What every test may ask for: the sandbox, and gateways in front of it."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from harness import Gateway, Sandbox
+
+# The fast suite tries the same inputs each time; `make fuzz` (FUZZ_INPUTS) tries new ones.
+settings.register_profile("fast", derandomize=True)
+settings.load_profile("default" if os.environ.get("FUZZ_INPUTS") else "fast")
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ def test_an_outbox_does_what_a_dict_would(new_home):
     run_state_machine_as_test(
         partial(OutboxAndDict, new_home),
         settings=settings(
-            max_examples=max(25, int(os.environ.get("TIKRELAY_FUZZ", "0")) // 100),
+            max_examples=max(25, int(os.environ.get("FUZZ_INPUTS", "0")) // 100),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -1,7 +1,7 @@
 """Whatever comes in at the public port, the answer is 2xx or 4xx: no 5xx, no traceback, no hang.
 
 Each class of bad input has a generator that draws from a seeded source, so that a failure names its seed;
-``TIKRELAY_FUZZ`` says how many inputs of each class are tried. What is taken must be fit to be stored: an event's texts
+``FUZZ_INPUTS`` says how many inputs of each class are tried. What is taken must be fit to be stored: an event's texts
 can be written as UTF-8.
 """
 
@@ -26,7 +26,7 @@ from tikrelay.collect.config import SourcesConfig
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Event, EventReceipt, Json, Receipt
 
-INPUTS = int(os.environ.get("TIKRELAY_FUZZ", "200"))
+INPUTS = int(os.environ.get("FUZZ_INPUTS", "200"))
 HANG_S = 2.0
 GUESSED = settings(max_examples=max(60, INPUTS // 4), deadline=None, suppress_health_check=list(HealthCheck))
 

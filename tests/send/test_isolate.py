@@ -14,7 +14,7 @@ from tikrelay.outbox.store import Leased
 from tikrelay.send.isolate import BUDGET, SYSTEMATIC_AFTER, isolate, named_index, shape_of, split
 from tikrelay.tiktok.answers import Answer, Partial, Pause, Refused, Retry, TooLarge, judge
 
-EXAMPLES = int(os.environ.get("TIKRELAY_FUZZ", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_INPUTS", "150"))
 
 
 def events(count):

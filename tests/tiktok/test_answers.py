@@ -25,7 +25,7 @@ from tikrelay.tiktok.answers import (
 )
 from tikrelay.tiktok.api import read_answer
 
-EXAMPLES = int(os.environ.get("TIKRELAY_FUZZ", "200"))
+EXAMPLES = int(os.environ.get("FUZZ_INPUTS", "200"))
 
 RATE = Retry(rate=True)
 UNKNOWN = Retry(unknown=True)
