@@ -94,9 +94,8 @@ event_source = "wep"
     assert "/etc/tikrelay.toml:6: [sendd]: is no setting\n    did you mean send?" in found
     assert any("/etc/tikrelay.toml:9: send.max_age: 'soon' is not a length of time" in mistake for mistake in found)
     assert "/etc/tikrelay.toml:13: destinations[0].acces_token: is no setting\n    did you mean access_token?" in found
-    assert any(
-        "/etc/tikrelay.toml:14: destinations[0].event_source: Invalid enum value 'wep'" in mistake for mistake in found
-    )
+    where = "/etc/tikrelay.toml:14: destinations[0].event_source"
+    assert f"{where}: 'wep' is not one of web, app, offline, crm; did you mean web?" in found
 
 
 @pytest.mark.parametrize(
@@ -136,6 +135,19 @@ def test_a_wrong_variable_is_reported_under_its_own_name():
     found = mistakes_of(GOOD, {"TIKRELAY_SERVER_PORT": "eighty"})
 
     assert found[0].startswith("TIKRELAY_SERVER_PORT: server.port: ")
+
+
+def test_a_table_in_a_variable_is_written_as_toml_or_as_json():
+    for text in ('{ trial_started = "StartTrial" }', '{"trial_started": "StartTrial"}'):
+        config = parse_settings(GOOD, None, {"TIKRELAY_MAPPING_EVENTS": text}).config
+
+        assert config.mapping.events == {"trial_started": "StartTrial"}
+
+
+def test_mistakes_stand_in_the_order_of_their_lines():
+    lines = [mistake.split(": ")[0] for mistake in mistakes_of('[server]\nport = "x"\nprot = 1\n[sources]\nx = 1\n')]
+
+    assert lines == sorted(lines)
 
 
 def test_one_of_the_three_variables_alone_says_which_is_missing():

@@ -7,6 +7,8 @@ import pytest
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect.cookies import Cookies
+from tikrelay.collect.event_data import parse
+from tikrelay.collect.hit import Hit
 from tikrelay.event import HitKey, Visitor
 
 FORM = "application/x-www-form-urlencoded"
@@ -191,3 +193,26 @@ def test_what_all_events_share_stands_in_the_query(given):
     events = given("currency=EUR&event_name=purchase", [{"value": 1}, {"value": 2, "currency": "CHF"}]).events
 
     assert [("purchase", "EUR"), ("purchase", "CHF")] == [(event.name, event.data["currency"]) for event in events]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "consent_state.ad_storage=denied",
+        "consent_state.ad_storage=false",
+        "consent.ad_storage=denied",
+        "consent=denied",
+        "ad_storage=denied",
+        'consent_state={"ad_storage":"denied"}',
+    ],
+)
+def test_a_no_is_heard_however_it_is_written(query):
+    (event,) = parse(Hit(query=f"event_name=a&{query}", received_at=0)).events
+
+    assert event.consent.sending == "denied"
+
+
+def test_a_consent_state_that_says_nothing_is_told():
+    parsed = parse(Hit(query="event_name=a&consent_state.ad_storage=maybe", received_at=0))
+
+    assert [(place, notice.field) for place, notice in parsed.notices] == [(0, "consent_state")]

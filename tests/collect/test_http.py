@@ -250,12 +250,20 @@ async def test_a_secret_may_hold_any_letter(relay_with):
     assert (200, 200) == (by_query.status, by_header.status)
 
 
-async def test_a_foreign_measurement_id_is_not_stored(relay_with):
+@pytest.mark.parametrize("query", ["measurement_id=G-SHOP", "api_secret=x", "firebase_app_id=1:2"])
+async def test_a_server_with_a_foreign_measurement_id_is_told(relay_with, query):
     relay = relay_with(measurement_ids=("G-OURS",))
 
-    answer = await relay.ask("POST", "/mp/collect?measurement_id=G-SHOP", body=MP)
+    answer = await relay.ask("POST", f"/mp/collect?{query}", body=MP)
 
-    assert (204, [], ["foreign_measurement_id"]) == (answer.status, relay.events, relay.turned_away)
+    assert (403, [], ["foreign_measurement_id"]) == (answer.status, relay.events, relay.turned_away)
+
+
+@pytest.mark.parametrize("path", ["/g/collect?v=2&tid=G-1&en=contact", "/data?event_name=contact"])
+async def test_a_look_at_the_head_of_a_route_is_no_event(relay, path):
+    answer = await relay.ask("HEAD", path)
+
+    assert (405, []) == (answer.status, relay.events)
 
 
 async def test_a_receipt_tells_of_every_input_in_its_order(relay):
@@ -360,9 +368,9 @@ async def test_what_is_not_served_is_a_404_that_repeats_nothing(relay, path):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/g/collect", "GET, HEAD, OPTIONS, POST"), ("DELETE", "/data", "GET, HEAD, OPTIONS, POST"),
+        ("PUT", "/g/collect", "GET, OPTIONS, POST"), ("DELETE", "/data", "GET, OPTIONS, POST"),
         ("GET", "/mp/collect", "OPTIONS, POST"), ("POST", "/healthy", "GET, HEAD, OPTIONS"),
-        ("get", "/data", "GET, HEAD, OPTIONS, POST"),
+        ("get", "/data", "GET, OPTIONS, POST"),
     ],
 )  # fmt: skip
 async def test_a_wrong_method_is_a_405_that_names_the_right_ones(relay, method, path, allowed):

@@ -12,7 +12,7 @@ from tikrelay.mapping.rules import Rules
 # Field: its sources in order, as they were promised. A changed order, a lost or an added source is seen here.
 PROMISED = {
     "event_time": "x-ttq-timestamp, timestamp_micros, request.timestamp_micros, event_time, timestamp, time of receipt",
-    "event_id": "x-ttq-event-id, event_id, transaction_id (purchase only), "
+    "event_id": "x-ttq-event-id, event_id, transaction_id (purchase only), order_id (purchase only), "
     "derived from tid: cid: _p: name: dl: _s and line, made when stored",
     "user.external_id": "x-ttq-ud-external-id, tt_external_id, external_id, user_id, user property id",
     "user.email": "x-ttq-ud-email, user_data.email_address, user_data.email, email, email_address, "

@@ -91,7 +91,7 @@ def test_no_address_is_none(context, url):
 
 
 def test_an_address_in_two_lines_becomes_one(context):
-    assert "https://shop.example/a b" == clean_url(" https://shop.example/a\r\nb\n".replace("\r\n", "\n"), context())
+    assert "https://shop.example/ab" == clean_url(" https://shop.example/a\r\nb\n".replace("\r\n", "\n"), context())
 
 
 def test_x_ttq_comes_before_ga4(body):

@@ -44,7 +44,7 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
         if isinstance(outcome, TikTokEvent):
             for notice in outcome.notices:
                 emit(EventWarned(kind=notice.kind, field=notice.field))
-    return Receipt(tuple(_receipt(event, outcomes) for event, outcomes in zip(events, mapped, strict=True)))
+    return Receipt(tuple(_receipt(event, routes, outcomes) for event, outcomes in zip(events, mapped, strict=True)))
 
 
 def _map(event: Event, routes: Sequence[Route]) -> list[Mapped]:
@@ -68,16 +68,23 @@ def _file(event: Event, destination: DestinationName, outcome: Mapped) -> Record
             return Drop(destination=destination, source=event.source, name=event_name(event.name), reason=reason)
 
 
-def _receipt(event: Event, outcomes: list[Mapped]) -> EventReceipt:
-    """Say stored when any destination gets the event."""
-    for outcome in outcomes:
-        if isinstance(outcome, TikTokEvent):
-            return EventReceipt(
-                event=event.name,
-                outcome="stored",
-                event_id=outcome.body["event_id"],
-                tiktok_event=outcome.body["event"],
-                warnings=tuple(notice.text for notice in outcome.notices),
-            )
-    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Dropped)}
-    return EventReceipt(event=event.name, outcome="dropped", reason=", ".join(sorted(reasons)))
+def _receipt(event: Event, routes: Sequence[Route], outcomes: list[Mapped]) -> EventReceipt:
+    """Say stored when any destination gets the event, and which do not."""
+    dropped = [
+        (route.destination, outcome.reason)
+        for route, outcome in zip(routes, outcomes, strict=True)
+        if isinstance(outcome, Dropped)
+    ]
+    stored = next((outcome for outcome in outcomes if isinstance(outcome, TikTokEvent)), None)
+    if stored is None:
+        return EventReceipt(event=event.name, outcome="dropped", reason=", ".join(sorted({why for _, why in dropped})))
+    return EventReceipt(
+        event=event.name,
+        outcome="stored",
+        event_id=stored.body["event_id"],
+        tiktok_event=stored.body["event"],
+        warnings=(
+            *(notice.text for notice in stored.notices),
+            *(f"not for destination {name}: dropped, {why}" for name, why in dropped),
+        ),
+    )

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -24,6 +24,7 @@ DEFAULT_FILE: Final = "tikrelay.toml"
 # Kubernetes puts the address of a service named tikrelay into every container's environment.
 _KUBERNETES: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?)")
 _PREFIX: Final = "TIKRELAY_"
+_AT_LINE: Final = re.compile(r"at line (\d+)")
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([\w.\-]+)\s*\]\]?")
 _KEY: Final = re.compile(r"\s*([\w\-]+)\s*=")
 
@@ -68,17 +69,23 @@ def parse_settings(
     try:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError([Mistake(place, "TOML", str(error))]) from None
+        line = _AT_LINE.search(str(error))
+        raise ConfigError([Mistake(f"{place}:{line[1]}" if line else place, "TOML", str(error))]) from None
 
     reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd())
     config = reader.config(tree, environment)
     told = {mistake.key for mistake in reader.mistakes}
-    need_destination = need_destination and not any(key.startswith("destinations") for key in told)
+    need_destination = need_destination and not any(key.startswith(("destinations", "TIKTOK_")) for key in told)
     contradictions = find_contradictions(config, reader.where, need_destination=need_destination)
     mistakes = [*reader.mistakes, *(mistake for mistake in contradictions if mistake.key not in told)]
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(sorted(mistakes, key=_by_line))
     return Loaded(config, text, path)
+
+
+def _by_line(mistake: Mistake) -> tuple[str, int]:
+    place, _, line = mistake.where.rpartition(":")
+    return (place, int(line)) if line.isdigit() else (mistake.where, 0)
 
 
 def _line_numbers(text: str) -> dict[tuple[str, str], int]:
@@ -160,9 +167,10 @@ class _Reader:
         pixel, token, purchase = (environment.get(name, "") for name in names)
         if tables or not (pixel or token):
             return tables, purchase
-        for name, value in zip(names[:2], (pixel, token), strict=True):
-            if not value:
-                self.mistakes.append(Mistake("environment", name, "is not set, while its companion is"))
+        missing = [name for name, value in zip(names[:2], (pixel, token), strict=True) if not value]
+        if missing:
+            self.mistakes.append(Mistake("environment", missing[0], "is not set, while its companion is"))
+            return [], purchase
         self.from_environment |= {
             ("destinations[0]", "event_source_id"): names[0],
             ("destinations[0]", "access_token"): names[1],
@@ -241,7 +249,11 @@ class _Reader:
         if text_allowed and "tuple" in str(kind):
             value = [part.strip() for part in str(value).split(",") if part.strip()]
         elif text_allowed and "dict" in str(kind):
-            value = msgspec.json.decode(str(value))
+            value = _read_table(str(value))
+        allowed = get_args(kind) if get_origin(kind) is Literal else ()
+        if allowed and value not in allowed:
+            close = _nearest(str(value), [str(word) for word in allowed])
+            raise ValueError(f"{value!r} is not one of {', '.join(word or repr(word) for word in allowed)}; {close}")
         return msgspec.convert(value, kind, strict=not text_allowed, dec_hook=_from_toml)
 
     def _unknown(self, section: str, key: str, known: list[str], form: str = "{}") -> None:
@@ -256,6 +268,18 @@ class _Reader:
 
     def _add(self, section: str, key: str, what: str, hint: str = "") -> None:
         self.mistakes.append(Mistake(self.where(section, key), f"{section}.{key}".rstrip("."), what, hint))
+
+
+def _read_table(text: str) -> object:
+    """Read a table of settings from a variable: as TOML writes one on a line, or as JSON."""
+    try:
+        return tomllib.loads(f"table = {text}")["table"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise ValueError('write it as { trial_started = "StartTrial" }, or as JSON') from None
 
 
 def _nearest(name: str, known: Mapping[str, object] | list[str]) -> str:

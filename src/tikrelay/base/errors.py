@@ -4,7 +4,7 @@
 
     TikrelayError
     ├── ConfigError            the settings cannot be used; carries every Mistake at once   (exit 78)
-    ├── InputRefused           a request cannot be taken; becomes one 4xx answer
+    ├── InputRefused           a request cannot be taken; becomes one 4xx answer               (exit 65)
     └── OutboxError
         ├── OutboxInUse        another process owns the directory or the file                (exit 75)
         ├── OutboxUnavailable  nothing can be stored now; becomes 503 with Retry-After
@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 # sysexits.h, as systemd and cron report them.
+EXIT_DATA: Final = 65
 EXIT_SOFTWARE: Final = 70
 EXIT_TEMPORARY: Final = 75
 EXIT_CONFIG: Final = 78
@@ -62,6 +63,8 @@ class ConfigError(TikrelayError):
 
 class InputRefused(TikrelayError):
     """A request that cannot be taken, with the HTTP status and the short code its answer carries."""
+
+    exit_code = EXIT_DATA
 
     def __init__(self, status: int, code: str, what: str, *, hint: str = "") -> None:
         super().__init__(what, hint=hint)

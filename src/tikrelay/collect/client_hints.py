@@ -49,7 +49,7 @@ def read_versions(text: str) -> list[Json]:
 def from_headers(headers: Mapping[str, str]) -> dict[str, Json]:
     """Read the headers, quotes off; an empty dict where the browser sent none."""
     hints: dict[str, Json] = {}
-    versions = headers.get("sec-ch-ua-full-version-list") or headers.get("sec-ch-ua", "")
+    versions = headers.get("sec-ch-ua-full-version-list", "")  # Sec-CH-UA itself has major versions only
     if brands := [{"brand": brand, "version": version} for brand, version in _BRAND.findall(versions)[:_MOST_BRANDS]]:
         hints["full_version_list"] = list[Json](brands)
     if headers.get("sec-ch-ua-mobile") in {"?0", "?1"}:

@@ -66,19 +66,27 @@ def of_web_hit(parameters: Mapping[str, str]) -> Consent:
 
 
 def of_measurement_protocol(consent: Json) -> Consent:
-    """Read a Measurement Protocol body's ``consent``; it has no ad_storage, so ad_user_data decides sending too."""
-    signal = _signal(consent.get("ad_user_data")) if isinstance(consent, dict) else None
-    return Consent(sending=signal, user_data=signal)
+    """Read a Measurement Protocol body's ``consent``; it has no ad_storage, so ad_user_data decides sending too.
+
+    An ad_storage that a sender gives all the same is obeyed.
+    """
+    state = consent if isinstance(consent, dict) else {}
+    user_data = _signal(state.get("ad_user_data"))
+    return Consent(sending=_signal(state.get("ad_storage")) or user_data, user_data=user_data)
 
 
 def of_event_data(data: Mapping[str, Json]) -> Consent:
-    """Read ``consent_state`` of event data (``consent`` is taken too); else ``x-ga-gcs`` and ``x-ga-gcd``."""
-    for state in (data.get("consent_state"), data.get("consent")):
-        if isinstance(state, dict):
-            user_data = _signal(state.get("ad_user_data"))
-            sending = _signal(state.get("ad_storage")) or user_data
-            if sending or user_data:
-                return Consent(sending=sending, user_data=user_data)
+    """Read ``consent_state`` of event data, else ``x-ga-gcs`` and ``x-ga-gcd``.
+
+    ``consent``, one word for all, and bare ``ad_storage`` and ``ad_user_data`` are taken too: a no is to be obeyed
+    however it is written.
+    """
+    for given in (data.get("consent_state"), data.get("consent"), data):
+        state = given if isinstance(given, Mapping) else {"ad_storage": given, "ad_user_data": given}
+        user_data = _signal(state.get("ad_user_data"))
+        sending = _signal(state.get("ad_storage")) or user_data
+        if sending:
+            return Consent(sending=sending, user_data=user_data)
     gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
     sending = from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs"))) or from_gcd(gcd, "ad_storage")
     return Consent(sending=sending, user_data=from_gcd(gcd, "ad_user_data"))

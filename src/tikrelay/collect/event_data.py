@@ -12,13 +12,14 @@ from tikrelay.collect import consent, user_data
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.query import pairs
 from tikrelay.collect.strict_json import read_json
-from tikrelay.event import Event, HitKey, Json, Notice, Visitor
+from tikrelay.event import Consent, Event, HitKey, Json, Notice, Visitor
 
 MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
 MOST_SHARED: Final = 100_000  # parameters of the query, times events
 _HINT: Final = "name it with x-ttq-event-name or event_name"
 _OBJECTS: Final = ("user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items")
+_DOTTED: Final = ("consent_state", "consent", "client_hints")
 _PROPERTIES: Final = ("x-ga-mp2-user_properties", "user_properties")
 _SAY_LINES: Final = ("ndjson", "jsonl", "json-lines")
 _NAME_KEYS: Final = ("x-ttq-event-name", "event_name")
@@ -45,8 +46,12 @@ def parse(hit: Hit) -> Parsed:
         elif not (name := _name(data := {**shared, **given})):
             turned_away.append(TurnedAway("event_without_name", f"input {place + 1} has no name: {_HINT}", place))
         else:
-            notices += [(len(events), notice) for notice in (*unread, *_unpack(data))]
-            events.append(_event(name, data, hit))
+            told = [*unread, *_unpack(data)]
+            event = _event(name, data, hit)
+            if data.get("consent_state") and event.consent == Consent():
+                told.append(Notice("unusable", "consent_state", "consent_state says neither yes nor no to ad_storage"))
+            notices += [(len(events), notice) for notice in told]
+            events.append(event)
     return Parsed(tuple(events), tuple(turned_away), tuple(notices))
 
 
@@ -124,6 +129,7 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         visitor = Visitor(
             ip=hit.ip, user_agent=hit.user_agent, ttclid_cookie=hit.cookies.ttclid, ttp_cookie=hit.cookies.ttp
         )
+    _unflatten(data)
     people = user_data.from_parameters(data)
     data.pop("user_data", None)
     return Event(
@@ -138,6 +144,15 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         consent=consent.of_event_data(data),
         key=HitKey(),
     )
+
+
+def _unflatten(data: dict[str, Json]) -> None:
+    """Read ``consent_state.ad_storage=denied`` as a query or a form writes what an object holds."""
+    for prefix in _DOTTED:
+        dotted = {name[len(prefix) + 1 :]: value for name, value in data.items() if name.startswith(f"{prefix}.")}
+        if dotted:
+            whole = data.get(prefix)
+            data[prefix] = {**(whole if isinstance(whole, dict) else {}), **dotted}
 
 
 def _unpack(data: dict[str, Json]) -> tuple[Notice, ...]:

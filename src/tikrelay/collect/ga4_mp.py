@@ -10,12 +10,14 @@ from typing import Final
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
+from tikrelay.collect.ga4_web import read_float
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.query import last_of_each
 from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_EVENTS: Final = 1000
+GOOGLES_LONGEST_AGE_S: Final = 72 * 3600
 GOOGLES_MOST_EVENTS: Final = 25  # Measurement Protocol reference
 # What the request says of its visitor; a parameter of an event that happens to have the name does not win over it.
 _SHARED: Final = ("client_id", "user_id", "user_agent", "ip_override", "app_instance_id")
@@ -137,6 +139,9 @@ def validate(hit: Hit) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     if not body.get("client_id") and not body.get("app_instance_id"):
         found.append(_message("client_id", "client_id is missing (app_instance_id for an app)", "VALUE_REQUIRED"))
+    elif not isinstance(body.get("client_id", ""), str):
+        found.append(_message("client_id", "client_id is a text", "VALUE_INVALID"))
+    found += _of_time("timestamp_micros", body.get("timestamp_micros"), hit.received_at)
     events = body.get("events")
     if not isinstance(events, list | dict) or not events:
         return [*found, _message("events", "at least one event is needed", "VALUE_REQUIRED")]
@@ -145,7 +150,20 @@ def validate(hit: Hit) -> list[dict[str, str]]:
         found.append(_message("events", "Google takes at most 25 events a request", "EXCEEDED_MAX_ENTITIES"))
     for number, event in enumerate(listed[:MOST_EVENTS]):
         found += _of_event(f"events[{number}]", event)
+        if isinstance(event, dict):
+            found += _of_time(f"events[{number}].timestamp_micros", event.get("timestamp_micros"), hit.received_at)
     return found
+
+
+def _of_time(path: str, given: Json, now: float) -> list[dict[str, str]]:
+    if given is None:
+        return []
+    micros = read_float(given) if isinstance(given, str) else given
+    if isinstance(micros, bool) or not isinstance(micros, int | float):
+        return [_message(path, "a time is a number of microseconds since 1970", "VALUE_INVALID")]
+    if micros < (now - GOOGLES_LONGEST_AGE_S) * 1_000_000:
+        return [_message(path, "Google takes events of the last 72 hours", "VALUE_OUT_OF_BOUNDS")]
+    return []
 
 
 def _of_event(path: str, event: Json) -> list[dict[str, str]]:

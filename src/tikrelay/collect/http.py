@@ -33,7 +33,7 @@ Accept = Callable[[Sequence[Event]], Awaitable[Receipt]]
 """Stores events and says what became of each; raises OutboxUnavailable."""
 Explain = Callable[[Event], Json]
 
-_GET_POST: Final = frozenset({"GET", "POST", "HEAD"})
+_GET_POST: Final = frozenset({"GET", "POST"})
 _ROUTES: Final = {
     "/data": ("data", _GET_POST),
     "/mp/collect": ("mp", frozenset({"POST"})),
@@ -169,8 +169,8 @@ class CollectApp:
             )
         hit = await self._hit(request, from_browser=False)
         if self._is_foreign(query.get("measurement_id") or query.get("firebase_app_id") or ""):
-            self._emit(InputTurnedAway(route="mp", reason="foreign_measurement_id"))
-            return answers.no_content()
+            what = "measurement_id (or firebase_app_id) is not one that is taken here"
+            raise InputRefused(403, "foreign_measurement_id", what, hint="see sources.measurement_ids")
         return await self._receipt(request, ga4_mp.parse(hit), route="mp")
 
     async def _debug(self, request: "_Request") -> Answer:

@@ -13,8 +13,7 @@ from tikrelay.event import Event, Json, Notice
 from tikrelay.tiktok.payload import Content
 
 LONGEST_TEXT: Final = 1024
-_BREAK: Final = re.compile(r"[\t\n\r]")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode's Cc and Cs
+_HALF: Final = re.compile(r"[\ud800-\udfff]")  # halves of signs, which UTF-8 cannot hold
 _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
@@ -143,13 +142,13 @@ def _nothing(_: str) -> None:
 
 
 def as_text(value: Json) -> str | Left:
-    """Read a text: trimmed, control characters out; numbers as people write them.
+    """Read a text: trimmed, else as it is, for an id is compared sign by sign; numbers as people write them.
 
     >>> as_text("  R-1 "), as_text(1001), as_text(12.0), as_text(""), as_text("undefined"), as_text(True)
     ('R-1', '1001', '12', <Left.EMPTY: 'empty'>, <Left.EMPTY: 'empty'>, <Left.UNUSABLE: 'unusable'>)
     """
     if isinstance(value, str):
-        text = value.strip() if value.isprintable() else _printable(value)
+        text = (value if value.isascii() else _HALF.sub("", value)).strip()
         return text if text and text.lower() not in _NOTHING else Left.EMPTY
     if value is None:
         return Left.EMPTY
@@ -162,8 +161,3 @@ def as_text(value: Json) -> str | Left:
     if not math.isfinite(value):
         return Left.EMPTY
     return str(int(value)) if value.is_integer() and abs(value) < 2**63 else repr(value)
-
-
-def _printable(text: str) -> str:
-    """Turn line breaks and tabs into spaces and drop the other control characters."""
-    return _CONTROL.sub("", _BREAK.sub(" ", text)).strip()

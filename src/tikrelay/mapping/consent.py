@@ -25,5 +25,5 @@ def hides_person(consent: Consent, rule: ConsentRule) -> bool:
 
 
 def may_set_cookie(consent: Consent, rule: ConsentRule) -> bool:
-    """Say whether the click id may be kept in the visitor's browser: where the event may be sent."""
-    return keeps_back(consent, rule) is None
+    """Say whether the click id may be kept in the browser: where the event may be sent, and never after a no."""
+    return consent.sending != "denied" and keeps_back(consent, rule) is None

@@ -85,7 +85,7 @@ def _read_item(item: dict[str, Json], kind: str, context: Context) -> _Product |
         return None
     if (price := _number(item.get("price"), "price", context)) is not None:
         content["price"] = price
-    count = _count(item.get("quantity"))
+    count = _count(item.get("quantity"), context)
     if isinstance(count, int) and 0 < count <= MOST_OF_ONE:
         content["quantity"] = count
     else:
@@ -110,12 +110,12 @@ def _number(value: Json, name: str, context: Context) -> int | float | None:
     return number
 
 
-def _count(value: Json) -> int | float | None:
-    """How many of one product: one when nothing is said, None when what is said is no count."""
-    if value is None or value == "":
+def _count(value: Json, context: Context) -> int | float | None:
+    """How many of one product: one when nothing is said or can be read, None when it is less than none."""
+    number = _number(value, "quantity", context)
+    if number is None:
         return 1
-    number = read_number(value)
-    return number if number is not None and number >= 0 else None
+    return number if number >= 0 else None
 
 
 def _fill(products: list[_Product]) -> Basket:

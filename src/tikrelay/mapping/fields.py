@@ -73,8 +73,8 @@ def hint(name: str) -> Source:
     return Source(f"client hint {name}", lambda context: context.event.client_hints.get(name))
 
 
-def _purchase_only(context: Context) -> Json:
-    return context.event.data.get("transaction_id") if context.name in PURCHASES else None
+def _purchase_only(name: str) -> Callable[[Context], Any]:
+    return lambda context: context.event.data.get(name) if context.name in PURCHASES else None
 
 
 _REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer")
@@ -125,7 +125,8 @@ FIELDS: Final = (
         (
             data("x-ttq-event-id"),
             data("event_id"),
-            Source("transaction_id (purchase only)", _purchase_only),
+            Source("transaction_id (purchase only)", _purchase_only("transaction_id")),
+            Source("order_id (purchase only)", _purchase_only("order_id")),
             Source(
                 "derived from tid, cid, _p, name, dl, _s and line", lambda context: event_id.derived_id(context.event)
             ),

@@ -88,8 +88,10 @@ class Names:
         """Name the TikTok event of a name, or say why it is dropped."""
         own = self._own.get(name)
         if own is not None:
-            return self._spelled(own.strip()) if own.strip() else DropReason.BY_RULE
-        if name in DROPPED_NAMES:
+            name = own.strip()
+            if not name:
+                return DropReason.BY_RULE
+        elif name in DROPPED_NAMES:
             return DropReason.NO_MAPPING
         return self._ga4.get(name) or self._spelled(name)
 

@@ -16,6 +16,8 @@ _FORM: Final = re.compile(rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}{_A
 _PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _SPACES: Final = re.compile(r"[' \u00a0\u202f\u2019]")
 _GROUPED: Final = re.compile(r"\d{1,3}(?: \d{2,3})* \d{3}(?:[.,]\d*)?", re.ASCII)
+_SEVERAL: Final = re.compile(r"[.,]")
+_PARTED: Final = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)  # India parts by two
 _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 
 
@@ -66,15 +68,16 @@ def _decimal_text(text: str) -> str | None:
     digits = _SPACES.sub(" ", match[2]).strip()
     if " " in digits and not _GROUPED.fullmatch(digits):
         return None
-    return match[1] + _with_one_dot(digits.replace(" ", "").rstrip(".,"))
+    plain = _with_one_dot(digits.replace(" ", "").rstrip(".,"))
+    return None if plain is None else match[1] + plain
 
 
-def _with_one_dot(digits: str) -> str:
+def _with_one_dot(digits: str) -> str | None:
     dots, commas = digits.count("."), digits.count(",")
     if dots and commas:
         decimal, other = (",", ".") if digits.rfind(",") > digits.rfind(".") else (".", ",")
         whole, _, part = digits.replace(other, "").rpartition(decimal)
         return f"{whole.replace(decimal, '')}.{part}"
-    if dots > 1 or commas > 1 or _THOUSANDS.fullmatch(digits):
-        return digits.replace(",", "").replace(".", "")
-    return digits.replace(",", ".")
+    if dots > 1 or commas > 1:
+        return _SEVERAL.sub("", digits) if _PARTED.fullmatch(digits) else None
+    return digits.replace(",", "") if _THOUSANDS.fullmatch(digits) else digits.replace(",", ".")

@@ -13,6 +13,7 @@ from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text
 from tikrelay.mapping.personal import MASK, gives_away, value_gives_away
 
 CLICK_ID: Final = "ttclid"
+_BREAK: Final = re.compile(r"[\t\n\r]")
 LONGEST_URL: Final = 8192
 _FORM: Final = re.compile(
     r"(https?)://([^/?#\\\s%+]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
@@ -22,9 +23,10 @@ _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other f
 
 def clean_url(value: Json, context: Context) -> str | Left:
     """Read an http(s) address; take user names, persons and secrets out of it."""
-    text = as_text(value)
-    if isinstance(text, Left):
-        return text
+    given = as_text(value)
+    if isinstance(given, Left):
+        return given
+    text = _BREAK.sub("", given)  # as browsers read an address
     match = _FORM.fullmatch(text) if len(text) <= LONGEST_URL else None
     if match is None:
         return Left.UNUSABLE

@@ -28,13 +28,16 @@ _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a
 # Names of parameters, in parts: ``userEmail``, ``user[email]`` and ``user_e-mail`` all hold the part "email".
 _PARTS: Final = frozenset({
     "email", "mail", "emailaddress", "mailaddress",
-    "tel", "telephone", "telefon", "telefono", "phone", "phonenumber", "mobile", "handy", "msisdn", "whatsapp",
-    "firstname", "lastname", "surname", "fullname", "familyname", "givenname", "username", "vorname", "nachname",
+    "tel", "telephone", "telefon", "telefono", "phone", "phonenumber", "mobile", "mobilenumber", "mobilephone",
+    "handy", "msisdn", "whatsapp",
+    "firstname", "lastname", "fname", "lname", "surname", "fullname", "familyname", "givenname", "username",
+    "vorname", "nachname",
     "token", "accesstoken", "idtoken", "password", "passwort", "passwd", "pwd", "secret", "auth", "authorization",
-    "apikey", "accesskey", "jwt", "otp", "sessionid", "phpsessid", "jsessionid",
+    "apikey", "accesskey", "jwt", "otp", "pass", "passphrase", "pin", "cvv", "cvc", "signature", "sig", "login",
+    "session", "sess", "sessid", "sessionid", "phpsessid", "jsessionid",
     "iban", "ssn", "dob", "birthday", "birthdate", "dateofbirth", "geburtsdatum",
 })  # fmt: skip
-_WHOLE: Final = frozenset({"name", "address", "street", "strasse"})
+_WHOLE: Final = frozenset({"name", "user", "key", "address", "street", "strasse"})
 _ANYWHERE: Final = ("email", "token", "passw")  # also where words are written together: "useremail", "csrftoken"
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z0-9]+")

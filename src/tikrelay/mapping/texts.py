@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from tikrelay.base.addresses import is_public, read_address
+from tikrelay.base.shown import one_line
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
 from tikrelay.mapping.numbers import read_number
@@ -43,10 +44,7 @@ def text(value: Json, context: Context) -> str | Left:
 
 def event_name(given: str) -> str:
     """Make a name fit to be shown and stored: one line, of bounded length, nobody's address in it."""
-    whole = as_text(given)
-    if isinstance(whole, str):
-        return mask_and_cut(whole, longest=LONGEST_NAME)
-    return (given.strip() if given.isprintable() else "") or UNNAMED  # a word such as "undefined" is a name
+    return mask_and_cut(one_line(given).strip(), longest=LONGEST_NAME) or UNNAMED
 
 
 def number(value: Json, _: Context) -> int | float | Left:

@@ -17,6 +17,7 @@ from rich.text import Text
 from tikrelay.app.config import Config
 from tikrelay.app.load import read_settings
 from tikrelay.base.errors import InputRefused
+from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation, explain
 from tikrelay.mapping.rules import Rules
 from tikrelay.tiktok.config import DestinationConfig
@@ -150,13 +151,9 @@ def _print_event(console: Console, explanation: Explanation) -> None:
     for origin in explanation.origins:
         words = origin.cleaning if origin.outcome == "taken" else _MARKS[origin.outcome]
         style = "" if origin.outcome == "taken" else "dim"
-        table.add_row(origin.field, origin.source, _one_line(origin.given), words, style=style)
+        table.add_row(origin.field, origin.source, one_line(origin.given), words, style=style)
     console.print(table, soft_wrap=False)
     for notice in explanation.notices:
         console.print(f"note: {notice}")
     if explanation.not_sent:
-        console.print(f"not sent: {', '.join(_one_line(name) for name in explanation.not_sent)}")
-
-
-def _one_line(text: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+        console.print(f"not sent: {', '.join(one_line(name) for name in explanation.not_sent)}")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tikrelay.app.load import read_settings
 from tikrelay.base.errors import EXIT_TEMPORARY, TikrelayError
+from tikrelay.base.shown import one_line
 from tikrelay.tiktok.answers import explain_pause
 
 _ANSWER_WITHIN_S: Final = 12
@@ -64,6 +65,5 @@ def _print(status: dict[str, Any], dead_letters: list[dict[str, Any]]) -> None:
         )
     for letter in dead_letters:
         said = f" {letter['code']} {letter['message']}" if letter["code"] is not None else ""
-        console.print(
-            f"dead: {letter['event']} {letter['event_id']}: {letter['reason']}{said}", highlight=False, markup=False
-        )
+        line = one_line(f"dead: {letter['event']} {letter['event_id']}: {letter['reason']}{said}")
+        console.print(line, highlight=False, markup=False)

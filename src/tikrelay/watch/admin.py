@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -51,10 +52,19 @@ def admin_app(
             Route("/metrics", show_metrics),
             Route("/api/status", show_status),
             Route("/api/dead", show_dead),
-        ]
+        ],
+        exception_handlers={HTTPException: _refused},
     )
     application.add_middleware(_LocalHostOnly)
     return application
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """Refuse in the one shape of errors."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = "this route does not take that method" if status == 405 else "nothing is served here"
+    code = "wrong_method" if status == 405 else "no_such_route"
+    return _json({"error": {"code": code, "message": message, "hint": "see the routes in the README"}}, status)
 
 
 def _json(value: object, status: int = 200) -> Response:
