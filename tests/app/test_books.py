@@ -1,31 +1,62 @@
-"""The books of several workers and files added up."""
+"""The books of several workers and files added up, and what outlives a worker."""
 
-from tikrelay.app.books import add_up, summary
+from tikrelay.app.books import Ledger, add_up, summary, worst_states
+
+ONE = {
+    "received": [["shop", "ga4_web", "purchase", 5], ["shop", "data", "lead", 1]],
+    "accepted": [["shop", 2]],
+    "waiting": [["shop", 1]],
+    "dead": [["shop", "refused", 1]],
+    "dropped": [["shop", "no_mapping", 2]],
+    "oldest_waiting": [["shop", 50.0]],
+}
+OTHER = {**ONE, "oldest_waiting": [["shop", 40.0]]}
 
 
-def answer(state: str, *, accepted: int, oldest: float) -> dict[str, object]:
-    books = {
-        "received": [["shop", "ga4_web", "purchase", 5], ["shop", "data", "lead", 1]],
-        "accepted": [["shop", accepted]],
-        "waiting": [["shop", 1]],
-        "dead": [["shop", "refused", 1]],
-        "dropped": [["shop", "no_mapping", 2]],
-        "oldest_waiting": [["shop", oldest]],
+def state(word: str) -> dict[str, object]:
+    return {"destinations": {"shop": {"state": word, "reason": word}}}
+
+
+def answer(file: str, hits: int, books: dict[str, object] = ONE) -> dict[str, object]:
+    return {
+        "outboxes": [file],
+        "books": [books],
+        "meter": {"hits": [["ga4", "204", hits]], "seconds": [["ga4", 1, 2.5]]},
     }
-    return {"books": [books], "destinations": {"shop": {"state": state, "reason": state}}}
 
 
 def test_sums_and_the_worst_state_count():
-    counts, states = add_up([answer("flowing", accepted=2, oldest=50.0), answer("paused", accepted=2, oldest=40.0)])
+    counts = add_up([ONE, OTHER])
 
-    told = summary(counts, states)
+    told = summary(counts, worst_states([state("flowing"), state("paused"), state("failing")]))
 
-    assert {"received": 12, "accepted": 4, "waiting": 2, "dead": 2, "dropped": 4} == told["books"]
-    assert "paused" == told["destinations"]["shop"]["state"]
-    assert {"shop": 40.0} == counts.oldest_waiting
+    assert told["books"] == {"received": 12, "accepted": 4, "waiting": 2, "dead": 2, "dropped": 4}
+    assert told["destinations"]["shop"]["state"] == "paused"
+    assert counts.oldest_waiting == {"shop": 40.0}
 
 
 def test_a_destination_that_was_removed_from_the_settings_keeps_its_books():
-    counts, _ = add_up([answer("flowing", accepted=2, oldest=50.0)])
+    assert summary(add_up([ONE]), {})["destinations"]["shop"]["state"] == "removed"
 
-    assert "removed" == summary(counts, {})["destinations"]["shop"]["state"]
+
+def test_a_file_keeps_its_counts_while_nobody_speaks_for_it():
+    ledger = Ledger()
+    ledger.note([(1, answer("a", 1)), (2, answer("b", 1))])
+
+    counted = ledger.note([(1, answer("a", 1))])
+
+    assert counted == ["a"]
+    assert len(ledger.books(["a", "b"])) == 2
+    assert ledger.never_counted(["a", "b", "c"]) == ["c"]
+
+
+def test_a_worker_that_ends_leaves_its_counters():
+    ledger = Ledger()
+    ledger.note([(1, answer("a", 7)), (2, answer("b", 3))])
+    ledger.note([(1, answer("a", 8)), (3, answer("b", 1))])
+    ledger.note([(4, answer("a", 1)), (3, answer("b", 2))])
+
+    sums = [sum(row[-1] for meter in ledger.meters() for row in meter["hits"])]
+
+    assert sums == [1 + 2 + 3 + 8]
+    assert ledger.meters()[-1]["seconds"] == [["ga4", 2.0, 5.0]]

@@ -151,6 +151,129 @@ def test_a_killed_worker_is_replaced_within_a_second(gateways):
     assert gateway.said("worker_died")
 
 
+def test_while_no_worker_can_live_requests_get_503_and_the_log_says_why(gateway):
+    (pid,) = gateway.worker_pids()
+    for path in gateway.outbox.iterdir():
+        path.unlink()
+    gateway.outbox.rmdir()
+    gateway.outbox.write_text("no folder")
+    os.kill(pid, signal.SIGKILL)
+
+    wait_for(lambda: get(f"{gateway.url}/readyz")[0] == 503, within_s=10)
+
+    status, headers, _ = get(f"{gateway.url}/g/collect?{purchase(1)}", headers={"Origin": "https://shop.example"})
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert get(f"{gateway.url}/healthy")[0] == 200
+    assert "outbox" in wait_for(lambda: [d for d in gateway.said("worker_died") if d["exit_code"] > 0])[0]["why"]
+    gateway.outbox.unlink()
+    gateway.outbox.mkdir(mode=0o700)
+    wait_for(lambda: is_ready(gateway), within_s=15)
+    assert gateway.hit(purchase(2)) == 204
+
+
+def test_a_token_file_that_is_gone_keeps_no_worker_from_being_replaced(gateways, sandbox):
+    gateway = gateways(destinations=[{"access_token_file": "token"}])
+    del gateway.destinations[0]["access_token"]
+    gateway.write()
+    (gateway.folder / "token").write_text("a-token-0001")
+    gateway.start()
+    (pid,) = gateway.worker_pids()
+    (gateway.folder / "token").unlink()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: gateway.worker_pids() not in ([], [pid]))
+
+    gateway.hit(purchase(1))
+
+    sandbox.wait_for_events(1)
+    assert sandbox.requests()[-1]["token_last4"] == "0001"
+
+
+@pytest.mark.faults
+def test_a_frozen_worker_is_replaced(gateways):
+    gateway = gateways(server={"workers": 2}).start()
+    frozen = gateway.worker_pids()[0]
+    os.kill(frozen, signal.SIGSTOP)
+
+    wait_for(lambda: len(pids := gateway.worker_pids()) == 2 and frozen not in pids, within_s=60)
+
+    assert gateway.said("worker_frozen")
+
+
+def test_no_counter_falls_while_a_worker_is_replaced(gateways):
+    gateway = gateways(server={"workers": 2}).start()
+    for number in range(20):
+        gateway.hit(purchase(number))
+    received = wait_for(lambda: (books := gateway.books())["received"] == 20 and books)["received"]
+    gateway.metrics()
+    os.kill(gateway.worker_pids()[0], signal.SIGKILL)
+
+    seen = [gateway.books()["received"] for _ in range(20)]
+
+    assert set(seen) == {received}
+    assert 'tikrelay_requests_total{route="ga4",status="204"} 20.0' in gateway.metrics()
+
+
+def test_a_newer_server_whose_elder_dies_in_the_hand_over_owns_the_outbox(gateways):
+    gateway = gateways().start()
+    elder = gateway.process
+    offset = gateway.log.stat().st_size
+    gateway.start("--take-over", ready=False)
+    newer = gateway.process
+    wait_for(lambda: gateway.said("advice", offset))
+    newer.popen.send_signal(signal.SIGSTOP)
+    elder.kill()
+    newer.popen.send_signal(signal.SIGCONT)
+    wait_for(lambda: gateway.said("ready", offset), within_s=START_WITHIN_S)
+
+    wait_for(lambda: (gateway.outbox / "serve.lock").read_text().strip() == str(newer.pid))
+
+    assert gateway.said("defect", offset) == []
+    assert gateway.hit(purchase(1)) == 204
+
+
+def test_a_take_over_says_that_it_keeps_the_ports(gateways):
+    gateway = gateways().start()
+    gateway.settings["server"]["port"] = gateway.port + 1
+    gateway.write()
+    gateway.start("--take-over")
+
+    (told,) = gateway.said("port_not_changed")
+
+    assert (told["setting"], told["kept"]) == ("server.port", gateway.port)
+    assert is_ready(gateway)
+
+
+def test_the_first_sigterm_after_a_hand_over_still_answers_what_was_begun(gateways):
+    gateway = gateways().start()
+    elder = gateway.process
+    begun = socket.create_connection(("127.0.0.1", gateway.port))
+    begun.sendall(b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n")
+    time.sleep(0.3)
+    gateway.start("--take-over")
+    elder.popen.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    begun.sendall(b'{"event_name":"contact","event_id":"e1"}')
+
+    assert begun.recv(65536).startswith(b"HTTP/1.1 200")
+    begun.close()
+    assert elder.popen.wait(20) == 0
+
+
+def test_events_of_a_destination_that_was_renamed_are_told(gateways, sandbox):
+    sandbox.fault("http", status=503)
+    gateway = gateways().start()
+    gateway.hit(purchase(1))
+    assert gateway.process.terminate() == 0
+    gateway.destinations[0]["name"] = "another"
+    gateway.write()
+    gateway.start()
+
+    (told,) = wait_for(lambda: gateway.said("events_without_destination"))
+
+    assert (told["destination"], told["waiting"]) == ("shop", 1)
+
+
 def test_workers_end_with_their_parent(gateway):
     (pid,) = gateway.worker_pids()
     gateway.process.kill()

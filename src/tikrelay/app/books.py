@@ -1,6 +1,7 @@
-"""The books of all workers added up."""
+"""The books of all workers added up, and what of them outlives a worker."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from tikrelay.app.link import Message
@@ -10,18 +11,23 @@ _OUTCOMES: Final = ("accepted", "waiting", "dead", "dropped")
 _WORST_FIRST: Final = ("paused", "failing", "flowing")
 
 
-def add_up(answers: list[Message]) -> tuple[Books, dict[str, dict[str, str]]]:
-    """Add up what the workers answered to "status": counts, and for each destination the worst state."""
+def add_up(files: Iterable[Message]) -> Books:
+    """Add up the counts of files."""
     counts = Books(received=Counter(), accepted=Counter(), waiting=Counter(), dead=Counter(), dropped=Counter())
+    for books in files:
+        _add(counts, books)
+    return counts
+
+
+def worst_states(answers: Iterable[Message]) -> dict[str, dict[str, str]]:
+    """Of what the workers say of each destination the worst."""
     states: dict[str, dict[str, str]] = {}
     for answer in answers:
-        for books in answer["books"]:
-            _add(counts, books)
         for name, state in answer["destinations"].items():
             known = states.get(name)
             if known is None or _WORST_FIRST.index(state["state"]) < _WORST_FIRST.index(known["state"]):
                 states[name] = state
-    return counts, states
+    return states
 
 
 def _add(counts: Books, books: Message) -> None:
@@ -57,3 +63,57 @@ def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
             for name, row in sorted(rows.items())
         },
     }
+
+
+Rows = dict[str, list[list[Any]]]
+
+
+class Ledger:
+    """What the workers last said, so that no sum falls while one of them is replaced.
+
+    A file's counts stand until another worker speaks for it; a process's own counters are kept when it ends.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, Message] = {}
+        self._living: dict[int, Rows] = {}
+        self._ended: Rows = {}
+
+    def note(self, answers: Iterable[tuple[int, Message]]) -> list[str]:
+        """Take the answers of the living workers by process id; returns the names of the files they spoke for."""
+        counted: list[str] = []
+        living: dict[int, Rows] = {}
+        for pid, answer in answers:
+            living[pid] = answer["meter"]
+            counted += answer["outboxes"]
+            self._files |= dict(zip(answer["outboxes"], answer["books"], strict=True))
+        ended = [rows for pid, rows in self._living.items() if pid not in living]
+        self._living = living
+        if ended:
+            self._ended = _merged([self._ended, *ended])
+        return counted
+
+    def books(self, names: Iterable[str]) -> list[Message]:
+        """The last known counts of the files there are."""
+        return [self._files[name] for name in names if name in self._files]
+
+    def never_counted(self, names: Iterable[str]) -> list[str]:
+        """The files nobody has spoken for since the server began."""
+        return [name for name in names if name not in self._files]
+
+    def meters(self) -> list[Rows]:
+        """The counters of the living, and what those that ended left."""
+        return [*self._living.values(), *([self._ended] if self._ended else [])]
+
+
+def _merged(snapshots: list[Rows]) -> Rows:
+    """Add rows up: a row's texts are its labels, the rest its numbers."""
+    sums: dict[str, dict[tuple[str, ...], list[float]]] = {}
+    for name, rows in ((name, rows) for snapshot in snapshots for name, rows in snapshot.items()):
+        kept = sums.setdefault(name, {})
+        for row in rows:
+            labels = tuple(value for value in row if isinstance(value, str))
+            numbers = row[len(labels) :]
+            known = kept.get(labels, [0.0] * len(numbers))
+            kept[labels] = [first + second for first, second in zip(known, numbers, strict=True)]
+    return {name: [[*labels, *numbers] for labels, numbers in kept.items()] for name, kept in sums.items()}

@@ -114,7 +114,7 @@ class HttpServer(uvicorn.Server):
 
     def stop_accepting(self) -> None:
         """Take no further connection; others that listen on the same socket go on."""
-        for server in self.servers:
+        for server in getattr(self, "servers", []):  # there are none before it has started
             server.close()
 
     async def wait_idle(self, *, within_s: float) -> None:

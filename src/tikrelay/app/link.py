@@ -20,10 +20,15 @@ Handler = Callable[[Message], Awaitable[Message | None]]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent tells a new worker: the settings as text (so that all workers read the same), and its place."""
+    """What the parent tells a new worker: the settings as text (so that all workers read the same), and its place.
+
+    ``tokens`` are the destinations', in their order, as they were at start: a token's file that is gone since must not
+    keep a worker from being replaced.
+    """
 
     settings: str
     path: str
+    tokens: list[str]
     index: int
     workers: int
     folder: str
@@ -94,7 +99,7 @@ class Link:
         if not self._writer.is_closing():
             self._writer.write(msgspec.json.encode(message) + b"\n")
 
-    async def ask(self, do: str, **details: Any) -> Message:
+    async def ask(self, do: str, *, within_s: float = _ANSWER_WITHIN_S, **details: Any) -> Message:
         """Ask for something and wait for the answer. Raises LinkClosedError or TimeoutError."""
         if self._writer.is_closing():
             raise LinkClosedError("the other process is gone")
@@ -102,6 +107,6 @@ class Link:
         future = self._asked[number] = asyncio.get_running_loop().create_future()
         self.report({"asks": number, "do": do, **details})
         try:
-            return await asyncio.wait_for(future, _ANSWER_WITHIN_S)
+            return await asyncio.wait_for(future, within_s)
         finally:
             self._asked.pop(number, None)

@@ -7,7 +7,7 @@ A setting comes from, in this order: the environment (``TIKRELAY_<SECTION>_<KEY>
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -62,9 +62,17 @@ def read_settings(file: str | None, environment: Mapping[str, str], *, need_dest
 
 
 def parse_settings(
-    text: str, path: Path | None, environment: Mapping[str, str], *, need_destination: bool = True
+    text: str,
+    path: Path | None,
+    environment: Mapping[str, str],
+    *,
+    need_destination: bool = True,
+    tokens: Sequence[str] = (),
 ) -> Loaded:
-    """Make a Config of a file's text and the environment. Raises ConfigError."""
+    """Make a Config of a file's text and the environment. Raises ConfigError.
+
+    ``tokens`` stand in for token files that cannot be read any more: those of the destinations, in their order.
+    """
     place = str(path) if path else "environment"
     try:
         tree = tomllib.loads(text)
@@ -72,7 +80,7 @@ def parse_settings(
         line = _AT_LINE.search(str(error))
         raise ConfigError([Mistake(f"{place}:{line[1]}" if line else place, "TOML", str(error))]) from None
 
-    reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd())
+    reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd(), tokens)
     config = reader.config(tree, environment)
     told = {mistake.key for mistake in reader.mistakes}
     need_destination = need_destination and not any(key.startswith(("destinations", "TIKTOK_")) for key in told)
@@ -118,8 +126,9 @@ def _from_toml(kind: type, value: object) -> object:
 class _Reader:
     """Reads section by section and key by key, so that one mistake does not hide the next."""
 
-    def __init__(self, place: str, lines: dict[tuple[str, str], int], folder: Path) -> None:
+    def __init__(self, place: str, lines: dict[tuple[str, str], int], folder: Path, tokens: Sequence[str]) -> None:
         self.place = place
+        self.tokens = tokens
         self.lines = lines
         self.folder = folder
         self.mistakes: list[Mistake] = []
@@ -216,7 +225,7 @@ class _Reader:
         file = table.get("access_token_file")
         if isinstance(file, str) and file and not table.get("access_token"):
             try:
-                token = (self.folder / file).read_text(encoding="utf-8").strip()
+                token = self._token(number, file)
             except (OSError, UnicodeDecodeError) as error:
                 self._add(section, "access_token_file", f"cannot be read: {error}")
                 return None
@@ -225,6 +234,16 @@ class _Reader:
             self._add(section, "access_token_file", "and access_token are both set", "keep one of them")
         destination: DestinationConfig | None = self._struct(section, DestinationConfig, table)
         return destination
+
+    def _token(self, number: int, file: str) -> str:
+        """Read a token's file; where that fails, take the one that was read before."""
+        try:
+            token = (self.folder / file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            if number < len(self.tokens):
+                return self.tokens[number]
+            raise
+        return token or (self.tokens[number] if number < len(self.tokens) else "")
 
     def _struct(self, section: str, kind: Any, table: Section) -> Any:
         """Read one section's keys one by one; what cannot be read is told, and stands at its default."""

@@ -114,7 +114,7 @@ def ask_for_sockets(folder: Path) -> HandOver:
     except OSError as error:
         connection.close()
         what = f"the server that owns {folder} did not hand over its sockets: {error}"
-        raise ListenError(what, hint="stop it with SIGTERM and start again") from None
+        raise ListenError(what, hint="another may be taking over: try again in a moment") from None
     if not fds:
         raise ListenError(f"the server that owns {folder} is stopping", hint="start again in a moment")
     listeners = [socket.socket(fileno=fd) for fd in fds]

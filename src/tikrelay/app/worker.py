@@ -179,12 +179,16 @@ class Worker:
     async def answer(self, message: Message) -> Message | None:
         """Do what the parent asks."""
         table: dict[str, Callable[[Message], Awaitable[Message | None]]] = {
+            "ping": self._pong,
             "status": self._status,
             "dead": self._dead,
             "adopt": self._adopt,
             "let_go": self._let_go,
         }
         return await table[message["do"]](message)
+
+    async def _pong(self, _: Message) -> Message:
+        return {}
 
     async def _status(self, _: Message) -> Message:
         books = [await store.outbox.books() for store in self.stores]
@@ -270,17 +274,25 @@ async def _serve(link_end: socket.socket, listener: socket.socket) -> int:
 
     link = await Link.over(link_end, handle)
     reading = asyncio.create_task(link.run())
-    reading.add_done_callback(lambda _: os._exit(EXIT_SOFTWARE))  # the parent is gone; all that was answered is on disk
+    reading.add_done_callback(_leave)
     order = await ordered
-    loaded = parse_settings(order.settings, Path(order.path) if order.path else None, os.environ)
-    worker = Worker(order, loaded, listener)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
     try:
+        path = Path(order.path) if order.path else None
+        loaded = parse_settings(order.settings, path, os.environ, tokens=order.tokens)
+        worker = Worker(order, loaded, listener)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         return await worker.run(ready=lambda: link.report({"do": "ready"}))
     except TikrelayError as error:
         link.report({"do": "failed", "what": str(error)})
         await asyncio.sleep(0.05)
         return error.exit_code
+    finally:
+        reading.remove_done_callback(_leave)
+
+
+def _leave(_: asyncio.Task[None]) -> None:
+    """End at once when the parent is gone; all that was answered is on disk."""
+    os._exit(EXIT_SOFTWARE)
 
 
 def main(arguments: list[str]) -> int:

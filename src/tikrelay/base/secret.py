@@ -10,7 +10,8 @@ class Secret:
     """A token or password: equal to itself, true when set, and never shown by accident.
 
     ``repr``, ``str``, f-strings and tracebacks show stars. ``reveal()`` is called where the value goes out
-    (``tiktok/api.py``) or is compared with what a caller sent, and nowhere else.
+    (``tiktok/api.py``), is compared with what a caller sent, or is handed to a worker of ours (``app/crew.py``), and
+    nowhere else.
 
     >>> token = Secret("abc")
     >>> print(token, [token], f"{token}")

@@ -15,6 +15,7 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
+_NOT_YET: Final = {"code": "counting", "message": "files of an older server are being counted", "hint": "ask again"}
 _HOST_REFUSED: Final = {
     "code": "host_refused",
     "message": "the admin port answers on this machine only",
@@ -28,7 +29,7 @@ def admin_app(
     *,
     status: Callable[[], Awaitable[dict[str, Any]]],
     dead_letters: Callable[[int], Awaitable[list[dict[str, Any]]]],
-    metrics: Callable[[], Awaitable[bytes]],
+    metrics: Callable[[], Awaitable[bytes | None]],
 ) -> Starlette:
     """Build the application from what it shows."""
 
@@ -44,7 +45,10 @@ def admin_app(
         return _json({"dead_letters": await dead_letters(most)})
 
     async def show_metrics(_: Request) -> Response:
-        return Response(await metrics(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+        page = await metrics()
+        if page is None:
+            return _json({"error": _NOT_YET}, 503)
+        return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
     application = Starlette(
         routes=[
