@@ -274,10 +274,10 @@ async def test_nothing_is_taken_when_the_disk_is_nearly_full_and_what_waits_is_s
 ):
     outbox = await open_outbox()
     await outbox.put([record()])
-    outbox._reserve_bytes = 1 << 60
+    outbox._room.reserve_bytes = 1 << 60
     clock.time += 1
 
-    with pytest.raises(OutboxUnavailable, match="MiB are free on its disk"):
+    with pytest.raises(OutboxUnavailable, match=r"\d+ bytes are free on its disk, and the last"):
         await outbox.put([record()])
 
     await drain(outbox, clock)
@@ -288,8 +288,11 @@ async def test_free_room_inside_the_file_counts_as_free(open_outbox, record, clo
     outbox = await open_outbox()
     await outbox.put([record(number, body=b"x" * 50_000) for number in range(20)])
     await drain(outbox, clock)
-    inside = outbox._free_bytes_inside
-    outbox._free_bytes_inside, outbox._reserve_bytes = 1 << 61, 1 << 60  # no real disk stands still for a test
+    inside = outbox._room.free_bytes_inside
+    outbox._room.free_bytes_inside, outbox._room.reserve_bytes = (
+        1 << 61,
+        1 << 60,
+    )  # no real disk stands still for a test
     clock.time += 1
     await outbox.put([record()])
 
@@ -453,11 +456,14 @@ async def test_a_retry_carries_the_same_bytes(open_outbox, record, clock):
     assert (body, 1) == (event.body, event.attempts)
 
 
-async def test_a_write_that_fails_is_reported(open_outbox, record, happenings):
+async def test_a_write_that_fails_is_reported_with_the_file_and_sqlites_words(open_outbox, record, happenings, path):
     outbox = await open_outbox()
     await outbox._do(lambda: outbox._database.pragma("max_page_count", 1), writes=False)
 
     with pytest.raises(OutboxUnavailable, match="free some room on its disk"):
         await outbox.put([record(1, body=b"x" * 100_000)])
 
-    assert [StoreFailed(reason="FullError")] == [what for what in happenings if isinstance(what, StoreFailed)]
+    what, hint = "database or disk is full (SQLITE_FULL)", "free some room on its disk"
+    assert [StoreFailed(path=str(path), reason="FullError", what=what, hint=hint)] == [
+        failed for failed in happenings if isinstance(failed, StoreFailed)
+    ]

@@ -46,9 +46,41 @@ class CommitDone(Happening, frozen=True, kw_only=True):
 
 
 class StoreFailed(Happening, frozen=True, kw_only=True):
-    """A commit did not reach the disk; its senders were answered 503."""
+    """A commit did not reach the disk; its senders were answered 503. ``what`` is in SQLite's own words."""
+
+    path: str
+    reason: str
+    what: str
+    hint: str
+
+
+class StoreStopped(Happening, frozen=True, kw_only=True):
+    """An outbox takes no more events, for the reason given; told again each minute while it lasts."""
+
+    path: str
+    reason: str
+    what: str
+    hint: str
+
+
+class StoreResumed(Happening, frozen=True, kw_only=True):
+    """An outbox takes events again."""
+
+    path: str
+
+
+class PutRefused(Happening, frozen=True, kw_only=True):
+    """One request's events were not tried to be stored; its sender was answered 503."""
 
     reason: str
+
+
+class OutboxDamaged(Happening, frozen=True, kw_only=True):
+    """SQLite found a file damaged; it is marked and left alone, and its events wait in it for a repair."""
+
+    path: str
+    what: str
+    hint: str
 
 
 class BatchAnswered(Happening, frozen=True, kw_only=True):

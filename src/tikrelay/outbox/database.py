@@ -73,6 +73,11 @@ class Database:
         self._pages_in_wal = 0
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
+    def empty_log(self) -> None:
+        """Carry the whole log into the opened file, wherever that lies now, and leave none to another's file."""
+        self._pages_in_wal = 0
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
     def write_no_more(self) -> None:
         """Leave the log as it is when the connection is closed; the next one to open the file reads it."""
         self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import Advice
+from tikrelay.outbox.damage import is_marked
 from tikrelay.outbox.lock import is_free
 
 _NAME: Final = re.compile(r"outbox-(\d{3})\.db")
@@ -44,19 +46,23 @@ class OutboxFolder(msgspec.Struct, frozen=True):
             raise OutboxUnavailable(f"cannot write in {self.path}", hint=hint)
 
     def names(self) -> list[str]:
-        """The outbox files there are."""
+        """The outbox files there are, damaged ones included."""
         return sorted(path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name))
 
-    def is_free(self, name: str) -> bool:
-        """Say whether nobody owns a file."""
-        return is_free(self.path / name)
+    def damaged(self) -> list[str]:
+        """The files that were found damaged: nobody opens them, and their events wait in them for a repair."""
+        return [name for name in self.names() if is_marked(self.path / name)]
 
-    def free_names(self, count: int) -> list[str]:
-        """Choose files for new owners: the lowest that are free, those that exist first."""
+    def is_free(self, name: str) -> bool:
+        """Say whether a file may be taken: nobody owns it, and it was not found damaged."""
+        return not is_marked(self.path / name) and is_free(self.path / name)
+
+    def free_names(self, count: int, *, besides: Collection[str] = ()) -> list[str]:
+        """Choose files for new owners: the lowest that are free, those that exist first, and none of ``besides``."""
         there = self.names()
-        found = [name for name in there if self.is_free(name)][:count]
-        others = (name for name in map("outbox-{:03}.db".format, range(_MOST_FILES)) if name not in there)
-        found += itertools.islice(filter(self.is_free, others), count - len(found))
+        found = [name for name in there if name not in besides and self.is_free(name)][:count]
+        unused = {*map("outbox-{:03}.db".format, range(_MOST_FILES))} - {*there, *besides}
+        found += itertools.islice(filter(self.is_free, sorted(unused)), count - len(found))
         if len(found) < count:
             hint = f"a folder holds {_MOST_FILES} files; start fewer workers or choose another outbox.url"
             raise OutboxUnavailable(f"every file in {self.path} is in use", hint=hint)

@@ -74,6 +74,15 @@ class FileLock:
             os.close(fd)
         return False
 
+    def is_in_place(self) -> bool:
+        """Say whether the file that is locked still lies at its path; if not, another process may lock another one."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), self.path.stat())
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Let go."""
         if self._fd is not None:

@@ -12,12 +12,13 @@ gives room back to the disk.
 When a write fails because the disk is full, its callers get OutboxUnavailable and the next write is tried as usual;
 outcomes, which make room, are tried again without the events that came with them. When the disk itself fails, the
 connection is never written on again (after a failed fsync nobody knows what the kernel kept): ``failed`` is set and
-the process is expected to end and begin anew.
+the process is expected to end and begin anew. So it is when another file was put in the place of the open one, or its
+lock was removed; this is looked for between a commit and its answers. A file that SQLite finds damaged is marked
+(``outbox.damage``), so that whoever comes next begins another.
 """
 
 import asyncio
 import contextlib
-import os
 import queue
 import threading
 import time
@@ -31,10 +32,12 @@ import apsw
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
-from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, StoreFailed
+from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, OutboxDamaged, PutRefused, StoreFailed
 from tikrelay.event import DestinationName, EventId
+from tikrelay.outbox.damage import is_marked, leave_mark, mark_of, read_mark
 from tikrelay.outbox.database import Database, Row
 from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
 from tikrelay.outbox.schema import FORMAT, PAGE_SIZE, prepare
 from tikrelay.outbox.store import (
     LONGEST_WAIT_S,
@@ -56,7 +59,6 @@ RESERVE_BYTES: Final = 64 * 1024 * 1024  # kept free, so that outcomes can be wr
 MOST_NAMES: Final = 50
 _OTHER: Final = "other"
 _MOST_JOBS: Final = 1024
-_LOOK_AT_ROOM_EVERY_S: Final = 1.0
 _FLUSH_DROPS_EVERY_S: Final = 1.0
 _REST_BEFORE_TIDYING_S: Final = 0.5
 _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
@@ -66,7 +68,15 @@ _COLUMNS: Final = (
     "SELECT id, CAST(event AS BLOB), CAST(event_id AS BLOB), format, checksum, body, received_at, attempts,"
     " unknown_since FROM waiting WHERE destination = ?"
 )
-_FATAL: Final = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError, apsw.CantOpenError)
+
+
+class _ReplacedError(Exception):
+    """The open file, or its lock, is not where it was any more."""
+
+
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
+_FATAL: Final = (*_DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, _ReplacedError)
+_WAITS_FOR_A_REPAIR: Final = "its events wait in it for a repair, see the page on troubleshooting"
 _NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
 _FOUND_BY_A_CALL: Final = frozenset({DeadReason.REFUSED, DeadReason.UNKNOWN_ANSWER, DeadReason.PARTIAL})
 
@@ -95,8 +105,7 @@ class SqliteOutbox:
         self.failed = asyncio.Event()
         self._clock = clock
         self._emit = emit
-        self._max_bytes = max_bytes
-        self._reserve_bytes = reserve_bytes
+        self._room = Room(path, clock=clock, emit=emit, max_bytes=max_bytes, reserve_bytes=reserve_bytes)
         self._vfs = vfs
         self._loop = asyncio.get_running_loop()
         self._lock = OutboxLock(path)
@@ -104,10 +113,6 @@ class SqliteOutbox:
         self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
         self._arrivals: dict[str, asyncio.Event] = {}
         self._closing = False
-        self._full = ""
-        self._looked_at_room = float("-inf")
-        self._held_bytes = 0  # written by the thread, as is the next
-        self._free_bytes_inside = 0
         # Below: touched by the thread alone.
         self._counts: Counter[CountKey] = Counter()
         self._changed: Counter[CountKey] = Counter()
@@ -142,6 +147,7 @@ class SqliteOutbox:
         outbox = cls(path, clock=clock, emit=emit, max_bytes=max_bytes, reserve_bytes=reserve_bytes, vfs=vfs)
         await asyncio.to_thread(outbox._lock.acquire)
         try:
+            outbox._refuse_marked()
             await asyncio.to_thread(outbox._connect)
         except BaseException:
             outbox._lock.release()
@@ -152,7 +158,7 @@ class SqliteOutbox:
     @property
     def ready(self) -> bool:
         """Say whether a put would be taken."""
-        return not (self._closing or self.failed.is_set() or self._why_full())
+        return not (self._closing or self.failed.is_set() or self._why_not())
 
     # The contract.
 
@@ -163,9 +169,12 @@ class SqliteOutbox:
                 self._refuse_when_unable()
                 self._jobs.put(_Job(lambda: self._count_drops(drops), self._loop.create_future(), writes=False))
             return
+        if self.failed.is_set():
+            self._emit(PutRefused(reason=FAILED))
         self._refuse_when_unable()
-        if why := self._why_full():
-            raise OutboxUnavailable(f"{self.path}: {why}", hint="free some room; what waits is still being delivered")
+        if why := self._why_not():
+            self._emit(PutRefused(reason=why.reason))
+            raise OutboxUnavailable(f"{self.path}: {why.what}", hint=why.hint)
         await self._do(lambda: self._insert(records, drops), writes=True, events=len(records))
         for destination in {record.destination for record in records}:
             self._arrival(destination).set()
@@ -221,30 +230,26 @@ class SqliteOutbox:
 
     async def _do(self, work: Callable[[], T], *, writes: bool, events: int = 0) -> T:
         self._refuse_when_unable()
+        self._why_not()  # so that a change is noticed, and told, when nothing is put
         job = _Job(work, self._loop.create_future(), writes=writes, events=events)
         self._jobs.put(job)
         result: T = await job.future
         return result
 
-    def _why_full(self) -> str:
-        """Say why nothing more may be stored, or nothing; the disk is looked at once a second."""
-        now = self._clock.monotonic()
-        if now - self._looked_at_room >= _LOOK_AT_ROOM_EVERY_S:
-            self._looked_at_room = now
-            self._full = self._look_at_room()
-        if self._max_bytes and self._held_bytes >= self._max_bytes:
-            return f"it holds {self._held_bytes} bytes, and outbox.max_bytes is {self._max_bytes}"
-        return self._full
+    def _why_not(self) -> WhyNot | None:
+        """Say why nothing more may be stored, or None."""
+        why = self._room.why_not()
+        if why and why.reason == REPLACED:  # the thread will find the same, and fail
+            self._jobs.put(_Job(lambda: None, self._loop.create_future(), writes=True))
+        return why
 
-    def _look_at_room(self) -> str:
-        try:
-            room = os.statvfs(self.path.parent)
-            self.path.stat()
-        except OSError as error:
-            return f"cannot be looked at: {error.strerror}"
-        if room.f_bavail * room.f_frsize + self._free_bytes_inside < self._reserve_bytes:
-            return f"less than {self._reserve_bytes // (1024 * 1024)} MiB are free on its disk"
-        return ""
+    def _refuse_marked(self) -> None:
+        """Open no file that was found damaged. The mark of one that has gone means nothing any more."""
+        if not self.path.exists():
+            mark_of(self.path).unlink(missing_ok=True)
+        elif is_marked(self.path):
+            hint = f"repair it, then remove {mark_of(self.path)}"
+            raise OutboxBroken(f"{self.path} was found damaged: {read_mark(self.path)}", hint=hint)
 
     # On the thread.
 
@@ -253,12 +258,14 @@ class SqliteOutbox:
             self._database = Database(self.path, vfs=self._vfs)
             try:
                 self.path.chmod(0o600)
+                self._room.remember_file()
                 prepare(self._database)
                 self._load()
             except BaseException:
                 self._database.close()
                 raise
-        except (apsw.NotADBError, apsw.CorruptError, UnicodeDecodeError) as error:
+        except (*_DAMAGE, UnicodeDecodeError) as error:
+            self._mark_damaged(error)
             hint = "move it away to start with an empty one; what waits in it is not delivered until it is repaired"
             raise OutboxBroken(f"{self.path} is damaged: {error}", hint=hint) from None
         except (apsw.Error, OSError) as error:
@@ -281,8 +288,8 @@ class SqliteOutbox:
 
     def _measure(self) -> None:
         size, pages, free = (self._database.pragma(name) for name in ("page_size", "page_count", "freelist_count"))
-        self._held_bytes = (pages - free) * size
-        self._free_bytes_inside = free * size
+        self._room.held_bytes = (pages - free) * size
+        self._room.free_bytes_inside = free * size
 
     def _work(self) -> None:
         """Take all that waits, do it in one transaction, tell who waited; until told to close."""
@@ -310,19 +317,19 @@ class SqliteOutbox:
         except _FATAL as error:
             self._fail([], error)
         except apsw.Error:
-            self._free_bytes_inside = 0  # until the next commit
+            self._room.free_bytes_inside = 0  # until the next commit
 
     def _has_spare_room(self) -> bool:
         """Say whether more than half of the file is free: less is soon used again, and moving pages is work."""
-        pages = self._free_bytes_inside // PAGE_SIZE
-        return pages > _KEEP_FREE_PAGES and self._free_bytes_inside > self._held_bytes
+        pages = self._room.free_bytes_inside // PAGE_SIZE
+        return pages > _KEEP_FREE_PAGES and self._room.free_bytes_inside > self._room.held_bytes
 
     def _give_room_back(self) -> None:
-        before = self._free_bytes_inside
+        before = self._room.free_bytes_inside
         self._database.rows(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK_AT_ONCE})")
         self._measure()
-        if self._free_bytes_inside >= before:
-            self._free_bytes_inside = 0  # the file was made without auto_vacuum: no use to go on
+        if self._room.free_bytes_inside >= before:
+            self._room.free_bytes_inside = 0  # the file was made without auto_vacuum: no use to go on
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """Wait for one job, and take those that wait behind it; True when it is time to close."""
@@ -384,6 +391,7 @@ class SqliteOutbox:
                 self._database.run("COMMIT")
                 self._changed.clear()
                 self._drops_since = None
+                self._find_in_place()
             else:
                 for job in jobs:
                     job.result = job.work()
@@ -397,6 +405,18 @@ class SqliteOutbox:
         self._report(jobs, time.perf_counter() - began)
         self._tell(jobs)
         return None
+
+    def _find_in_place(self) -> None:
+        """Answer nobody for a commit to a file that the next process will not find."""
+        if self._room.is_replaced():
+            why = "another file was put in its place while it was open"
+        elif self.path.exists() and not self._lock.is_in_place():
+            why = "its lock file was removed while it was open"
+        else:
+            return
+        with contextlib.suppress(apsw.Error):
+            self._database.empty_log()
+        raise _ReplacedError(why)
 
     def _tell(self, jobs: list[_Job]) -> None:
         def resume() -> None:
@@ -417,24 +437,37 @@ class SqliteOutbox:
 
     def _fail(self, jobs: list[_Job], error: Exception) -> None:
         fatal = isinstance(error, _FATAL)
-        if fatal and not self._broken:
+        is_first = not self._broken
+        if fatal and is_first:
             self._broken = True
             self._database.write_no_more()
+            if isinstance(error, _DAMAGE):
+                self._mark_damaged(error)
         told: Exception = error
-        if isinstance(error, apsw.Error):
+        if isinstance(error, apsw.Error | _ReplacedError):
             told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=_hint(error))
+        failure = StoreFailed(path=str(self.path), reason=_reason(error), what=_words(error), hint=_hint(error))
 
         def resume() -> None:
             if fatal:
                 self.failed.set()
-            self._emit(StoreFailed(reason=type(error).__name__))
-            self._looked_at_room = float("-inf")
+            if is_first:
+                self._emit(failure)
+            else:
+                for _ in filter(lambda job: job.events, jobs):
+                    self._emit(PutRefused(reason=FAILED))
+            self._room.look_again()
             for job in jobs:
                 if not job.future.done():
                     job.future.set_exception(told)
                     job.future.exception()  # a caller that has gone away does not make it a warning
 
         self._call_loop(resume)
+
+    def _mark_damaged(self, error: Exception) -> None:
+        words = _words(error)
+        leave_mark(self.path, words, at=self._clock.now())
+        self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=words, hint=_WAITS_FOR_A_REPAIR))
 
     def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -613,16 +646,35 @@ def _parts(jobs: list[_Job], error: Exception) -> list[list[_Job]]:
     return [parts[kind] for kind in sorted(parts)]
 
 
-def _hint(error: apsw.Error) -> str:
+def _hint(error: Exception) -> str:
     match error:
         case apsw.FullError():
             return "free some room on its disk"
         case apsw.BusyError():
             return "another program has the file open; close it there"
+        case apsw.CorruptError() | apsw.NotADBError():
+            return _WAITS_FOR_A_REPAIR
+        case _ReplacedError():
+            return "stop the server before a copy is restored, and leave its .lock files alone; it is starting anew"
         case _ if isinstance(error, _FATAL):
-            return "the server is starting anew"
+            return "look at the disk and at the kernel's log; the server is starting anew"
         case _:
             return ""
+
+
+def _reason(error: Exception) -> str:
+    return REPLACED if isinstance(error, _ReplacedError) else type(error).__name__
+
+
+def _words(error: Exception) -> str:
+    """What SQLite says, with the name of its finer code. Other errors may quote an event, and say nothing here."""
+    if isinstance(error, _ReplacedError | UnicodeDecodeError):
+        return str(error)
+    if not isinstance(error, apsw.Error):
+        return ""
+    code = getattr(error, "extendedresult", 0)
+    finer = apsw.mapping_extended_result_codes.get(code) or apsw.mapping_result_codes.get(code)
+    return f"{error} ({finer})" if finer else str(error)
 
 
 def _checksum(record: Record) -> int:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import select
 import sys
+import time
 import traceback
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -24,7 +25,10 @@ from tikrelay.base.happenings import (
     EventsBuried,
     Happening,
     OutboxAdopted,
+    OutboxDamaged,
     StoreFailed,
+    StoreResumed,
+    StoreStopped,
     Unexpected,
 )
 
@@ -35,8 +39,13 @@ _LINES: Final[dict[type[Happening], tuple[str, str]]] = {
     DestinationPaused: ("error", "destination_paused"),
     DestinationResumed: ("info", "destination_resumed"),
     StoreFailed: ("error", "store_failed"),
+    StoreStopped: ("error", "store_stopped"),
+    StoreResumed: ("info", "store_resumed"),
     OutboxAdopted: ("info", "outbox_adopted"),
+    OutboxDamaged: ("error", "outbox_damaged"),
 }
+_OFTEN_THE_SAME: Final = (StoreFailed,)  # one for each group commit while a disk is full
+_SAY_AGAIN_EVERY_S: Final = 10.0
 
 
 def configure_logs() -> None:
@@ -103,15 +112,38 @@ def say(event: str, *, level: str = "info", **details: object) -> None:
     logger(event, **details)
 
 
-def log_happening(happening: Happening) -> None:
-    """Write a line for a happening that is worth one."""
+class Repeats:
+    """Holds back what was said a moment ago, and counts it."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._said: dict[Happening, tuple[float, int]] = {}  # when, and how often it was held back since
+
+    def held_back(self, happening: Happening) -> int | None:
+        """How often this very happening was held back since it was said; None when it is now."""
+        now = self._monotonic()
+        self._said = {what: said for what, said in self._said.items() if said[1] or now - said[0] < _SAY_AGAIN_EVERY_S}
+        at, count = self._said.get(happening, (float("-inf"), 0))
+        if now - at < _SAY_AGAIN_EVERY_S:
+            self._said[happening] = at, count + 1
+            return None
+        self._said[happening] = now, 0
+        return count
+
+
+def log_happening(happening: Happening, *, repeats: Repeats = Repeats()) -> None:  # noqa: B008  the process's own
+    """Write a line for a happening that is worth one; the same fault of a store at most every ten seconds."""
+    held_back = repeats.held_back(happening) if isinstance(happening, _OFTEN_THE_SAME) else 0
+    if held_back is None:
+        return
     if isinstance(happening, Advice):
         say("advice", level=happening.level, kind=happening.kind, text=happening.text)
     elif isinstance(happening, Unexpected):
         log_defect(happening.error, where=happening.where)
     elif line := _LINES.get(type(happening)):
         level, event = line
-        say(event, level=level, **msgspec.structs.asdict(happening))
+        more = {"held_back": held_back} if held_back else {}
+        say(event, level=level, **msgspec.structs.asdict(happening), **more)
 
 
 def log_defect(error: BaseException, *, where: str = "") -> None:

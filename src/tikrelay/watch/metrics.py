@@ -21,8 +21,10 @@ from tikrelay.base.happenings import (
     Happening,
     HitAnswered,
     InputTurnedAway,
+    PutRefused,
     StoreFailed,
 )
+from tikrelay.outbox.room import FAILED, GONE, MAX_BYTES, REPLACED, RESERVE
 from tikrelay.outbox.store import Books
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -47,13 +49,17 @@ TURNED_AWAY = _Described("tikrelay_inputs_refused", "Inputs that never became an
 WARNINGS = _Described("tikrelay_event_warnings", "Events taken with something left out or doubtful.", ("kind", "field"))
 COMMITS = _Described("tikrelay_commit_seconds", "One group commit, its fsync included.", (), SECONDS)
 COMMIT_EVENTS = _Described("tikrelay_commit_events", "Events in one group commit.", (), SIZES)
-STORE_FAILURES = _Described("tikrelay_store_failures", "Commits that did not reach the disk.", ("reason",))
+STORE_FAILURES = _Described(
+    "tikrelay_store_failures", "Commits that did not reach the disk, and requests that were not tried.", ("reason",)
+)
 CALLS = _Described("tikrelay_tiktok_calls", "Calls to TikTok by what the answer meant.", ("destination", "outcome"))
 CALL_TIME = _Described("tikrelay_tiktok_seconds", "One call to TikTok.", ("destination",), SECONDS)
 CALL_EVENTS = _Described("tikrelay_batch_events", "Events in one call.", ("destination",), SIZES)
 
 DESCRIBED: Final = (HITS, ANSWER_TIME, TURNED_AWAY, WARNINGS, COMMITS, COMMIT_EVENTS, STORE_FAILURES, CALLS, CALL_TIME,
                     CALL_EVENTS)  # fmt: skip
+
+_FORESEEN_REASONS: Final = (MAX_BYTES, RESERVE, GONE, REPLACED, FAILED, "FullError", "IOError", "CorruptError")
 
 Snapshot = dict[str, list[list[Any]]]
 
@@ -64,12 +70,15 @@ class Meter:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[tuple[str, ...]]] = {d.name: Counter() for d in DESCRIBED if not d.buckets}
         self._sums: dict[str, dict[tuple[str, ...], list[float]]] = {d.name: {} for d in DESCRIBED if d.buckets}
+        for reason in _FORESEEN_REASONS:
+            self._add(STORE_FAILURES, (reason,), 0)  # Prometheus sees no increase in what began above zero
         self._listeners: dict[type[Happening], Callable[[Any], None]] = {
             HitAnswered: self._hit,
             InputTurnedAway: lambda h: self._add(TURNED_AWAY, (h.route, h.reason), h.count),
             EventWarned: lambda h: self._add(WARNINGS, (h.kind, h.field)),
             CommitDone: self._commit,
             StoreFailed: lambda h: self._add(STORE_FAILURES, (h.reason,)),
+            PutRefused: lambda h: self._add(STORE_FAILURES, (h.reason,)),
             BatchAnswered: self._call,
         }
 
@@ -177,10 +186,11 @@ def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[
     flowing = GaugeMetricFamily(
         "tikrelay_destination_flowing", "1 while events flow, 0 while failing or paused.", labels=["destination"]
     )
-    for name, state in sorted(states.items()):
+    for name in sorted(states.keys() | books.waiting.keys()):  # also of destinations the settings no longer have
         waiting.add_metric([name], books.waiting.get(name, 0))
         at = books.oldest_waiting.get(name)
         oldest.add_metric([name], max(0.0, now - at) if at is not None else 0)
+    for name, state in sorted(states.items()):
         flowing.add_metric([name], 1 if state == "flowing" else 0)
     yield from (waiting, oldest, flowing)
 

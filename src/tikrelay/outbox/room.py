@@ -1,0 +1,117 @@
+"""Whether an outbox file may take more events: its own limit, the disk's reserve, and whether it is still there.
+
+It is looked at once a second, whenever anything is asked of the outbox (a sender does so all the time). A change is
+told once, and again every minute while nothing is taken; an outbox at its very limit, which takes one event for each
+one delivered, is told of at most every ten seconds.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.happenings import Emit, StoreResumed, StoreStopped
+
+MAX_BYTES: Final = "max_bytes"
+RESERVE: Final = "disk_reserve"
+GONE: Final = "file_gone"
+REPLACED: Final = "replaced"
+FAILED: Final = "failed"
+_LOOK_EVERY_S: Final = 1.0
+_TELL_AGAIN_EVERY_S: Final = 60.0
+_TELL_CHANGES_EVERY_S: Final = 10.0
+
+
+class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing more is taken, in a word and in words, and what to do."""
+
+    reason: str
+    what: str
+    hint: str
+
+
+class Room:
+    """The room of one outbox file. The two numbers are written by the outbox's thread."""
+
+    def __init__(self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int) -> None:
+        self.held_bytes = 0
+        self.free_bytes_inside = 0
+        self.reserve_bytes = reserve_bytes
+        self._path = path
+        self._clock = clock
+        self._emit = emit
+        self._max_bytes = max_bytes
+        self._file: tuple[int, int] | None = None
+        self._seen: WhyNot | None = None
+        self._looked_at = float("-inf")
+        self._told = ""
+        self._told_at = float("-inf")
+
+    def remember_file(self) -> None:
+        """Note which file was opened."""
+        self._file = _identity(self._path)
+
+    def is_replaced(self) -> bool:
+        """Say whether another file lies where the opened one was."""
+        try:
+            return _identity(self._path) != self._file
+        except OSError:
+            return False
+
+    def look_again(self) -> None:
+        """Do not trust the last look."""
+        self._looked_at = float("-inf")
+
+    def why_not(self) -> WhyNot | None:
+        """Say why nothing more may be stored, or None; the disk is looked at once a second."""
+        now = self._clock.monotonic()
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            self._seen = self._look()
+        why = self._seen or self._own_limit()
+        self._tell(why, now)
+        return why
+
+    def _own_limit(self) -> WhyNot | None:
+        if not self._max_bytes or self.held_bytes < self._max_bytes:
+            return None
+        what = f"it holds {self.held_bytes} bytes, and outbox.max_bytes is {self._max_bytes}"
+        hint = "raise outbox.max_bytes, or free some room: what waits is still being delivered, see tikrelay status"
+        return WhyNot(reason=MAX_BYTES, what=what, hint=hint)
+
+    def _look(self) -> WhyNot | None:
+        try:
+            room = os.statvfs(self._path.parent)
+            if _identity(self._path) != self._file:
+                what = "another file was put in its place while it was open"
+                return WhyNot(reason=REPLACED, what=what, hint="stop the server before a copy is restored")
+        except OSError as error:
+            what = f"cannot be looked at: {error.strerror}"
+            return WhyNot(reason=GONE, what=what, hint="put the file back, or stop the server and start it anew")
+        free = room.f_bavail * room.f_frsize + self.free_bytes_inside
+        if free >= self.reserve_bytes:
+            return None
+        what = (
+            f"{free} bytes are free on its disk, and the last {self.reserve_bytes}"
+            f" ({self.reserve_bytes // (1024 * 1024)} MiB) are kept for deliveries"
+        )
+        return WhyNot(reason=RESERVE, what=what, hint="free some room on its disk; what waits is still being delivered")
+
+    def _tell(self, why: WhyNot | None, now: float) -> None:
+        reason = why.reason if why else ""
+        if reason == REPLACED or reason == self._told == "":
+            return  # a replaced file fails the outbox, which is told by itself
+        if now - self._told_at < (_TELL_AGAIN_EVERY_S if reason == self._told else _TELL_CHANGES_EVERY_S):
+            return
+        self._told, self._told_at = reason, now
+        if why:
+            self._emit(StoreStopped(path=str(self._path), reason=why.reason, what=why.what, hint=why.hint))
+        else:
+            self._emit(StoreResumed(path=str(self._path)))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
