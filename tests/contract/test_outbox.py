@@ -72,6 +72,20 @@ async def test_what_was_put_is_counted(outbox):
     assert {"shop": 2, "other": 1} == books.waiting
 
 
+async def test_the_books_know_every_destination_there_ever_was(home, clock):
+    outbox = await home.open()
+    await outbox.put([record(1, to="waits"), record(2, to="accepts"), record(3, to="refuses")], [drop(to="drops")])
+    await outbox.settle(await lease_all(outbox, clock, to="accepts"), [Accepted()])
+    await outbox.settle(await lease_all(outbox, clock, to="refuses"), [Dead(reason=DeadReason.REFUSED)])
+
+    outbox = await home.crash(outbox)
+    books = await outbox.books()
+    await outbox.close()
+
+    assert {"waits", "accepts", "refuses", "drops"} == books.destinations()
+    assert {"waits"} == set(books.oldest_waiting)
+
+
 async def test_events_are_leased_in_the_order_they_were_put(outbox, clock):
     for number in range(30):
         await outbox.put([record(number), record(number + 100)])

@@ -49,6 +49,13 @@ def test_a_destination_that_was_removed_still_shows_what_waits_for_it():
     assert {("shop",): 0, ("old",): 7200} == samples(page, "tikrelay_oldest_waiting_seconds")
 
 
+def test_a_removed_destination_for_which_nothing_waits_shows_that():
+    books = Books(received={("a", "data", "purchase"): 1}, accepted={"a": 1}, dead={("b", "refused"): 1})
+    page = render([], books, {}, now=0.0)
+
+    assert {("a",): 0, ("b",): 0} == samples(page, "tikrelay_events_waiting")
+
+
 def test_only_a_destination_of_the_settings_can_flow():
     page = render([], Books(waiting={"old": 3}), {"shop": "flowing", "b": "paused"}, now=0.0)
 

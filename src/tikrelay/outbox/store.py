@@ -158,6 +158,11 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     dropped: dict[tuple[str, str], int] = {}
     oldest_waiting: dict[str, float] = {}
 
+    def destinations(self) -> set[str]:
+        """Every destination that has a count, whether the settings still know it or not."""
+        first = {key[0] for kept in (self.received, self.dead, self.dropped) for key in kept}
+        return first | self.accepted.keys() | self.waiting.keys()
+
 
 class Outbox(Protocol):
     """Keeps events from the answer to their sender until TikTok's answer."""

@@ -186,7 +186,7 @@ def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[
     flowing = GaugeMetricFamily(
         "tikrelay_destination_flowing", "1 while events flow, 0 while failing or paused.", labels=["destination"]
     )
-    for name in sorted(states.keys() | books.waiting.keys()):  # also of destinations the settings no longer have
+    for name in sorted({*states, *books.destinations()}):  # also those that the settings no longer have
         waiting.add_metric([name], books.waiting.get(name, 0))
         at = books.oldest_waiting.get(name)
         oldest.add_metric([name], max(0.0, now - at) if at is not None else 0)
