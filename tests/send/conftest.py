@@ -195,3 +195,23 @@ async def shop(tmp_path: Path, fast_clock: FastClock, sandbox: Sandbox) -> Async
     outbox = await SqliteOutbox.open(tmp_path / "outbox-000.db", clock=fast_clock, emit=lambda _: None, reserve_bytes=0)
     yield Shop(outbox, fast_clock, sandbox.url)
     await outbox.close()
+
+
+@pytest.fixture
+async def firewall() -> AsyncIterator[str]:
+    """The address of an end that answers a page with status 413 to what holds the word odd, and accepts the rest."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length:"))
+        is_odd = b'"odd"' in await reader.readexactly(length)
+        status, body = ("413 Too Large", b"<html>") if is_odd else ("200 OK", b'{"code":0,"message":"OK"}')
+        writer.write(f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    await server.wait_closed()

@@ -142,6 +142,86 @@ async def test_a_refusal_of_every_event_that_comes_back_soon_pauses_again(shop, 
     assert sorted([*dead, *delivered(sandbox)]) == ids(110)
 
 
+async def test_a_quiet_shop_whose_every_call_is_refused_alike_pauses_at_the_fifth_event(shop, sandbox):
+    sandbox.fault("refuse", event="Lead")
+    await shop.put(*ids(12))
+    async with shop.sending(max_batch=1) as sender:
+        await shop.until(lambda: sender.state == "paused")
+        await asyncio.sleep(0.1)
+        state = (sender.reason, len(await shop.dead()), await shop.waiting())
+        sandbox.heal()
+        await shop.all_settled()
+    dead = await shop.dead()
+
+    assert ("systematic", 4, 8) == state
+    assert sorted([*dead, *delivered(sandbox)]) == ids(12)
+    assert len(dead) == 4
+
+
+async def test_events_that_stand_alone_in_calls_of_several_are_counted_too(shop, sandbox):
+    sandbox.fault("refuse", event="Lead", indexed=False)
+    async with shop.sending() as sender:
+        await shop.put(*ids(3))
+        await shop.all_settled()
+        await shop.put(*ids(3, first=3))
+        await shop.until(lambda: sender.state == "paused")
+
+    assert dict.fromkeys(ids(3), "refused") == await shop.dead()
+    assert await shop.waiting() == 3
+
+
+async def test_an_accepted_event_between_them_lets_refused_ones_be_buried(shop, sandbox):
+    order = ids(12)
+    good = {order[4], order[9]}
+    async with shop.sending():
+        for event_id in order:
+            await shop.put(event_id, spoilt={*order} - good)
+            await shop.all_settled()
+
+    assert sorted(good) == delivered(sandbox)
+    assert {*order} - good == {*await shop.dead()}
+    assert [] == shop.happened(DestinationPaused)
+
+
+async def test_events_refused_for_different_things_are_buried_one_by_one(shop, sandbox):
+    for number, event_id in enumerate(ids(8)):
+        words = ("Invalid value for value.", "Invalid value for currency.")[number % 2]
+        sandbox.fault("refuse", event_id=event_id, message=words)
+    async with shop.sending():
+        for event_id in ids(8):
+            await shop.put(event_id)
+            await shop.all_settled()
+
+    assert dict.fromkeys(ids(8), "refused") == await shop.dead()
+    assert [] == shop.happened(DestinationPaused)
+
+
+async def test_after_an_accepted_probe_the_event_that_made_the_pause_is_buried(shop, sandbox):
+    async with shop.sending(max_batch=1) as sender:
+        await shop.put(*ids(5), spoilt=ids(5))
+        await shop.until(lambda: sender.state == "paused")
+        waiting = await shop.waiting()
+        await shop.put("good")
+        await shop.all_settled()
+
+    assert waiting == 1
+    assert dict.fromkeys(ids(5), "refused") == await shop.dead()
+    assert ["good"] == delivered(sandbox)
+
+
+async def test_a_code_nobody_has_described_for_every_event_pauses_at_the_fifth(shop, sandbox):
+    sandbox.fault("code", code=12345)
+    await shop.put(*ids(8))
+    async with shop.sending(max_batch=1) as sender:
+        await shop.until(lambda: sender.state == "paused")
+        reason = sender.reason
+    dead = await shop.dead()
+
+    assert reason == "systematic"
+    assert ["unknown_answer"] * 4 == [*dead.values()]
+    assert all(row.unknown_since is not None for row in await shop.rows() if row.attempts)
+
+
 async def test_refused_probes_grow_rarer_like_any_other(shop, sandbox):
     sandbox.fault("revoke", times=1)
     sandbox.fault("refuse", event="Lead")
@@ -197,13 +277,40 @@ async def test_a_call_that_is_too_large_is_cut_and_later_ones_are_smaller(shop, 
 async def test_an_event_too_large_by_itself_is_buried_and_does_not_make_other_calls_small(shop, sandbox):
     sandbox.fault("http", status=413, times=1)
     async with shop.sending():
-        await shop.put("large")
+        await shop.put("large", size=20_000)
         await shop.all_settled()
         await shop.put(*ids(40), size=2000)
         await shop.all_settled()
 
     assert {"large": "refused"} == await shop.dead()
     assert [request["events"] for request in sandbox.requests()] == [1, 40]
+
+
+async def test_a_small_event_that_is_too_large_for_the_other_end_pauses_and_is_not_buried(shop, sandbox):
+    sandbox.fault("http", status=413)
+    await shop.put(*ids(4))
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        await asyncio.sleep(0.1)
+        state = (sender.reason, await shop.dead(), await shop.waiting())
+        sandbox.heal()
+        await shop.all_settled()
+    (paused,) = shop.happened(DestinationPaused)
+
+    assert ("http_413", {}, 4) == state
+    assert "tiktok.base_url" in paused.hint
+    assert ids(4) == delivered(sandbox)
+
+
+async def test_a_small_event_that_alone_is_too_large_is_buried_once_another_is_accepted(shop, firewall):
+    async with shop.sending(url=firewall, max_batch=1) as sender:
+        await shop.put("odd")
+        await shop.until(lambda: sender.state == "paused")
+        await shop.put("other")
+        await shop.all_settled()
+
+    assert {"odd": "refused"} == await shop.dead()
+    assert (await shop.books()).accepted == {"shop": 1}
 
 
 async def test_what_a_partial_success_may_have_taken_counts_as_unknown(shop, sandbox):
@@ -307,6 +414,10 @@ async def all_tried(shop, count):
     return [1] * count == [row.attempts for row in await shop.rows()]
 
 
+async def all_have_attempts(shop, attempts):
+    return {attempts} == {row.attempts for row in await shop.rows()}
+
+
 async def all_unknown(shop, count):
     return [True] * count == [row.unknown_since is not None for row in await shop.rows()]
 
@@ -402,6 +513,21 @@ async def test_a_fresh_event_beside_old_ones_has_its_own_three_tries(shop, sandb
         await shop.all_settled()
 
     assert {3} == {one.attempts for one in await shop.outbox.dead_letters()}
+
+
+async def test_an_old_event_beside_a_fresh_one_is_not_buried_for_a_third(shop, sandbox):
+    sandbox.fault("refuse", event_id="bad", code=12345, indexed=False)
+    await shop.put("bad", "good")
+    async with shop.sending():
+        await shop.until_async(lambda: all_have_attempts(shop, 2))
+    shop.clock.set_back(100)  # so that the fresh one comes first in the lease
+    await shop.put("fresh")
+    shop.clock.skip(HOUR)
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert {"bad": "unknown_answer"} == await shop.dead()
+    assert ["fresh", "good"] == delivered(sandbox)
 
 
 async def test_while_a_destination_is_paused_no_probe_buries_its_event(shop, sandbox):

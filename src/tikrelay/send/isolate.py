@@ -5,7 +5,8 @@ ids are stable, so an event that goes out twice counts once. What a group of eve
 not found within BUDGET goes back to wait and is looked at again with the next call.
 
 When the first events to stand alone are all refused for the same thing and not one event of the call was accepted, the
-fault lies in the settings, the mapping or at TikTok's end: nothing is buried, the destination pauses.
+fault lies in the settings, the mapping or at TikTok's end: nothing is buried, the destination pauses. The caller counts
+the same across calls (send/worker.py).
 """
 
 import re

@@ -19,7 +19,7 @@ from tikrelay.outbox.store import Accepted as Delivered
 from tikrelay.outbox.store import Dead, DeadReason, Lease, Leased, Outbox, Outcome, RetryAt
 from tikrelay.send.config import SendConfig
 from tikrelay.send.gate import Gate
-from tikrelay.send.isolate import Found, Shape, isolate, leaves_open, shape_of
+from tikrelay.send.isolate import SYSTEMATIC_AFTER, Found, Shape, isolate, leaves_open, shape_of
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.retry import MOST_UNHEARD, back_off, give_up
 from tikrelay.tiktok.answers import Accepted, Answer, Partial, Pause, Refused, Retry, TooLarge, Unheard, Verdict, judge
@@ -35,9 +35,28 @@ _ENVELOPE_BYTES: Final = 512
 _SMALLEST_BODY_BYTES: Final = 16_000
 _OWN_FAULT_FOR_S: Final = 600.0
 
-_ENVELOPE: Final = Pause("envelope")
+_TOO_LARGE_AND_SMALL: Final = Pause("http_413")
+# Pauses that one event of its own can cause: they end when another is accepted, and then it is refused like any other.
+_DOUBTED: Final = frozenset({Pause("envelope"), _TOO_LARGE_AND_SMALL})
 
 Outcomes = dict[int, Outcome]
+
+
+class InARow:
+    """Counts how often the same refusal was the last word on an event, across calls, since one was accepted."""
+
+    def __init__(self) -> None:
+        self.shape: Shape | None = None
+        self.count = 0
+
+    def add(self, shape: Shape) -> None:
+        """Note a refusal; one that differs begins a row of its own."""
+        self.count = self.count + 1 if shape == self.shape else 1
+        self.shape = shape
+
+    def end(self) -> None:
+        """Note that an event was accepted."""
+        self.shape, self.count = None, 0
 
 
 class Sender:
@@ -70,6 +89,7 @@ class Sender:
         self._max_body_bytes = int(config.max_body_mb * 1_000_000)
         self._own_faults: dict[Shape, float] = {}
         self._suspect: Shape | None = None
+        self._alike = InARow()
         self._begun: set[int] = set()
         self._flights: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -233,9 +253,7 @@ class Sender:
             test_event_code=self._destination.test_event_code,
         )
         answer = await self._api.call(envelope, token=self._token(), events=[leased.body for leased in events])
-        verdict = judge(answer)
-        if verdict == _ENVELOPE and self._is_own_fault(shape_of(answer)):
-            verdict = Refused()
+        verdict = self._verdict(events, answer)
         self._emit(
             BatchAnswered(
                 destination=self.name,
@@ -248,6 +266,13 @@ class Sender:
             )
         )
         return answer, verdict
+
+    def _verdict(self, events: Sequence[Leased], answer: Answer) -> Verdict:
+        verdict = judge(answer)
+        is_small = len(events) == 1 and len(events[0].body) < _SMALLEST_BODY_BYTES
+        if isinstance(verdict, TooLarge) and answer.code is None and is_small:
+            verdict = _TOO_LARGE_AND_SMALL
+        return Refused() if verdict in _DOUBTED and self._is_own_fault(shape_of(answer)) else verdict
 
     # What an answer means for each event of its call.
 
@@ -263,12 +288,10 @@ class Sender:
                 return {leased.key: Delivered() for leased in events}
             case Retry():
                 return self._tried_again(events, verdict, unknown=unknown)
-            case Pause(reason=reason):
-                if verdict == _ENVELOPE:
-                    self._suspect = shape_of(answer)
-                self._gate.pause(reason)
+            case Pause():
+                self._pause(answer, verdict)
                 return self._put_back(events, unknown=unknown)
-            case Unheard() if len(events) == 1 or events[0].attempts + 1 < MOST_UNHEARD:
+            case Unheard() if len(events) == 1 or all(one.attempts + 1 < MOST_UNHEARD for one in events):
                 return self._unheard(events, answer)
             case Refused() | Partial() | TooLarge() | Unheard():
                 if isinstance(verdict, TooLarge):
@@ -277,7 +300,13 @@ class Sender:
             case _:
                 assert_never(verdict)
 
+    def _pause(self, answer: Answer, verdict: Pause) -> None:
+        if verdict in _DOUBTED:
+            self._suspect = shape_of(answer)
+        self._gate.pause(verdict.reason)
+
     def _note_accepted(self) -> None:
+        self._alike.end()
         if self._suspect is not None:  # others are taken, so what was refused is those events' own fault
             self._own_faults[self._suspect] = self._clock.monotonic() + _OWN_FAULT_FOR_S
             self._suspect = None
@@ -302,7 +331,22 @@ class Sender:
 
     def _unheard(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
         self._gate.failed(after_s=answer.retry_after_s, slow=False)
-        return {leased.key: self._bad(leased, answer) for leased in events}
+        return self._singled_out([(leased, answer) for leased in events], maybe={leased.key for leased in events})
+
+    def _singled_out(self, bad: Sequence[tuple[Leased, Answer]], *, maybe: set[int]) -> Outcomes:
+        """Bury events that stand alone, unless so many in a row met the same that the fault is none of theirs."""
+        outcomes = {leased.key: self._bad(leased, said) for leased, said in bad}
+        for leased, said in bad:
+            if isinstance(outcomes[leased.key], Dead):
+                self._alike.add(shape_of(said))
+        shape = self._alike.shape
+        if shape is None or self._alike.count < SYSTEMATIC_AFTER or self._is_own_fault(shape):
+            return outcomes
+        alike = [leased for leased, said in bad if shape_of(said) == shape]
+        if alike and not self._gate.paused_for:
+            self._suspect = shape
+            self._gate.pause("systematic")
+        return outcomes | self._put_back(alike, unknown=maybe)
 
     def _bad(self, leased: Leased, answer: Answer) -> Outcome:
         """Bury an event that stands alone; for a code nobody has described, only after some tries."""
@@ -324,17 +368,13 @@ class Sender:
         found = await isolate(events, answer, call=self._call, is_own_fault=self._is_own_fault)
         if found.accepted:
             self._note_accepted()
-            return self._settled_search(found)
+            buried = {leased.key: self._bad(leased, said) for leased, said in found.bad}
+            return self._after_search(found) | {leased.key: Delivered() for leased in found.accepted} | buried
+        if found.stopped_by is None and self._gate.state == "failing":
+            self._gate.accepted()  # refusals are answers: the way to TikTok is open
+        outcomes = self._after_search(found) | self._singled_out(found.bad, maybe=found.maybe)
         for _, said in found.bad:  # nothing beside them was accepted: the next search doubts it again
             self._own_faults.pop(shape_of(said), None)
-        if found.stopped_by is None and self._gate.failures:
-            self._gate.accepted()  # refusals are answers: the way to TikTok is open
-        return self._settled_search(found)
-
-    def _settled_search(self, found: Found) -> Outcomes:
-        outcomes = self._after_search(found)
-        outcomes |= {leased.key: Delivered() for leased in found.accepted}
-        outcomes |= {leased.key: self._bad(leased, said) for leased, said in found.bad}
         return outcomes
 
     def _after_search(self, found: Found) -> Outcomes:
@@ -346,10 +386,8 @@ class Sender:
             match found.stopped_by:
                 case (_, Retry() as verdict):
                     return self._tried_again(found.open, verdict, unknown=found.maybe)
-                case (said, Pause(reason=reason) as verdict):
-                    if verdict == _ENVELOPE:
-                        self._suspect = shape_of(said)
-                    self._gate.pause(reason)
+                case (said, Pause() as verdict):
+                    self._pause(said, verdict)
                 case _:
                     pass
         return self._put_back(found.open, unknown=found.maybe)

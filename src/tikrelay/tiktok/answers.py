@@ -231,12 +231,18 @@ PAUSE_WORDS: Final[dict[str, str]] = {
     "http_403": "the address answers 403: a firewall or proxy may stand between, or tiktok.base_url is wrong",
     "http_404": "the address answers 404: check tiktok.base_url",
     "http_407": "a proxy asks for a login: let this machine reach TikTok directly",
+    "http_413": "the address answers 413, too large, to one small event: a firewall or proxy may stand between, or"
+    " tiktok.base_url is wrong",
     "systematic": "TikTok refuses every event in the same way; none is buried, look at one with `tikrelay explain`",
 }
 
 
 def explain_pause(reason: str) -> str:
-    """Say in plain words what to do about a pause."""
-    return PAUSE_WORDS.get(
-        reason, "the address answers with a redirect, which is never followed: check tiktok.base_url"
-    )
+    """Say in plain words what to do about a pause; a reason that is words already stays as it is.
+
+    >>> explain_pause("http_404"), explain_pause("no such destination in the settings")
+    ('the address answers 404: check tiktok.base_url', 'no such destination in the settings')
+    """
+    if re.fullmatch(r"http_[0-9]+", reason) and reason not in PAUSE_WORDS:
+        return "the address answers with a redirect, which is never followed: check tiktok.base_url"
+    return PAUSE_WORDS.get(reason, reason)
