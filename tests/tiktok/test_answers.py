@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tikrelay.base.secret import Secret
 from tikrelay.tiktok.answers import (
     CODES,
     PAUSE_WORDS,
@@ -26,6 +27,7 @@ from tikrelay.tiktok.answers import (
 from tikrelay.tiktok.api import read_answer
 
 EXAMPLES = int(os.environ.get("FUZZ_INPUTS", "200"))
+TOKEN = Secret("token-of-the-tests")
 
 RATE = Retry(rate=True)
 UNKNOWN = Retry(unknown=True)
@@ -222,7 +224,7 @@ def test_every_code_can_be_said_in_plain_words():
     ],
 )
 def test_only_a_code_in_a_json_object_is_a_code(raw, code):
-    assert code == read_answer(200, raw, None).code
+    assert code == read_answer(200, raw, None, token=TOKEN).code
 
 
 def test_words_of_the_answer_are_cut_and_cleared_of_people():
@@ -233,7 +235,7 @@ def test_words_of_the_answer_are_cut_and_cleared_of_people():
             "request_id": "9" * 500,
         }
     )
-    answer = read_answer(200, raw, None)
+    answer = read_answer(200, raw, None, token=TOKEN)
 
     assert "ann" not in answer.message
     assert "01234" not in answer.message
@@ -261,7 +263,7 @@ bodies = (
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(status=st.integers(100, 599), raw=bodies, after=st.none() | st.text(max_size=40))
 def test_any_answer_gets_a_verdict_and_only_codes_0_and_40050_accept(status, raw, after):
-    answer = read_answer(status, raw, after)
+    answer = read_answer(status, raw, after, token=TOKEN)
     verdict = judge(answer)
 
     assert isinstance(verdict, Accepted) == (answer.code in {0, 40050} and 200 <= status < 300)

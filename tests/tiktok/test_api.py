@@ -127,6 +127,37 @@ async def test_a_token_that_cannot_stand_in_a_header_is_not_sent_and_not_shown(s
     assert CANARY not in repr(answer)
 
 
+QUOTING = "canary/token+0123=456789 %"
+ENCODED = ["canary%2Ftoken%2B0123%3D456789+%25", "canary/token%2b0123=456789%20%25", "CANARY/TOKEN+0123=456789 %"]
+
+
+@pytest.mark.parametrize("quoted", [QUOTING, *ENCODED])
+@pytest.mark.parametrize("form", ['{"code":40105,"message":"bad: %s!","request_id":"R %s"}', "<html>bad: %s!</html>"])
+async def test_a_token_that_the_other_end_quotes_is_starred(scripted_end, form, quoted):
+    async def script(line):
+        await line.read_request()
+        await line.answer(form.replace("%s", quoted).encode())
+
+    async with scripted_end(script) as end:
+        answer = await call(end.url, token=QUOTING)
+
+    assert "bad: ***!" in answer.message
+    assert answer.request_id in {"R ***", ""}
+
+
+@pytest.mark.parametrize("before", [150, 190, 199, 290, 1190])
+@pytest.mark.parametrize("form", ['{"code":40105,"message":"%s","request_id":"%s"}', "%s"])
+async def test_no_piece_of_a_quoted_token_is_left_where_a_message_is_cut(scripted_end, form, before):
+    async def script(line):
+        await line.read_request()
+        await line.answer(form.replace("%s", "." * before + CANARY).encode())
+
+    async with scripted_end(script) as end:
+        answer = await call(end.url)
+
+    assert "canary" not in answer.message + answer.request_id
+
+
 # What does not come back.
 
 

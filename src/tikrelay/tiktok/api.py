@@ -62,7 +62,7 @@ class TikTokApi:
         try:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 raw = await _read(response)
-                answer = read_answer(response.status, raw, response.headers.get("Retry-After"))
+                answer = read_answer(response.status, raw, response.headers.get("Retry-After"), token=token)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: also TimeoutError and what TLS refuses
             answer = Answer(failure="lost" if body.begun else "not_sent", message=_words(error))
         return msgspec.structs.replace(answer, seconds=time.perf_counter() - began)
@@ -117,17 +117,18 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(raw)
 
 
-def read_answer(status: int, raw: bytes, retry_after: str | None) -> Answer:
-    """Read what TikTok says; anything that is not its JSON object leaves ``code`` None."""
+def read_answer(status: int, raw: bytes, retry_after: str | None, *, token: Secret) -> Answer:
+    """Read what TikTok says, the token starred; anything that is not its JSON object leaves ``code`` None."""
     after = read_retry_after(retry_after, now=time.time())
     tree = _object(raw)
     if tree is None:
-        return Answer(status=status, message=clean_text(raw[:200].decode("utf-8", "replace")), retry_after_s=after)
+        page = star_out(token, raw.decode("utf-8", "replace"))
+        return Answer(status=status, message=clean_text(page[:200]), retry_after_s=after)
     return Answer(
         status=status,
         code=_code(tree.get("code")),
-        message=clean_text(str(tree.get("message", ""))),
-        request_id=clean_text(str(tree.get("request_id", "")))[:64],
+        message=clean_text(star_out(token, str(tree.get("message", "")))),
+        request_id=clean_text(star_out(token, str(tree.get("request_id", ""))))[:64],
         data=tree.get("data"),
         retry_after_s=after,
     )
@@ -151,6 +152,22 @@ def _code(value: object) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value):
         return int(value)
     return None
+
+
+def star_out(token: Secret, text: str) -> str:
+    """Replace a token, also in its URL-encoded form; before the text is cut, so that no piece of it is left.
+
+    >>> star_out(Secret("a/b"), "no such token: a/b (?token=a%2fb)")
+    'no such token: *** (?token=***)'
+    """
+    if not token:
+        return text
+    return re.sub("".join(_as_it_is_or_encoded(sign) for sign in token.reveal()), "***", text, flags=re.IGNORECASE)
+
+
+def _as_it_is_or_encoded(sign: str) -> str:
+    encoded = "".join(f"%{byte:02x}" for byte in sign.encode("utf-8", "replace"))
+    return f"(?:{re.escape(sign)}|{encoded}{'|[+]' if sign == ' ' else ''})"
 
 
 def clean_text(text: str) -> str:
