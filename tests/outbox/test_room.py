@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import purchase
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import PutRefused, StoreResumed, StoreStopped
 from tikrelay.outbox.store import Accepted
@@ -105,3 +106,14 @@ async def test_an_outbox_with_room_says_nothing(open_outbox, record, clock, happ
         clock.time += 30
 
     assert [] == told(happenings)
+
+
+def test_the_log_and_the_metrics_of_a_server_say_why_requests_get_503(gateways):
+    gateway = gateways(outbox={"max_bytes": 1}).start()
+    statuses = [gateway.hit(purchase(number)) for number in range(3)]
+
+    (line,) = gateway.said("store_stopped")
+    assert [503] * 3 == statuses
+    assert ("error", "max_bytes") == (line["level"], line["reason"])
+    assert "outbox.max_bytes is 1" in line["what"]
+    assert 'tikrelay_store_failures_total{reason="max_bytes"} 3.0' in gateway.metrics()
