@@ -167,7 +167,7 @@ def star_out(token: Secret, text: str) -> str:
 
 def _as_it_is_or_encoded(sign: str) -> str:
     encoded = "".join(f"%{byte:02x}" for byte in sign.encode("utf-8", "replace"))
-    return f"(?:{re.escape(sign)}|{encoded}{'|[+]' if sign == ' ' else ''})"
+    return f"(?:{encoded}|{re.escape(sign)}{'|[+]' if sign == ' ' else ''})"
 
 
 def clean_text(text: str) -> str:
