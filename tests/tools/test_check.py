@@ -45,6 +45,46 @@ def test_a_refusal_is_a_fault_with_code_and_plain_words(gateways, sandbox, fault
     assert words in found["tiktok shop"]["text"]
 
 
+@pytest.mark.parametrize(
+    ("base_url", "words"),
+    [
+        ("http://127.0.0.1:9", "Connect"),
+        ("https://no-such-host.invalid", "no-such-host.invalid"),
+    ],
+)
+def test_an_address_that_cannot_be_reached_is_said_with_the_reason_and_a_hint(gateways, base_url: str, words: str):
+    gateway = gateways(tiktok={"base_url": base_url}, destinations=[{"test_event_code": "TEST123"}])
+
+    code, found = check(gateway.config)
+
+    assert code == 1
+    text = found["tiktok shop"]["text"]
+    assert text.startswith(f"{base_url} cannot be reached: ClientConnector")
+    assert words in text
+    assert "check tiktok.base_url" in text
+
+
+def test_a_lost_answer_is_said_with_a_hint(gateways, sandbox):
+    sandbox.fault("reset_after_accepting")
+
+    code, found = check(gateways(destinations=[{"test_event_code": "TEST123"}]).config)
+
+    assert code == 1
+    assert "gave no answer" in found["tiktok shop"]["text"]
+    assert "try again" in found["tiktok shop"]["text"]
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "a firewall or proxy"), (400, "something else answers")])
+def test_an_answer_that_is_not_tiktoks_is_explained(gateways, sandbox, status: int, words: str):
+    sandbox.fault("http", status=status)
+
+    code, found = check(gateways(destinations=[{"test_event_code": "TEST123"}]).config)
+
+    assert code == 1
+    assert f"HTTP {status}" in found["tiktok shop"]["text"]
+    assert words in found["tiktok shop"]["text"]
+
+
 def test_a_check_makes_nothing(gateways):
     gateway = gateways()
     before = sorted(gateway.folder.rglob("*"))

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import time
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import apsw
 import msgspec
@@ -20,7 +20,7 @@ from tikrelay.mapping.convert import Rules, to_tiktok
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.outbox.sqlite import OLDEST_SQLITE
-from tikrelay.tiktok.answers import Accepted, explain_code, judge
+from tikrelay.tiktok.answers import Accepted, Answer, Pause, explain_code, explain_pause, judge
 from tikrelay.tiktok.api import TikTokApi
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import Envelope, TikTokEvent
@@ -110,13 +110,20 @@ async def _test_event(config: Config, destination: DestinationConfig, api: TikTo
     if isinstance(judge(answer), Accepted):
         text = f"accepted a test {outcome.body['event']} (code 0, request_id {answer.request_id})"
         return Finding("ok", about, f"{text}; it stands in Events Manager, Test Events, {destination.test_event_code}")
-    return Finding("fault", about, _refusal(answer))
+    return Finding("fault", about, _refusal(answer, config.tiktok.base_url))
 
 
-def _refusal(answer: Any) -> str:
+def _refusal(answer: Answer, base_url: str) -> str:
     if answer.code is not None:
         return f"code {answer.code} {answer.message}: {explain_code(answer.code)} (request_id {answer.request_id})"
-    return f"no usable answer: {answer.failure or f'HTTP {answer.status}'}"
+    said = f": {answer.message}" if answer.message else ""
+    if answer.failure == "not_sent":
+        return f"{base_url} cannot be reached{said}; check tiktok.base_url, and this machine's DNS, firewall and route"
+    if answer.failure:
+        return f"{base_url} gave no answer{said}; try again, and look at tiktok.timeout_s and what stands between"
+    verdict = judge(answer)
+    hint = explain_pause(verdict.reason) if isinstance(verdict, Pause) else "something else answers: check the address"
+    return f"{base_url} answers HTTP {answer.status} without a code of TikTok's{said}; {hint}"
 
 
 def _new_id() -> str:
