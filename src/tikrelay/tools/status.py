@@ -1,11 +1,13 @@
 """What the running server received, delivered, holds and gave up on, on one screen."""
 
+import http.client
 import json
 import os
 import urllib.error
 import urllib.request
-from typing import Any, Final
+from typing import Final, TypeVar
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +19,12 @@ from tikrelay.tiktok.answers import explain_pause
 _ANSWER_WITHIN_S: Final = 12
 _COLUMNS: Final = ("received", "accepted", "waiting", "dead", "dropped")
 _DEAD_SHOWN: Final = 10
+_LONGEST_ANSWER_BYTES: Final = 64_000_000
+_NO_PROXY: Final = urllib.request.ProxyHandler({})  # the server is on this machine, whatever the environment says
+_OTHER_PROGRAM: Final = "look which program has this port; server.admin_port must be that of `tikrelay serve`"
+
+
+_Answer = TypeVar("_Answer")
 
 
 class NotRunningError(TikrelayError):
@@ -25,45 +33,101 @@ class NotRunningError(TikrelayError):
     exit_code = EXIT_TEMPORARY
 
 
+class _Counts(msgspec.Struct, frozen=True):
+    """The columns."""
+
+    received: int
+    accepted: int
+    waiting: int
+    dead: int
+    dropped: int
+
+
+class _Row(_Counts, frozen=True):
+    """What is shown of a destination."""
+
+    state: str
+    reason: str
+
+
+class _Status(msgspec.Struct, frozen=True):
+    """What is read of ``/api/status``."""
+
+    destinations: dict[str, _Row]
+    books: _Counts
+    uncounted: list[str]
+
+
+class _DeadLetter(msgspec.Struct, frozen=True):
+    """What is shown of a dead letter."""
+
+    event: str
+    event_id: str
+    reason: str
+    code: int | None
+    message: str
+
+
+class _DeadLetters(msgspec.Struct, frozen=True):
+    """What is read of ``/api/dead``."""
+
+    dead_letters: list[_DeadLetter]
+
+
 def show_status(config: str | None, *, as_json: bool) -> int:
     """Print the books; exit code 1 when a destination is paused or failing."""
     port = read_settings(config, os.environ, need_destination=False).config.server.admin_port
-    status = ask_admin(port, "/api/status")
+    if port == 0:
+        hint = "it stands in the log line `ready`, as admin; run this with TIKRELAY_SERVER_ADMIN_PORT set to it"
+        raise NotRunningError("server.admin_port is 0, so the server chose a port when it started", hint=hint)
+    raw = _ask_admin(port, "/api/status")
+    status = _read(raw, _Status, port)
     if as_json:
-        print(json.dumps(status, indent=2))
+        print(json.dumps(msgspec.json.decode(raw), indent=2))
     else:
-        _print(status, ask_admin(port, f"/api/dead?most={_DEAD_SHOWN}")["dead_letters"])
-    return 0 if all(row["state"] == "flowing" for row in status["destinations"].values()) else 1
+        letters = _read(_ask_admin(port, f"/api/dead?most={_DEAD_SHOWN}"), _DeadLetters, port)
+        _print(status, letters.dead_letters)
+    return 0 if all(row.state == "flowing" for row in status.destinations.values()) else 1
 
 
-def ask_admin(port: int, path: str) -> dict[str, Any]:
+def _ask_admin(port: int, path: str) -> bytes:
     """Ask the server that runs on this machine. Raises NotRunningError."""
     url = f"http://127.0.0.1:{port}{path}"
     try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_WITHIN_S) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        with urllib.request.build_opener(_NO_PROXY).open(url, timeout=_ANSWER_WITHIN_S) as answer:
+            raw: bytes = answer.read(_LONGEST_ANSWER_BYTES)
+            return raw
+    except urllib.error.HTTPError as error:
+        with error:
+            raise NotRunningError(f"{url} answers HTTP {error.code}", hint=_OTHER_PROGRAM) from None
+    except (http.client.HTTPException, ValueError):  # a banner, half an answer, a redirect to nowhere
+        raise NotRunningError(f"what answers at {url} speaks no HTTP", hint=_OTHER_PROGRAM) from None
+    except OSError as error:  # also URLError and TimeoutError
         hint = "is `tikrelay serve` running, with this --config? server.admin_port must be its own"
         raise NotRunningError(f"nothing answers at {url}: {error}", hint=hint) from None
 
 
-def _print(status: dict[str, Any], dead_letters: list[dict[str, Any]]) -> None:
-    console = Console()
+def _read(raw: bytes, kind: type[_Answer], port: int) -> _Answer:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        what = f"what answers at http://127.0.0.1:{port} is not this version of tikrelay"
+        raise NotRunningError(what, hint=_OTHER_PROGRAM) from None
+
+
+def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
+    console = Console(highlight=False, markup=False)
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
-    for name, row in status["destinations"].items():
-        state = row["state"] + (f": {explain_pause(row['reason'])}" if row["reason"] else "")
-        table.add_row(name, *(str(row[column]) for column in _COLUMNS), state)
+    for name, row in status.destinations.items():
+        state = row.state + (f": {explain_pause(row.reason)}" if row.reason else "")
+        table.add_row(name, *(str(getattr(row, column)) for column in _COLUMNS), one_line(state))
     console.print(table)
-    books = status["books"]
-    parts = " + ".join(f"{books[column]} {column}" for column in _COLUMNS[1:])
-    console.print(f"\n{books['received']} received = {parts}", highlight=False)
-    if status["uncounted"]:
-        files = ", ".join(status["uncounted"])
-        console.print(
-            f"not in these sums: {files} (a worker is starting, or takes them over in a moment)", highlight=False
-        )
+    books = status.books
+    parts = " + ".join(f"{getattr(books, column)} {column}" for column in _COLUMNS[1:])
+    console.print(f"\n{books.received} received = {parts}")
+    if status.uncounted:
+        files = ", ".join(status.uncounted)
+        console.print(f"not in these sums: {files} (a worker is starting, or takes them over in a moment)")
     for letter in dead_letters:
-        said = f" {letter['code']} {letter['message']}" if letter["code"] is not None else ""
-        line = one_line(f"dead: {letter['event']} {letter['event_id']}: {letter['reason']}{said}")
-        console.print(line, highlight=False, markup=False)
+        said = f" {letter.code} {letter.message}" if letter.code is not None else ""
+        console.print(one_line(f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"))

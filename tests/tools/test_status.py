@@ -1,0 +1,144 @@
+"""``tikrelay status`` shows the books on one screen, or says in one line why it cannot."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness import purchase, wait_for
+
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+COUNTS = dict.fromkeys(("received", "accepted", "waiting", "dead", "dropped"), 0)
+
+
+def status(config, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it, on a screen wide enough for its longest line."""
+    command = [sys.executable, "-m", "tikrelay", "status", "--config", str(config), *arguments]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TIKRELAY_", "TIKTOK_"))}
+    surroundings = {**inherited, "COLUMNS": "300", **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=surroundings)
+
+
+def answered(status: dict[str, object]) -> Callable[[bytes], bytes]:
+    """Answer as a tikrelay of that status would."""
+    return lambda head: JSON + json.dumps({"dead_letters": []} if b"/api/dead" in head else status).encode()
+
+
+@contextlib.contextmanager
+def other_program(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """Answer on a port of this machine until the block ends; gives the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.sendall(answer(connection.recv(65536)))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_the_books_are_shown_and_add_up(gateway, sandbox):
+    gateway.hit(purchase(1))
+    sandbox.wait_for_events(1)
+    wait_for(lambda: gateway.books()["accepted"])
+
+    done = status(gateway.config)
+
+    assert done.returncode == 0
+    assert "1 received = 1 accepted + 0 waiting + 0 dead + 0 dropped" in done.stdout
+
+
+def test_json_is_what_the_server_says(gateway):
+    done = status(gateway.config, "--json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["books"]["received"] == 0
+
+
+def test_a_proxy_of_the_environment_is_not_asked(gateway):
+    done = status(gateway.config, http_proxy="http://127.0.0.1:9", no_proxy="")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_server_one_line_says_so(gateways):
+    done = status(gateways().config)
+
+    assert done.returncode == 75
+    assert "nothing answers at http://127.0.0.1:" in done.stderr
+    assert "is `tikrelay serve` running" in done.stderr
+
+
+OTHERS = {
+    "a page": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>",
+    "a refusal": b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nno",
+    "a redirect to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nConnection: close\r\n\r\n",
+    "a redirect to itself": b"HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close\r\n\r\n",
+    "half an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+    "a banner": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a banner of no text": b"\xff\xfe\x00\r\n",
+    "an HTTP status that is no number": b"HTTP/1.1 abc\r\n\r\n",
+    "nothing": b"",
+    "a list": JSON + b"[]",
+    "another object": JSON + b'{"status":"green"}',
+    "fields of another kind": JSON + b'{"destinations":{"a":1},"books":[],"uncounted":null}',
+    "deep JSON": JSON + b"[" * 100_000,
+    "bytes that are no text": JSON + b'{"a":"\xff"}',
+}
+
+
+@pytest.mark.parametrize("others", OTHERS)
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_another_program_on_the_port_is_one_clear_line(gateways, others: str, arguments: list[str]):
+    with other_program(lambda _: OTHERS[others]) as port:
+        done = status(gateways(server={"admin_port": port}).config, *arguments)
+
+    assert done.returncode == 75
+    assert done.stderr.startswith("tikrelay: ")
+    assert "server.admin_port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_chosen_at_the_start_is_said_to_stand_in_the_log(gateways):
+    gateway = gateways(server={"admin_port": 0}).start()
+    (ready,) = gateway.said("ready")
+    port = ready["admin"].rpartition(":")[2]
+
+    done = status(gateway.config)
+
+    assert done.returncode == 75
+    assert "`ready`" in done.stderr
+    assert status(gateway.config, TIKRELAY_SERVER_ADMIN_PORT=port).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "shown"),
+    [
+        ("removed", "no such destination in the settings", "removed: no such destination in the settings"),
+        ("paused", "http_308", "paused: the address answers with a redirect"),
+        ("paused", "envelope", "check [[destinations]]"),
+        ("failing", "", "failing"),
+    ],
+)
+def test_a_destination_that_does_not_flow_is_shown_with_its_reason(gateways, state: str, reason: str, shown: str):
+    row = {**COUNTS, "state": state, "reason": reason}
+
+    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+        done = status(gateways(server={"admin_port": port}).config)
+
+    assert done.returncode == 1
+    assert shown in done.stdout
