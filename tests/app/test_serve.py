@@ -172,6 +172,29 @@ def test_while_no_worker_can_live_requests_get_503_and_the_log_says_why(gateway)
     assert gateway.hit(purchase(2)) == 204
 
 
+def test_a_damaged_file_is_set_aside_and_collecting_goes_on(gateways, sandbox):
+    sandbox.fault("http", status=503)
+    gateway = gateways().start()
+    for number in range(60):
+        gateway.hit(purchase(number, pr2=f"idSKU-2~nm{'x' * 900}"))
+    assert gateway.process.terminate() == 0
+    file = gateway.outbox / "outbox-000.db"
+    with file.open("r+b") as damaged:
+        for offset in range(8192, file.stat().st_size, 4096):
+            damaged.seek(offset)
+            damaged.write(b"\xff" * 200)
+    sandbox.heal()
+    gateway.start()
+
+    wait_for(lambda: gateway.status()["damaged"] == ["outbox-000.db"], within_s=20)
+
+    assert gateway.said("outbox_damaged")
+    wait_for(lambda: is_ready(gateway))
+    assert gateway.hit(purchase(100)) == 204
+    assert "R-100" in {event["event_id"] for event in sandbox.wait_for_events(1, event_id="R-100")}
+    assert file.exists()
+
+
 def test_a_token_file_that_is_gone_keeps_no_worker_from_being_replaced(gateways, sandbox):
     gateway = gateways(destinations=[{"access_token_file": "token"}])
     del gateway.destinations[0]["access_token"]

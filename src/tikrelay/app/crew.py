@@ -18,7 +18,7 @@ import msgspec
 
 from tikrelay.app.link import Link, LinkClosedError, Message, Order
 from tikrelay.app.load import Loaded
-from tikrelay.base.errors import EXIT_SOFTWARE
+from tikrelay.base.errors import EXIT_SOFTWARE, OutboxError
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.watch.log import say
 
@@ -86,10 +86,11 @@ class Crew:
         deaths = 0
         while not self.stopping.is_set():
             began = time.monotonic()
+            self._set_damaged_file_aside(worker)
             code = await self._run_once(worker)
             if self.stopping.is_set():
                 return
-            if not self.started:
+            if not self.started and worker.outbox not in self.damaged():
                 say("worker_failed", level="error", worker=worker.index, exit_code=code, why=worker.failure)
                 self.stop(code or EXIT_SOFTWARE)
                 return
@@ -98,6 +99,22 @@ class Crew:
             why = worker.failure or _words_for(code)
             say("worker_died", level="error", worker=worker.index, exit_code=code, why=why, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
+
+    def _set_damaged_file_aside(self, worker: WorkerHandle) -> None:
+        """Give a worker whose file is damaged another one; what waits in the damaged one stays for a repair."""
+        try:
+            if worker.outbox in self.damaged():
+                owned = {name for other in self.workers for name in (other.outbox, *other.adopted)}
+                (worker.outbox,) = self.folder.free_names(1, besides=owned)
+        except (OSError, OutboxError) as error:
+            say("no_other_file", level="error", worker=worker.index, why=str(error))
+
+    def damaged(self) -> list[str]:
+        """The files that wait for a repair."""
+        try:
+            return self.folder.damaged()
+        except OSError:
+            return []
 
     async def _run_once(self, worker: WorkerHandle) -> int:
         worker.failure = ""

@@ -82,10 +82,14 @@ class Server:
             return []  # the folder is gone or cannot be read; the crew says so
 
     async def status(self) -> dict[str, Any]:
-        """The books, each destination's state, the workers; ``uncounted`` are files that nobody could speak for."""
+        """The books, each destination's state, the workers.
+
+        ``uncounted`` are files that nobody could speak for, ``damaged`` those that wait for a repair.
+        """
         workers, uncounted, states = await self._count()
         counts = add_up(self.ledger.books(self._files()))
-        return {"pid": os.getpid(), "uncounted": uncounted, "workers": workers, **summary(counts, states)}
+        sums = summary(counts, states)
+        return {"pid": os.getpid(), "uncounted": uncounted, "damaged": self.crew.damaged(), "workers": workers, **sums}
 
     async def dead_letters(self, most: int) -> list[dict[str, Any]]:
         """The newest dead letters of all files."""
@@ -104,7 +108,8 @@ class Server:
         from tikrelay.watch.metrics import render
 
         _, _, states = await self._count()
-        if self.ledger.never_counted(self._files()) and time.monotonic() - self.began < _COUNTED_WITHIN_S:
+        whole = set(self._files()) - set(self.crew.damaged())
+        if self.ledger.never_counted(whole) and time.monotonic() - self.began < _COUNTED_WITHIN_S:
             return None
         counts = add_up(self.ledger.books(self._files()))
         names = {name: state["state"] for name, state in states.items()}

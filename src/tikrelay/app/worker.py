@@ -72,6 +72,7 @@ class Worker:
         self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
         self.stores: list[Store] = []
         self.limiters: dict[Secret, RateLimiter] = {}  # TikTok counts calls by token
+        self.watching: list[asyncio.Task[None]] = []
         self.stopping = asyncio.Event()
         self.exit_code = 0
 
@@ -87,11 +88,12 @@ class Worker:
             self.application = self._application(own.outbox)
             self.server = HttpServer(self.application)
             serving = asyncio.create_task(self.server.serve_on(self.listener))
-            watching = asyncio.create_task(self._watch_store(own.outbox))
+            self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
             await self.server.wait_started(serving)
             ready()
             await self.stopping.wait()
-            watching.cancel()
+            for watch in self.watching:
+                watch.cancel()
             await self._drain(serving)
         return self.exit_code
 
@@ -216,6 +218,7 @@ class Worker:
             store = await self._open(Path(self.order.folder) / message["outbox"])
         except TikrelayError as error:
             return {"adopted": False, "why": str(error)}
+        self.watching.append(asyncio.create_task(self._watch_store(store.outbox)))
         books = await store.outbox.books()
         self.emit(OutboxAdopted(path=store.path.name, waiting=sum(books.waiting.values())))
         return {"adopted": True}

@@ -56,6 +56,7 @@ class _Status(msgspec.Struct, frozen=True):
     destinations: dict[str, _Row]
     books: _Counts
     uncounted: list[str]
+    damaged: list[str] = []
 
 
 class _DeadLetter(msgspec.Struct, frozen=True):
@@ -125,8 +126,10 @@ def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
     books = status.books
     parts = " + ".join(f"{getattr(books, column)} {column}" for column in _COLUMNS[1:])
     console.print(f"\n{books.received} received = {parts}")
-    if status.uncounted:
-        files = ", ".join(status.uncounted)
+    for file in status.damaged:
+        console.print(f"damaged: {file} is set aside with what waits in it; see docs/troubleshooting.md")
+    if missing := sorted(set(status.uncounted) - set(status.damaged)):
+        files = ", ".join(missing)
         console.print(f"not in these sums: {files} (a worker is starting, or takes them over in a moment)")
     for letter in dead_letters:
         said = f" {letter.code} {letter.message}" if letter.code is not None else ""
