@@ -2,7 +2,9 @@
 
 import json
 
-from harness import get, purchase
+import pytest
+
+from harness import get, purchase, wait_for
 
 
 def test_a_purchase_is_accepted_by_tiktok(gateway, sandbox):
@@ -60,3 +62,19 @@ def test_the_debug_route_explains_and_stores_nothing(gateway):
     assert told["validationMessages"] == []
     assert told["tikrelay"][0]["tiktok"]["event_id"] == "R-7"
     assert gateway.books()["received"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "http", "status": 502}, "HTTP 502"),
+        ({"kind": "code", "code": 51012, "message": "busy"}, "code 51012 busy"),
+    ],
+)
+def test_a_failing_destination_says_what_the_other_end_said(gateway, sandbox, fault, words):
+    sandbox.fault(**fault)
+    gateway.hit(purchase(1))
+
+    shop = wait_for(lambda: (row := gateway.status()["destinations"]["shop"])["state"] == "failing" and row)
+
+    assert shop["reason"] == words

@@ -90,6 +90,7 @@ class Sender:
         self._own_faults: dict[Shape, float] = {}
         self._suspect: Shape | None = None
         self._alike = InARow()
+        self._trouble = ""
         self._begun: set[int] = set()
         self._flights: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -103,8 +104,8 @@ class Sender:
 
     @property
     def reason(self) -> str:
-        """Why it is paused, or nothing."""
-        return self._gate.paused_for
+        """Why it is paused, or what the other end last said while it fails; else nothing."""
+        return self._gate.paused_for or (self._trouble if self._gate.state == "failing" else "")
 
     async def run(self) -> None:
         """Send until ``stop``."""
@@ -254,6 +255,8 @@ class Sender:
         )
         answer = await self._api.call(envelope, token=self._token(), events=[leased.body for leased in events])
         verdict = self._verdict(events, answer)
+        if isinstance(verdict, Retry | Unheard):
+            self._trouble = _words(answer)
         self._emit(
             BatchAnswered(
                 destination=self.name,
@@ -394,6 +397,13 @@ class Sender:
 
     def _is_own_fault(self, shape: Shape) -> bool:
         return self._own_faults.get(shape, 0.0) > self._clock.monotonic()
+
+
+def _words(answer: Answer) -> str:
+    """Say in a few words what an answer that is no acceptance was."""
+    if answer.code is not None:
+        return f"code {answer.code} {answer.message}"
+    return f"HTTP {answer.status}" if answer.status else answer.message
 
 
 def _reason_for(answer: Answer) -> DeadReason:
