@@ -160,3 +160,10 @@ def test_names_that_are_not_sent_are_not_told():
 
 def test_an_own_name_that_ends_is_told():
     assert 2 == len(ending_names(MappingConfig(purchase_event="Purchase", events={"purchase": "PlaceAnOrder"})))
+
+
+def test_a_name_with_spaces_around_is_known_and_an_own_one_is_sent_as_it_is(body, kinds):
+    assert body("Purchase ")["event"] == "Purchase"
+    assert body(" purchase ")["event"] == "PlaceAnOrder"
+    assert body("own ")["event"] == "own "
+    assert ("custom_name", "event") in kinds("own ")

@@ -13,6 +13,7 @@ from tikrelay.mapping.texts import (
     number,
     pixel_cookie,
     public_address,
+    shown_name,
     text,
 )
 
@@ -61,14 +62,21 @@ def test_a_search_goes_out_under_both_names(body, field, key):
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        (" purchase ", "purchase"), ("a\nb", "a b"), ("x" * 500, "x" * LONGEST_NAME), ("undefined", "undefined"),
+        (" own ", " own "), ("a\nb", "a\nb"), ("x" * 500, "x" * LONGEST_NAME), ("undefined", "undefined"),
         ("\x00\x01", "unnamed"), ("buy ann@shop.example", "buy ***"), ("ann%40shop.example", "***"),
         ("\ud800", "unnamed"),
         ("null", "null"), ("1001", "1001"),
     ],
 )  # fmt: skip
-def test_a_name_is_one_line_of_bounded_length_with_nobodys_address(given, name):
+def test_a_name_is_sent_as_it_is_but_bounded_and_with_nobodys_address(given, name):
     assert name == event_name(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [(" own ", "own"), ("a\nb", "a b"), ("\x1b[31m", "[31m"), ("\n", "unnamed")]
+)
+def test_a_name_is_shown_on_one_line(given, shown):
+    assert shown == shown_name(given)
 
 
 @pytest.mark.parametrize("code", sorted(LISTED_CURRENCIES))

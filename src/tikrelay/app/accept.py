@@ -9,7 +9,7 @@ import msgspec
 from tikrelay.base.happenings import Emit, EventWarned
 from tikrelay.event import DestinationName, Dropped, Event, EventId, EventReceipt, Receipt
 from tikrelay.mapping.convert import Rules, to_tiktok
-from tikrelay.mapping.texts import event_name
+from tikrelay.mapping.texts import shown_name
 from tikrelay.outbox.store import Drop, Outbox, Record
 from tikrelay.tiktok.payload import TikTokEvent
 
@@ -59,13 +59,13 @@ def _file(event: Event, destination: DestinationName, outcome: Mapped) -> Record
             return Record(
                 destination=destination,
                 source=event.source,
-                name=event_name(event.name),
+                name=shown_name(event.name),
                 event=body["event"],
                 event_id=EventId(body["event_id"]),
                 body=msgspec.json.encode(body),
             )
         case Dropped(reason=reason):
-            return Drop(destination=destination, source=event.source, name=event_name(event.name), reason=reason)
+            return Drop(destination=destination, source=event.source, name=shown_name(event.name), reason=reason)
 
 
 def _receipt(event: Event, routes: Sequence[Route], outcomes: list[Mapped]) -> EventReceipt:

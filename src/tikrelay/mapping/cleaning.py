@@ -141,6 +141,11 @@ def _nothing(_: str) -> None:
     """NaN and Infinity, which JSON does not have and templates write for what is missing."""
 
 
+def whole_signs(text: str) -> str:
+    """Leave out halves of signs, so that every text can be encoded."""
+    return text if text.isascii() else _HALF.sub("", text)
+
+
 def as_text(value: Json) -> str | Left:
     """Read a text: trimmed, else as it is, for an id is compared sign by sign; numbers as people write them.
 
@@ -148,7 +153,7 @@ def as_text(value: Json) -> str | Left:
     ('R-1', '1001', '12', <Left.EMPTY: 'empty'>, <Left.EMPTY: 'empty'>, <Left.UNUSABLE: 'unusable'>)
     """
     if isinstance(value, str):
-        text = (value if value.isascii() else _HALF.sub("", value)).strip()
+        text = whole_signs(value).strip()
         return text if text and text.lower() not in _NOTHING else Left.EMPTY
     if value is None:
         return Left.EMPTY

@@ -86,17 +86,15 @@ class Names:
 
     def of(self, name: str) -> str | DropReason:
         """Name the TikTok event of a name, or say why it is dropped."""
-        own = self._own.get(name)
+        key = name.strip()
+        own = self._own.get(key)
         if own is not None:
-            name = own.strip()
-            if not name:
+            name = key = own.strip()
+            if not key:
                 return DropReason.BY_RULE
-        elif name in DROPPED_NAMES:
+        elif key in DROPPED_NAMES:
             return DropReason.NO_MAPPING
-        return self._ga4.get(name) or self._spelled(name)
-
-    def _spelled(self, name: str) -> str:
-        return self._tiktok.get(name.lower(), name)
+        return self._ga4.get(key) or self._tiktok.get(key.lower()) or name
 
     def is_standard(self, name: str) -> bool:
         """Say whether TikTok knows a name."""

@@ -13,9 +13,10 @@ from phonenumbers import NumberParseException, is_valid_number, parse
 
 MASK: Final = "***"
 
-# An address is looked for from where a run of its letters begins, so that the search stays linear.
+# An address is looked for from where a run of its letters begins, so that the search stays linear. A picture for dense
+# screens, such as logo@2x.png, is nobody's.
 _NAME: Final = r"""(?<![^\s@,;:<>()"'/=&?])[^\s@,;:<>()"'/=&?]+"""
-_DOMAIN: Final = r"""(?:[^\s@,;:<>()"'/.=&?]{1,63}\.){1,8}[^\W\d_]{2,24}"""
+_DOMAIN: Final = r"""(?![1-4]x\.(?:png|jpe?g|gif|webp|svg)\b)(?:[^\s@,;:<>()"'/.=&?]{1,63}\.){1,8}[^\W\d_]{2,24}"""
 _EMAIL: Final = re.compile(f"{_NAME}+@{_DOMAIN}")
 _ENCODED_EMAIL: Final = re.compile(f"{_NAME}%(?:25){{0,3}}40{_DOMAIN}")  # percent-encoded, once or several times
 _PHONE: Final = re.compile(

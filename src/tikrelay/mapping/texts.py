@@ -6,7 +6,7 @@ from typing import Any, Final
 from tikrelay.base.addresses import is_public, read_address
 from tikrelay.base.shown import one_line
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text, whole_signs
 from tikrelay.mapping.numbers import read_number
 from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 
@@ -43,8 +43,18 @@ def text(value: Json, context: Context) -> str | Left:
 
 
 def event_name(given: str) -> str:
-    """Make a name fit to be shown and stored: one line, of bounded length, nobody's address in it."""
-    return mask_and_cut(one_line(given).strip(), longest=LONGEST_NAME) or UNNAMED
+    """Take an event's name as it is, but of bounded length and with nobody's address in it."""
+    name = mask_and_cut(whole_signs(given), longest=LONGEST_NAME)
+    return name if one_line(name).strip() else UNNAMED
+
+
+def shown_name(given: str) -> str:
+    r"""Make a name fit to stand in a count or on a screen: on one line.
+
+    >>> shown_name(" size\nguide ")
+    'size guide'
+    """
+    return one_line(event_name(given)).strip() or UNNAMED
 
 
 def number(value: Json, _: Context) -> int | float | Left:
