@@ -134,16 +134,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """The books of one destination."""
-
-    received: int = 0
-    accepted: int = 0
-    waiting: int = 0
-    dead: int = 0
-    dropped: int = 0
-
-
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """All counts of a store, since it was made.
 
