@@ -41,9 +41,9 @@ def test_a_destination_that_was_removed_from_the_settings_keeps_its_books():
 
 def test_a_file_keeps_its_counts_while_nobody_speaks_for_it():
     ledger = Ledger()
-    ledger.note([(1, answer("a", 1)), (2, answer("b", 1))])
+    ledger.note([(1, answer("a", 1)), (2, answer("b", 1))], alive={1, 2})
 
-    counted = ledger.note([(1, answer("a", 1))])
+    counted = ledger.note([(1, answer("a", 1))], alive={1, 2})
 
     assert counted == ["a"]
     assert len(ledger.books(["a", "b"])) == 2
@@ -52,11 +52,20 @@ def test_a_file_keeps_its_counts_while_nobody_speaks_for_it():
 
 def test_a_worker_that_ends_leaves_its_counters():
     ledger = Ledger()
-    ledger.note([(1, answer("a", 7)), (2, answer("b", 3))])
-    ledger.note([(1, answer("a", 8)), (3, answer("b", 1))])
-    ledger.note([(4, answer("a", 1)), (3, answer("b", 2))])
+    ledger.note([(1, answer("a", 7)), (2, answer("b", 3))], alive={1, 2})
+    ledger.note([(1, answer("a", 8)), (3, answer("b", 1))], alive={1, 3})
+    ledger.note([(4, answer("a", 1)), (3, answer("b", 2))], alive={3, 4})
 
     sums = [sum(row[-1] for meter in ledger.meters() for row in meter["hits"])]
 
     assert sums == [1 + 2 + 3 + 8]
     assert ledger.meters()[-1]["seconds"] == [["ga4", 2.0, 5.0]]
+
+
+def test_a_worker_that_missed_one_question_is_not_counted_twice():
+    ledger = Ledger()
+    ledger.note([(1, answer("a", 7))], alive={1})
+    ledger.note([], alive={1})
+    ledger.note([(1, answer("a", 8))], alive={1})
+
+    assert [meter["hits"] for meter in ledger.meters()] == [[["ga4", "204", 8]]]

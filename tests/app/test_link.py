@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tikrelay.app.link import Link, LinkClosedError, Message
+from tikrelay.app.link import AskFailedError, Link, LinkClosedError, Message
 
 
 async def pair(handle_left=None, handle_right=None) -> tuple[Link, Link, list[asyncio.Task[None]]]:
@@ -36,16 +36,29 @@ async def test_a_question_is_answered_by_number():
     assert [{"twice": 0}, {"twice": 2}, {"twice": 4}] == answers
 
 
-async def test_an_error_in_the_answering_side_comes_back_as_words():
+async def test_an_error_in_the_answering_side_is_one_for_who_asked_without_its_words():
     async def fail(_: Message) -> Message:
-        raise ValueError("no such file")
+        raise ValueError("what a visitor sent")
 
     left, right, tasks = await pair(handle_right=fail)
 
-    answer = await left.ask("anything")
+    with pytest.raises(AskFailedError, match=r"^ValueError$"):
+        await left.ask("anything")
     await close(left, right, tasks=tasks)
 
-    assert {"error": "ValueError: no such file"} == answer
+
+@pytest.mark.parametrize("line", [b'{"answers": 1, "x"', b"\xff\xff\n", b"[1]x\n"])
+async def test_a_line_that_is_cut_off_or_no_json_ends_the_link(line: bytes):
+    async def nothing(_: Message) -> None:
+        return None
+
+    ours, theirs = socket.socketpair()
+    link = await Link.over(ours, nothing)
+    running = asyncio.create_task(link.run())
+    theirs.sendall(line)
+    theirs.close()
+
+    await asyncio.wait_for(running, 5)
 
 
 async def test_who_asks_a_side_that_is_gone_learns_it():

@@ -103,6 +103,7 @@ event_source = "wep"
     [
         ("", "destinations: there is none"),
         (GOOD + '[tiktok]\nbase_url = "http://tiktok.example"', "would send the token unencrypted"),
+        (GOOD + '[send]\nmax_age = "0s"', "is so short that an outage"),
         (GOOD + '[tiktok]\nbase_url = "ftp://x"', "is no https address"),
         (GOOD + '[tiktok]\nbase_url = "https://[::1"', "is no https address"),
         (GOOD + '[outbox]\nurl = "nats://a:4222"', "this version keeps its outbox in SQLite only"),

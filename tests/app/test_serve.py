@@ -283,6 +283,20 @@ def test_the_first_sigterm_after_a_hand_over_still_answers_what_was_begun(gatewa
     assert elder.popen.wait(20) == 0
 
 
+def test_the_bodies_of_dead_letters_stay_with_the_worker(gateway, sandbox):
+    """Strangers choose how long they are, and a line between two processes has an end."""
+    for number in range(3):
+        sandbox.fault("refuse", event_id=f"R-{number}")
+        gateway.hit(purchase(number))
+        gateway.hit(purchase(number + 10))
+    wait_for(lambda: gateway.books()["dead"] == 3)
+
+    letters = gateway.dead()
+
+    assert [sorted(letter) for letter in letters if "body" in letter] == []
+    assert {letter["event_id"] for letter in letters} == {"R-0", "R-1", "R-2"}
+
+
 def test_events_of_a_destination_that_was_renamed_are_told(gateways, sandbox):
     sandbox.fault("http", status=503)
     gateway = gateways().start()

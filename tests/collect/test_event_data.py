@@ -216,3 +216,17 @@ def test_a_consent_state_that_says_nothing_is_told():
     parsed = parse(Hit(query="event_name=a&consent_state.ad_storage=maybe", received_at=0))
 
     assert [(place, notice.field) for place, notice in parsed.notices] == [(0, "consent_state")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"consent_state": {"ad_storage": True}, "x-ga-gcd": "13r3r3p3r5l1"},
+        {"consent_state": {"ad_storage": "granted"}, "ad_user_data": "denied"},
+        {"x-ga-gcs": "G111", "consent": {"ad_user_data": False}},
+    ],
+)
+def test_each_purpose_is_read_from_its_own_first_source(data):
+    (event,) = parse(Hit(query="", body=json.dumps({"event_name": "a", **data}).encode(), received_at=0)).events
+
+    assert (event.consent.sending, event.consent.user_data) == ("granted", "denied")

@@ -286,10 +286,12 @@ async def test_a_call_whose_events_are_all_refused_is_a_400(relay):
 async def test_the_debug_route_validates_explains_and_stores_nothing(relay_with):
     relay = relay_with(mp_api_secret="hunter2", measurement_ids=("G-OURS",))
 
-    valid = await relay.ask("POST", "/debug/mp/collect?measurement_id=G-OURS&api_secret=x", body=MP)
+    valid = await relay.ask("POST", "/debug/mp/collect?measurement_id=G-OURS&api_secret=hunter2", body=MP)
+    stranger = await relay.ask("POST", "/debug/mp/collect?api_secret=x", body=MP)
     invalid = await relay.ask("POST", "/debug/mp/collect", body=b"{")
 
     assert {"validationMessages": [], "tikrelay": [{"name": "purchase"}]} == valid.json()
+    assert {"validationMessages": [], "tikrelay": []} == stranger.json()
     assert (200, "VALUE_INVALID") == (invalid.status, invalid.json()["validationMessages"][0]["validationCode"])
     assert [] == relay.events
 

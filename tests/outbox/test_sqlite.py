@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import apsw
 import pytest
@@ -467,3 +468,17 @@ async def test_a_write_that_fails_is_reported_with_the_file_and_sqlites_words(op
     assert [StoreFailed(path=str(path), reason="FullError", what=what, hint=hint)] == [
         failed for failed in happenings if isinstance(failed, StoreFailed)
     ]
+
+
+async def test_a_lease_reads_no_more_bodies_than_it_takes(open_outbox, record, path):
+    """Large events wait on disk, not in memory."""
+    outbox = await open_outbox()
+    await outbox.put([record(number, body=b'{"x":"%s"}' % (b"x" * 200_000)) for number in range(50)])
+    tracemalloc.start()
+
+    lease = await outbox.lease("shop", most=1000, max_bytes=500_000, now=2e9)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(lease.events) == 2
+    assert peak < 3_000_000

@@ -135,10 +135,17 @@ def test_a_port_chosen_at_the_start_is_said_to_stand_in_the_log(gateways):
     ],
 )
 def test_a_destination_that_does_not_flow_is_shown_with_its_reason(gateways, state: str, reason: str, shown: str):
-    row = {**COUNTS, "state": state, "reason": reason}
+    row = {**COUNTS, "waiting": 1, "state": state, "reason": reason}
 
     with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
         done = status(gateways(server={"admin_port": port}).config)
 
     assert done.returncode == 1
     assert shown in done.stdout
+
+
+def test_a_removed_destination_for_which_nothing_waits_is_no_fault(gateways):
+    row = {**COUNTS, "state": "removed", "reason": "no such destination in the settings"}
+
+    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+        assert status(gateways(server={"admin_port": port}).config).returncode == 0

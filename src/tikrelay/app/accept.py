@@ -1,5 +1,6 @@
 """The main path: events are mapped, stored, and only then receipted. The file to read first."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from itertools import chain
@@ -30,7 +31,10 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
     A Receipt exists only after the store has made its events durable; the HTTP answer is built from it. Raises
     OutboxUnavailable when they could not be stored; then none of them is.
     """
-    mapped = [_map(event, routes) for event in events]
+    mapped: list[list[Mapped]] = []
+    for event in events:
+        mapped.append(_map(event, routes))
+        await asyncio.sleep(0)  # a request of many events leaves room for others
     filed = [
         _file(event, route.destination, outcome)
         for event, outcomes in zip(events, mapped, strict=True)

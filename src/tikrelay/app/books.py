@@ -1,7 +1,7 @@
 """The books of all workers added up, and what of them outlives a worker."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from tikrelay.app.link import Message
@@ -79,10 +79,13 @@ class Ledger:
         self._living: dict[int, Rows] = {}
         self._ended: Rows = {}
 
-    def note(self, answers: Iterable[tuple[int, Message]]) -> list[str]:
-        """Take the answers of the living workers by process id; returns the names of the files they spoke for."""
+    def note(self, answers: Iterable[tuple[int, Message]], *, alive: Collection[int]) -> list[str]:
+        """Take workers' answers by process id; returns the names of the files they spoke for.
+
+        ``alive`` are the processes there are: one that did not answer this time is not one that ended.
+        """
         counted: list[str] = []
-        living: dict[int, Rows] = {}
+        living = {pid: rows for pid, rows in self._living.items() if pid in alive}
         for pid, answer in answers:
             living[pid] = answer["meter"]
             counted += answer["outboxes"]

@@ -15,6 +15,8 @@ from tikrelay.base.happenings import Advice
 from tikrelay.mapping.names import ending_names
 from tikrelay.tiktok.config import DestinationConfig
 
+SHORTEST_MAX_AGE_S: Final = 3600
+
 Where = Callable[[str, str], str]
 
 # A pixel code is about 20 upper-case letters and digits that begin with a letter; an event set id is digits only
@@ -96,6 +98,13 @@ def _outbox(config: Config) -> Iterator[tuple[str, str, str, str]]:
         yield "outbox", "spill", "belongs to a nats outbox, which this version does not have", "leave it empty"
     if config.outbox.max_bytes < 0:
         yield "outbox", "max_bytes", "must be 0 or more", "0 is until the disk's reserve"
+    if config.send.max_age < SHORTEST_MAX_AGE_S:
+        yield (
+            "send",
+            "max_age",
+            "is so short that an outage of minutes buries events",
+            'write "1h" or more, such as "7d"',
+        )
 
 
 def _mapping(config: Config) -> Iterator[tuple[str, str, str, str]]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.app.link import Link, LinkClosedError, Message, Order
+from tikrelay.app.link import AskFailedError, Link, LinkClosedError, Message, Order
 from tikrelay.app.load import Loaded
 from tikrelay.base.errors import EXIT_SOFTWARE, OutboxError
 from tikrelay.outbox.folder import OutboxFolder
@@ -29,6 +29,7 @@ _PING_EVERY_S: Final = 5.0
 _PONG_WITHIN_S: Final = 12.0
 _MISSED_PINGS: Final = 2  # one may be missed by a machine that slept
 _STATUS_WITHIN_S: Final = 5.0
+_ENDS_WITHIN_S: Final = 15.0
 
 
 class WorkerHandle:
@@ -121,8 +122,14 @@ class Crew:
         ours, theirs = socket.socketpair()
         passed = (theirs.fileno(), self.listener.fileno())
         command = [sys.executable, "-m", "tikrelay.app.worker", *map(str, passed), str(os.getpid())]
-        worker.process = subprocess.Popen(command, pass_fds=passed, start_new_session=True)  # noqa: ASYNC220, S603
-        theirs.close()
+        try:
+            worker.process = subprocess.Popen(command, pass_fds=passed, start_new_session=True)  # noqa: ASYNC220, S603
+        except OSError as error:
+            ours.close()
+            worker.failure = f"no process could be started: {error}"
+            return EXIT_SOFTWARE
+        finally:
+            theirs.close()
 
         async def hear(message: Message) -> None:
             if message["do"] == "ready":
@@ -133,12 +140,18 @@ class Crew:
 
         worker.link = await Link.over(ours, hear)
         worker.link.report({"do": "serve", "order": msgspec.to_builtins(self._order(worker))})
-        await worker.link.run()
-        worker.ready.clear()
-        if not any(other.ready.is_set() for other in self.workers):
-            self.somebody.clear()
-        worker.link, worker.adopted = None, []
-        return await asyncio.to_thread(worker.process.wait)
+        try:
+            await worker.link.run()
+        finally:
+            worker.ready.clear()
+            if not any(other.ready.is_set() for other in self.workers):
+                self.somebody.clear()
+            worker.link, worker.adopted = None, []
+        try:
+            return await asyncio.to_thread(worker.process.wait, _ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:  # it hung up and goes on: it could not hear us
+            worker.send_signal(signal.SIGKILL)
+            return await asyncio.to_thread(worker.process.wait)
 
     def _order(self, worker: WorkerHandle) -> Order:
         config = self.loaded.config
@@ -195,7 +208,7 @@ class Crew:
                 return None
             try:
                 return await worker.link.ask(do, within_s=within_s, **details)
-            except (LinkClosedError, TimeoutError):
+            except (LinkClosedError, AskFailedError, TimeoutError):
                 return None
 
         answers = await asyncio.gather(*(ask(worker) for worker in self.workers))
@@ -228,12 +241,12 @@ class Crew:
     async def _adopt(self, worker: WorkerHandle, name: str) -> None:
         try:
             answer = await worker.link.ask("adopt", outbox=name) if worker.link else {}
-        except (LinkClosedError, TimeoutError):
+        except (LinkClosedError, AskFailedError, TimeoutError):
             return
         if answer.get("adopted"):
             worker.adopted.append(name)
         else:
-            say("not_adopted", level="warning", outbox=name, why=answer.get("why") or answer.get("error"))
+            say("not_adopted", level="warning", outbox=name, why=answer.get("why"))
 
     async def let_go(self) -> None:
         """Have adopted files closed in which nothing waits, so that a newer server can write to them."""

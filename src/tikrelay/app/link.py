@@ -39,6 +39,10 @@ class LinkClosedError(ConnectionError):
     """The other side is gone."""
 
 
+class AskFailedError(Exception):
+    """The other side could not do what was asked."""
+
+
 class Link:
     """One end. ``handle`` gets what the other side asks or reports; its return value is the answer."""
 
@@ -61,8 +65,8 @@ class Link:
         try:
             while line := await self._reader.readline():
                 self._take(msgspec.json.decode(line))
-        except ConnectionError:
-            pass
+        except (ConnectionError, ValueError, msgspec.MsgspecError):
+            pass  # a line that is cut off or endless is the end, too
         finally:
             for future in self._asked.values():
                 if not future.done():
@@ -86,7 +90,7 @@ class Link:
         except Exception as error:
             if number is None:
                 raise
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": type(error).__name__}  # its words may quote what a visitor sent
         if number is not None:
             self.report({"answers": number, **(answer or {})})
 
@@ -100,13 +104,16 @@ class Link:
             self._writer.write(msgspec.json.encode(message) + b"\n")
 
     async def ask(self, do: str, *, within_s: float = _ANSWER_WITHIN_S, **details: Any) -> Message:
-        """Ask for something and wait for the answer. Raises LinkClosedError or TimeoutError."""
+        """Ask for something and wait for the answer. Raises LinkClosedError, AskFailedError, TimeoutError."""
         if self._writer.is_closing():
             raise LinkClosedError("the other process is gone")
         number = next(self._numbers)
         future = self._asked[number] = asyncio.get_running_loop().create_future()
         self.report({"asks": number, "do": do, **details})
         try:
-            return await asyncio.wait_for(future, within_s)
+            answer: Message = await asyncio.wait_for(future, within_s)
         finally:
             self._asked.pop(number, None)
+        if "error" in answer:
+            raise AskFailedError(answer["error"])
+        return answer

@@ -29,7 +29,7 @@ from tikrelay.app.sockets import (
     tell_systemd,
 )
 from tikrelay.app.stand_in import stand_in
-from tikrelay.base.errors import EXIT_TEMPORARY, OutboxInUse
+from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxInUse
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.watch.log import log_defect, log_happening, say
@@ -62,12 +62,19 @@ class Server:
         self._told_to_end = True
         self.crew.stop()
 
+    def keeper_ended(self, task: asyncio.Task[None]) -> None:
+        """A keeper ends with the crew; an error in one is a defect, and a new server begins clean."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log_defect(error, where="crew")
+            self.crew.stop(EXIT_SOFTWARE)
+
     # What the admin port shows.
 
     async def _count(self) -> tuple[list[dict[str, Any]], list[str], dict[str, dict[str, str]]]:
         """Ask the workers; returns who answered, the files nobody spoke for, and each destination's state."""
         answers = await self.crew.ask_all("status")
-        counted = self.ledger.note((worker.pid, answer) for worker, answer in answers)
+        alive = {worker.pid for worker in self.crew.workers}
+        counted = self.ledger.note([(worker.pid, answer) for worker, answer in answers], alive=alive)
         workers = [
             {"index": worker.index, "pid": worker.pid, "outbox": worker.outbox, "outboxes": answer["outboxes"]}
             for worker, answer in answers
@@ -99,7 +106,7 @@ class Server:
         letters = [letter for _, answer in answers for letter in answer["dead_letters"]]
         letters.sort(key=lambda letter: letter["died_at"], reverse=True)
         for letter in letters:
-            letter.pop("body", None)
+            del letter["body"]
             letter["words"] = explain_code(letter["code"]) if letter["code"] is not None else ""
         return letters[:most]
 
@@ -225,6 +232,8 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends nothing; settings are read at start
     crew = server.crew
     keeping = [asyncio.create_task(crew.keep(worker)) for worker in crew.workers]
+    for keeper in keeping:
+        keeper.add_done_callback(server.keeper_ended)
     for advice in [*advise(server.config), *server.folder.advise()]:
         log_happening(advice)
     background = [asyncio.create_task(server.serve_admin())]

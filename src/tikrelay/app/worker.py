@@ -90,6 +90,8 @@ class Worker:
             serving = asyncio.create_task(self.server.serve_on(self.listener))
             self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
             await self.server.wait_started(serving)
+            if serving.done():
+                raise TikrelayError("the server did not start", hint="see the log lines before this one")
             ready()
             await self.stopping.wait()
             for watch in self.watching:
@@ -172,7 +174,8 @@ class Worker:
         await self.server.wait_idle(within_s=_IDLE_CONNECTIONS_WITHIN_S)
         self.server.should_exit = True
         await serving
-        await asyncio.gather(*halts, *(store.sending for store in self.stores if store.sending))
+        sending = [store.sending for store in self.stores if store.sending]
+        await asyncio.gather(*halts, *sending, return_exceptions=True)  # a defect was told when it came
         for store in self.stores:
             await store.outbox.close()
 
@@ -193,24 +196,26 @@ class Worker:
         return {}
 
     async def _status(self, _: Message) -> Message:
-        books = [await store.outbox.books() for store in self.stores]
+        stores = list(self.stores)  # one may be let go meanwhile
+        books = [await store.outbox.books() for store in stores]
         states = {
             sender.name: {"state": sender.state, "reason": sender.reason}
-            for store in reversed(self.stores)
+            for store in reversed(stores)
             for sender in store.senders
         }
         return {
             "books": [_plain(book) for book in books],
             "destinations": states,
-            "outboxes": [store.path.name for store in self.stores],
+            "outboxes": [store.path.name for store in stores],
             "meter": self.meter.snapshot(),
         }
 
     async def _dead(self, message: Message) -> Message:
         letters: list[DeadLetter] = []
-        for store in self.stores:
+        for store in list(self.stores):
             letters += await store.outbox.dead_letters(most=message["most"])
-        return {"dead_letters": [msgspec.to_builtins(letter) for letter in letters]}
+        # The bodies stay here: strangers choose how long they are, and nobody reads them over there.
+        return {"dead_letters": [msgspec.to_builtins(msgspec.structs.replace(letter, body=b"")) for letter in letters]}
 
     async def _adopt(self, message: Message) -> Message:
         """Take over a file that nobody owns."""

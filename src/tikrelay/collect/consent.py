@@ -81,15 +81,18 @@ def of_event_data(data: Mapping[str, Json]) -> Consent:
     ``consent``, one word for all, and bare ``ad_storage`` and ``ad_user_data`` are taken too: a no is to be obeyed
     however it is written.
     """
-    for given in (data.get("consent_state"), data.get("consent"), data):
-        state = given if isinstance(given, Mapping) else {"ad_storage": given, "ad_user_data": given}
-        user_data = _signal(state.get("ad_user_data"))
-        sending = _signal(state.get("ad_storage")) or user_data
-        if sending:
-            return Consent(sending=sending, user_data=user_data)
     gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
-    sending = from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs"))) or from_gcd(gcd, "ad_storage")
-    return Consent(sending=sending, user_data=from_gcd(gcd, "ad_user_data"))
+    storage = _said(data, "ad_storage") or from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs")))
+    user_data = _said(data, "ad_user_data") or from_gcd(gcd, "ad_user_data")
+    return Consent(sending=storage or from_gcd(gcd, "ad_storage") or user_data, user_data=user_data)
+
+
+def _said(data: Mapping[str, Json], purpose: str) -> Signal:
+    """What is said of one purpose, each by its first source: one of the two may stand where the other does not."""
+    for given in (data.get("consent_state"), data.get("consent"), data):
+        if signal := _signal(given.get(purpose) if isinstance(given, Mapping) else given):
+            return signal
+    return None
 
 
 def _text(value: Json) -> str:

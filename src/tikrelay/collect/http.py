@@ -3,6 +3,7 @@
 A plain ASGI callable. It is handed ``accept``, which stores; nothing here stores, maps or sends.
 """
 
+import contextlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -161,9 +162,7 @@ class CollectApp:
 
     async def _measurement_protocol(self, request: "_Request") -> Answer:
         query = last_of_each(request.query)
-        if self._sources.mp_api_secret and not _same(
-            self._sources.mp_api_secret, query.get("api_secret", "").encode("utf-8", "replace")
-        ):
+        if not self._may_send(query):
             raise InputRefused(
                 403, "wrong_api_secret", "api_secret is not the one set here", hint="see sources.mp_api_secret"
             )
@@ -173,14 +172,18 @@ class CollectApp:
             raise InputRefused(403, "foreign_measurement_id", what, hint="see sources.measurement_ids")
         return await self._receipt(request, ga4_mp.parse(hit), route="mp")
 
+    def _may_send(self, query: Mapping[str, str]) -> bool:
+        secret = self._sources.mp_api_secret
+        return not secret or _same(secret, query.get("api_secret", "").encode("utf-8", "replace"))
+
     async def _debug(self, request: "_Request") -> Answer:
-        """Validate as Google does, and explain; nothing is stored."""
+        """Validate as Google does, for anybody; explain to who may send. Nothing is stored."""
         hit = await self._hit(request, from_browser=False)
         messages = ga4_mp.validate(hit)
-        try:
-            explained = [self._explain(event) for event in ga4_mp.parse(hit).events[:25]]
-        except InputRefused:
-            explained = []
+        explained: list[Json] = []
+        if self._may_send(last_of_each(request.query)):
+            with contextlib.suppress(InputRefused):
+                explained = [self._explain(event) for event in ga4_mp.parse(hit).events[:25]]
         return answers.of_json(200, {"validationMessages": messages, "tikrelay": explained})
 
     async def _event_data(self, request: "_Request") -> Answer:

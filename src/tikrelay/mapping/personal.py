@@ -23,6 +23,7 @@ _PHONE: Final = re.compile(
     r"(?:\+|%(?:25){0,3}2[Bb]|(?<![0-9A-Za-z])00)[1-9](?:[0-9 ()./\-\u00a0]|%(?:25){0,3}2[089Dd]){6,24}[0-9]", re.ASCII
 )
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+LONGEST_PHONE: Final = 15  # digits, E.164
 LONGEST_MATCH: Final = 700  # of anybody's address or number
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a JSON Web Token
 
@@ -89,7 +90,8 @@ def _is_phone(found: re.Match[str]) -> bool:
     if not found[0].startswith("00"):
         return True
     groups = _DIGITS.findall(unquote(found[0][2:]))
-    return any(_is_valid("+" + "".join(groups[:end])) for end in range(1, len(groups) + 1))  # a year may follow it
+    starts = ("".join(groups[:end]) for end in range(1, len(groups) + 1))  # a year may follow it
+    return any(_is_valid(f"+{start}") for start in starts if 8 <= len(start) <= LONGEST_PHONE)
 
 
 def _is_valid(number: str) -> bool:

@@ -7,7 +7,7 @@ Checkpoints are made by ``checkpoint``, not by SQLite itself: it does them insid
 them, and says nothing when the disk fails under one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import apsw
 Value = None | int | float | str | bytes
 Row = tuple[Any, ...]
 
-CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput (bench)
+CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput
 
 
 class Database:
@@ -44,6 +44,15 @@ class Database:
         """Run a statement to its end."""
         found: Iterable[Row] = self._connection.execute(statement, bindings)  # pyright: ignore[reportUnknownMemberType]
         return list(found)
+
+    def each(self, statement: str, bindings: Sequence[Value] = ()) -> Generator[Row, None, None]:
+        """Run a statement row by row, as far as its reader goes; close it before anything is written."""
+        cursor = self._connection.cursor()
+        try:
+            found: Iterable[Row] = cursor.execute(statement, bindings)  # pyright: ignore[reportUnknownMemberType]
+            yield from found
+        finally:
+            cursor.close()
 
     def value(self, statement: str, bindings: Sequence[Value] = ()) -> Any:
         """The first column of the first row, or None."""

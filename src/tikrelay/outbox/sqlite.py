@@ -24,7 +24,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar, assert_never
 
@@ -521,36 +521,42 @@ class SqliteOutbox:
     def _select(self, destination: DestinationName, most: int, max_bytes: int, now: float) -> Lease:
         leased = self._leased.setdefault(destination, set())
         chosen: list[Leased] = []
+        damaged: list[int] = []
         size = 0
-        for row in self._due(destination, most + len(leased), now):
-            if row[0] in leased:
-                continue
-            event = _read(row)
-            if event is None:
-                self._bury(row[0], destination, Dead(reason=DeadReason.DAMAGED), now)
-                self._damaged[destination] += 1
-                continue
-            size += len(event.body)
-            if chosen and (len(chosen) >= most or size > max_bytes):
-                break
-            chosen.append(event)
+        with contextlib.closing(self._due(destination, most + len(leased), now)) as due:  # bodies are read one by one
+            for row in due:
+                if row[0] in leased:
+                    continue
+                event = _read(row)
+                if event is None:
+                    damaged.append(row[0])
+                    continue
+                size += len(event.body)
+                if chosen and (len(chosen) >= most or size > max_bytes):
+                    break
+                chosen.append(event)
+        for key in damaged:
+            self._bury(key, destination, Dead(reason=DeadReason.DAMAGED), now)
+            self._damaged[destination] += 1
         keys = {event.key for event in chosen}
         leased.update(keys)
         self._undo.append(lambda: leased.difference_update(keys))
         return Lease(destination, tuple(chosen))
 
-    def _due(self, destination: str, most: int, now: float) -> list[Row]:
+    def _due(self, destination: str, most: int, now: float) -> Generator[Row, None, None]:
         """Rows whose time has come; also those put off for longer than can be, as a clock set back leaves them."""
-        due = self._database.rows(
+        read = 0
+        for row in self._database.each(
             _COLUMNS + " AND not_before <= ? ORDER BY not_before, id LIMIT ?",
             (destination, now, most),
-        )
-        if len(due) < most:
-            due += self._database.rows(
+        ):
+            read += 1
+            yield row
+        if read < most:
+            yield from self._database.each(
                 _COLUMNS + " AND not_before > ? ORDER BY not_before, id LIMIT ?",
-                (destination, now + LONGEST_WAIT_S, most - len(due)),
+                (destination, now + LONGEST_WAIT_S, most - read),
             )
-        return due
 
     def _forget(self, destination: str, keys: set[int]) -> None:
         self._leased.get(destination, set()).difference_update(keys)

@@ -1,9 +1,9 @@
 """The Outbox: what every store promises.
 
-- ``put`` returns after its events and drop counts are durable, and not before. All that wait at one moment share one
-  commit.
-- ``lease`` hands out waiting events, oldest first, each to one holder at a time. A lease lives in memory: the owner of
-  a store is its only sender, so a crash ends every lease.
+- ``put`` returns after its events are durable, and not before. All that wait at one moment share one commit; counts of
+  drops go with the next one, or soon after.
+- ``lease`` hands out waiting events, those first whose time came first, each to one holder at a time. A lease lives in
+  memory: the owner of a store is its only sender, so a crash ends every lease.
 - ``settle`` writes one outcome for each event of a lease, in one transaction, and ends the lease. ``release`` gives it
   back untouched. A lease that has ended settles nothing.
 - ``books`` counts. For each destination: received = accepted + waiting + dead + dropped, to the event, at every commit.

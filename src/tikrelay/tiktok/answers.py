@@ -6,7 +6,7 @@ names are the constants of TikTok's Business API SDK (tiktok_code.py). What is n
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,7 +27,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     code: int | None = None
     message: str = ""
     request_id: str = ""
-    data: Any = None
     retry_after_s: float | None = None
     failure: Failure = ""
     seconds: float = 0.0

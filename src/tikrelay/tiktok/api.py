@@ -1,6 +1,6 @@
 """The one HTTP call: events out, an Answer back, whatever happens.
 
-The token is revealed here and nowhere else, goes into one header and to one host: redirects are not followed, proxies
+The token is revealed here to go into one header and to one host: redirects are not followed, proxies
 of the environment are not used, cookies are not kept.
 """
 
@@ -22,7 +22,7 @@ from tikrelay.tiktok.payload import TRACK_PATH, Envelope, call_body
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 LONGEST_RETRY_AFTER_S: Final = 3600.0
-_CONNECTIONS: Final = 16
+_LONGEST_READ: Final = 16_384
 _LONGEST_TEXT: Final = 300
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _EMAIL: Final = re.compile(r"[^\s@\"'<>]{1,64}@[^\s@\"'<>]{1,255}")
@@ -34,15 +34,13 @@ class TikTokApi:
 
     def __init__(self, config: TikTokConfig) -> None:
         self._url = config.base_url.rstrip("/") + TRACK_PATH
-        self._timeout = aiohttp.ClientTimeout(
-            total=config.timeout_s, connect=config.connect_timeout_s, sock_connect=config.connect_timeout_s
-        )
+        self._timeout = aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=config.connect_timeout_s)
 
     async def __aenter__(self) -> Self:
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context, ttl_dns_cache=30),
+            connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
@@ -122,14 +120,13 @@ def read_answer(status: int, raw: bytes, retry_after: str | None, *, token: Secr
     after = read_retry_after(retry_after, now=time.time())
     tree = _object(raw)
     if tree is None:
-        page = star_out(token, raw.decode("utf-8", "replace"))
+        page = star_out(token, raw[:_LONGEST_READ].decode("utf-8", "replace"))
         return Answer(status=status, message=clean_text(page[:200]), retry_after_s=after)
     return Answer(
         status=status,
         code=_code(tree.get("code")),
-        message=clean_text(star_out(token, str(tree.get("message", "")))),
-        request_id=clean_text(star_out(token, str(tree.get("request_id", ""))))[:64],
-        data=tree.get("data"),
+        message=clean_text(star_out(token, str(tree.get("message", ""))[:_LONGEST_READ])),
+        request_id=clean_text(star_out(token, str(tree.get("request_id", ""))[:_LONGEST_READ]))[:64],
         retry_after_s=after,
     )
 

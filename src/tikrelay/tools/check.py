@@ -75,6 +75,14 @@ def _sqlite() -> Finding:
 def _folder(loaded: Loaded) -> list[Finding]:
     """Look at the outbox folder and make nothing, so that a check by root leaves no file that the server cannot use."""
     folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
+    try:
+        return _look_at(folder)
+    except OSError as error:
+        text = f"{folder.path} cannot be looked at: {error.strerror}; check as the user tikrelay runs as"
+        return [Finding("fault", "outbox", text)]
+
+
+def _look_at(folder: OutboxFolder) -> list[Finding]:
     there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         text = f"{there} cannot be written in; give it to the user tikrelay runs as, or choose another outbox.url"

@@ -88,7 +88,12 @@ def show_status(config: str | None, *, as_json: bool) -> int:
     else:
         letters = _read(_ask_admin(port, f"/api/dead?most={_DEAD_SHOWN}"), _DeadLetters, port)
         _print(status, letters.dead_letters)
-    return 0 if all(row.state == "flowing" for row in status.destinations.values()) else 1
+    return 0 if all(_is_well(row) for row in status.destinations.values()) else 1
+
+
+def _is_well(row: _Row) -> bool:
+    """A destination that was removed from the settings is well when nothing waits for it."""
+    return row.state == "flowing" or (row.state == "removed" and not row.waiting)
 
 
 def _ask_admin(port: int, path: str) -> bytes:
