@@ -1,5 +1,7 @@
 """What in a text gives a person or a secret away."""
 
+import time
+
 import pytest
 
 from tikrelay.mapping.personal import LONGEST_MATCH, gives_away, mask, mask_and_cut, value_gives_away
@@ -96,3 +98,16 @@ def test_a_long_text_is_read_to_its_end(piece):
 
     assert mask(text).endswith("***")
     assert value_gives_away(text)
+
+
+@pytest.mark.parametrize("text", ["001 2 3 4 5 6 7 8 9 0 1 2 3 4 ", "0049 1 ", "ann%40x.y ", "a@", "%2540", "+1-"])
+def test_a_hostile_text_costs_no_more_than_a_moment(text):
+    began = time.process_time()
+    mask(text * (200_000 // len(text)))
+
+    assert time.process_time() - began < 5  # a bound on a hang; it takes about a tenth of a second
+
+
+def test_a_number_without_a_country_behind_its_zeros_is_nobodys():
+    assert mask("0012345678 and 00999123456789") == "0012345678 and 00999123456789"
+    assert mask("0049 151 55501234") == "***"

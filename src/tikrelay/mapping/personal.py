@@ -4,12 +4,13 @@ E-mail addresses and phone numbers are sent hashed in the fields made for them a
 term, a product's name, or a page's address, where forms and mailings leave them.
 """
 
+import functools
 import re
 from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-from phonenumbers import NumberParseException, is_valid_number, parse
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 MASK: Final = "***"
 
@@ -23,7 +24,7 @@ _PHONE: Final = re.compile(
     r"(?:\+|%(?:25){0,3}2[Bb]|(?<![0-9A-Za-z])00)[1-9](?:[0-9 ()./\-\u00a0]|%(?:25){0,3}2[089Dd]){6,24}[0-9]", re.ASCII
 )
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
-LONGEST_PHONE: Final = 15  # digits, E.164
+SHORTEST_PHONE: Final = 9  # digits with the country's code; the few shorter ones look like anything
 LONGEST_MATCH: Final = 700  # of anybody's address or number
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a JSON Web Token
 
@@ -91,14 +92,17 @@ def _is_phone(found: re.Match[str]) -> bool:
         return True
     groups = _DIGITS.findall(unquote(found[0][2:]))
     starts = ("".join(groups[:end]) for end in range(1, len(groups) + 1))  # a year may follow it
-    return any(_is_valid(f"+{start}") for start in starts if 8 <= len(start) <= LONGEST_PHONE)
+    whole = [start for start in starts if len(start) >= SHORTEST_PHONE]
+    return any(len(start) - size in _lengths(start[:size]) for start in whole for size in (1, 2, 3))
 
 
-def _is_valid(number: str) -> bool:
-    try:
-        return is_valid_number(parse(number))
-    except NumberParseException:
-        return False
+@functools.cache
+def _lengths(calling_code: str) -> frozenset[int]:
+    """How many digits a number of a country has; none where no country has the code. At most 1,110 codes are asked."""
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(int(calling_code), ())
+    found = [PhoneMetadata.metadata_for_region_or_calling_code(int(calling_code), region) for region in regions]
+    described = [one.general_desc for one in found if one is not None]
+    return frozenset(length for one in described if one is not None for length in one.possible_length)
 
 
 def mask(text: str) -> str:
