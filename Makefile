@@ -19,6 +19,8 @@ $(BIN)/python:
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "-- installing what tikrelay runs on (locked, with hashes)"
 	@$(PIP) install --progress-bar on --require-hashes -r requirements/runtime.txt
+	@printf '#!/bin/sh\nPYTHONPATH="%s/src" exec "%s/$(BIN)/python" -m tikrelay "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/tikrelay
+	@chmod +x $(BIN)/tikrelay
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
@@ -29,6 +31,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 demo: $(VENV)/.runtime  ## a shop's visit through the gateway to a local TikTok (KEEP=1: it stays up)
 	@PYTHONPATH=src $(BIN)/python -m tikrelay demo $(if $(KEEP),--keep)
+
+install: $(VENV)/.runtime  ## make .venv/bin/tikrelay, to run from this folder
+	@echo "-- $(BIN)/tikrelay is ready"
 
 test: $(VENV)/.dev  ## the fast suite
 	@$(BIN)/pytest $(ARGS)
@@ -57,4 +62,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo test lint types faults fuzz docs lock clean
+.PHONY: help demo install test lint types faults fuzz docs lock clean

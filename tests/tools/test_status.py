@@ -129,7 +129,7 @@ def test_a_port_chosen_at_the_start_is_said_to_stand_in_the_log(gateways):
     ("state", "reason", "shown"),
     [
         ("removed", "no such destination in the settings", "removed: no such destination in the settings"),
-        ("paused", "http_308", "paused: the address answers with a redirect"),
+        ("paused", "http_308", "paused (http_308): the address answers"),
         ("paused", "envelope", "check [[destinations]]"),
         ("failing", "", "failing"),
     ],

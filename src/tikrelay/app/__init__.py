@@ -1,1 +1,1 @@
-"""Puts the parts together from a Config: build, accept, serve, drain."""
+"""Where the steps become one program: settings, processes, sockets, and the way from a request to its receipt."""

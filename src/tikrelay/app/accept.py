@@ -26,9 +26,9 @@ Mapped = TikTokEvent | Dropped
 
 
 async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Outbox, emit: Emit) -> Receipt:
-    """Take one request's events to safety and say what became of each.
+    """Map a request's events, store them, and receipt them.
 
-    A Receipt exists only after the store has made its events durable; the HTTP answer is built from it. Raises
+    It returns when they are durable, and not before: what the sender is answered is made of the receipt. Raises
     OutboxUnavailable when they could not be stored; then none of them is.
     """
     mapped: list[list[Mapped]] = []

@@ -49,9 +49,9 @@ def read_example(name: str) -> Example:
     """Read one by its name. Raises InputRefused with the names there are."""
     path = folder() / f"{name}.toml"
     if name not in names():
-        raise InputRefused(
-            404, "no_such_example", f"there is no example {name!r}", hint=f"there are {', '.join(names())}"
-        )
+        there = names()
+        hint = f"there are {', '.join(there)}" if there else "they lie in the repository, not in an installed package"
+        raise InputRefused(404, "no_such_example", f"there is no example {name!r}", hint=hint)
     tree = tomllib.loads(path.read_text(encoding="utf-8"))
     return Example(
         title=tree["title"],

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console
@@ -18,6 +19,7 @@ from tikrelay.app.config import Config
 from tikrelay.app.load import read_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
+from tikrelay.collect.query import last_of_each
 from tikrelay.mapping.explain import Explanation, explain
 from tikrelay.mapping.rules import Rules
 from tikrelay.tiktok.config import DestinationConfig
@@ -28,6 +30,7 @@ _FALLBACK_ID: Final = "made-when-stored"
 _MARKS: Final = {"taken": "", "empty": "passed over: nothing usable in it", "unusable": "left out: cannot be read",
                  "withheld": "the sender wants none"}  # fmt: skip
 _WIDE: Final = 170  # columns where the output is no terminal
+_OWN_ID: Final = "G-EXPLAIN"  # of a body that comes without a URL
 _NO_DESTINATION: Final = DestinationConfig(event_source_id="-")
 
 
@@ -47,6 +50,7 @@ def explain_hit(
     else:
         request, settings = _request_of(_given(hit), body), _settings(config)
     found = read_request(request)
+    foreign = _foreign_id(request, settings)
     destinations = settings.destinations or (_NO_DESTINATION,)
     explained = [
         (destination, explain(event, _rules(settings, destination), fallback_id=_FALLBACK_ID,
@@ -55,10 +59,20 @@ def explain_hit(
         for destination in destinations
     ]  # fmt: skip
     if as_json:
-        _print_json(found, explained)
+        _print_json(found, explained, foreign=foreign)
     else:
         _print(found, explained, several=len(destinations) > 1)
-    return 0 if found.events else 1
+        if foreign:
+            print(f"note: these settings turn it away: {one_line(foreign)} is not in sources.measurement_ids")
+    return 0 if found.events and not foreign else 1
+
+
+def _foreign_id(request: Request, settings: Config) -> str:
+    """The measurement id of a hit that these settings do not take."""
+    query = last_of_each(urlsplit(request.url).query)
+    given = query.get("tid") or query.get("measurement_id") or ""
+    taken = settings.sources.measurement_ids
+    return given if given and given != _OWN_ID and taken and given not in taken else ""
 
 
 def _settings(config: str | None) -> Config:
@@ -107,16 +121,16 @@ def _route_of_json(text: str) -> str:
         whole: Any = json.loads(text)
     except (ValueError, RecursionError):
         return "/data"
-    return "/mp/collect?measurement_id=G-EXPLAIN" if isinstance(whole, dict) and "events" in whole else "/data"
+    return f"/mp/collect?measurement_id={_OWN_ID}" if isinstance(whole, dict) and "events" in whole else "/data"
 
 
-def _print_json(found: Found, explained: list[tuple[DestinationConfig, Explanation]]) -> None:
+def _print_json(found: Found, explained: list[tuple[DestinationConfig, Explanation]], *, foreign: str) -> None:
     document = {
         "events": [
             {"destination": destination.name, **msgspec.to_builtins(explanation)}
             for destination, explanation in explained
         ],
-        "turned_away": list(found.turned_away),
+        "turned_away": [*found.turned_away, *(["foreign_measurement_id"] if foreign else [])],
     }
     print(json.dumps(document, indent=2, ensure_ascii=False))
 

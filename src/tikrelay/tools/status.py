@@ -125,7 +125,9 @@ def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
     console = Console(highlight=False, markup=False)
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status.destinations.items():
-        state = row.state + (f": {explain_pause(row.reason)}" if row.reason else "")
+        words = explain_pause(row.reason)
+        code = f" ({row.reason})" if words != row.reason else ""
+        state = f"{row.state}{code}: {words}" if row.reason else row.state
         table.add_row(name, *(str(getattr(row, column)) for column in _COLUMNS), one_line(state))
     console.print(table)
     books = status.books

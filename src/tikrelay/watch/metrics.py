@@ -24,8 +24,9 @@ from tikrelay.base.happenings import (
     PutRefused,
     StoreFailed,
 )
+from tikrelay.event import DropReason
 from tikrelay.outbox.room import FAILED, GONE, MAX_BYTES, REPLACED, RESERVE
-from tikrelay.outbox.store import Books
+from tikrelay.outbox.store import Books, DeadReason
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 SIZES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
@@ -171,13 +172,14 @@ def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[
         for (name, _), count in kept.items():
             outcomes[name, kind] = outcomes.get((name, kind), 0) + count
     yield _family("tikrelay_events", "Events by what became of them.", ("destination", "outcome"), outcomes)
-    dropped: Counter[str] = Counter()
+    dropped: Counter[str] = Counter(dict.fromkeys(DropReason, 0))  # an alarm hears a change, not a beginning
     for (_, reason), count in books.dropped.items():
         dropped[reason] += count
     yield _family(
         "tikrelay_events_dropped", "Events dropped by a rule.", ("reason",), {(r,): n for r, n in dropped.items()}
     )
-    yield _family("tikrelay_events_dead", "Events that became dead letters.", ("destination", "reason"), books.dead)
+    dead = {(name, reason.value): 0 for name in states for reason in DeadReason} | books.dead
+    yield _family("tikrelay_events_dead", "Events that became dead letters.", ("destination", "reason"), dead)
 
     waiting = GaugeMetricFamily(
         "tikrelay_events_waiting", "Events on disk that TikTok has not taken yet.", labels=["destination"]
