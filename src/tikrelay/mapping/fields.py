@@ -1,6 +1,6 @@
 """The table of fields: for each TikTok field its sources in order, and how a value is cleaned.
 
-The first source that holds a usable value wins. The mapper walks this table (``convert.py``), ``tikrelay explain``
+Sources are asked in turn until one gives a value that can be used. The mapper walks this table (``convert.py``), ``tikrelay explain``
 prints it for one event (``explain.py``), and the reference page is made from it; a precedence stands nowhere else. The
 order of the rows is the order of the payload's keys.
 """
@@ -253,13 +253,13 @@ FIELDS: Final = (
         "page.url",
         (data("x-ttq-ct-page-url"), data("page_location")),
         page.clean_url,
-        "without parameters that give a person or a secret away",
+        "cleared of persons and secrets, the rest as it came",
     ),
     Field(
         "page.referrer",
         tuple(data(key) for key in _REFERRERS),
         page.clean_url,
-        "without parameters that give a person or a secret away",
+        "cleared of persons and secrets, the rest as it came",
     ),
     Field(
         "properties.contents",

@@ -24,8 +24,8 @@ _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 def read_number(value: Json) -> int | float | None:
     """Read a number; whole ones come out as integers, None is what is none.
 
-    A single dot is decimal; a comma with exactly three digits after it parts thousands, any other comma is decimal; of
-    both the last is decimal; what stands more than once parts thousands.
+    One dot begins the cents, and so does one comma, unless three digits follow it: then it parts thousands, as a sign
+    that stands several times does. Where dots and commas both stand, the cents come after the last.
 
     >>> [read_number(text) for text in ("1.299,00", "14,90", "1,299", "1.299", "1,299.50", "1.001.900", "42.50 EUR")]
     [1299, 14.9, 1299, 1.299, 1299.5, 1001900, 42.5]
