@@ -1,8 +1,8 @@
 """The table of fields: for each TikTok field its sources in order, and how a value is cleaned.
 
-Sources are asked in turn until one gives a value that can be used. The mapper walks this table (``convert.py``), ``tikrelay explain``
-prints it for one event (``explain.py``), and the reference page is made from it; a precedence stands nowhere else. The
-order of the rows is the order of the payload's keys.
+Sources are asked in turn until one gives a value that can be used. The mapper walks this table (``convert.py``),
+``tikrelay explain`` prints the walk (``explain.py``), and the reference page is made from it: it is the one place where
+the order of sources is said. The order of the rows is the order of the payload's keys.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """A page's address: what of it is sent, and the click id in it.
 
-The query stays, because campaigns are read from it, without the parameters that give a person or a secret away. The
+The query stays, because campaigns are read from it, cleared of parameters that name a person or hold a secret. The
 kept parameters stay byte for byte as they came.
 """
 
