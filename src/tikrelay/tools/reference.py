@@ -245,7 +245,7 @@ def render_mapping() -> str:
         "Any other name goes through as it is. `mapping.events` comes before all of these."
     )
     intro = (
-        "Sources are asked in turn until one gives a value that can be used. A value that is there but cannot be read is "
+        "Sources are asked in turn until one gives a value that can be used. A value that cannot be read is "
         "left out with a warning, and the next source is asked. `x-ttq-...` may come as keys of `/data`, as event "
         "parameters of a GA4 hit, or as Measurement Protocol params."
     )
