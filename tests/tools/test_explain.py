@@ -14,7 +14,7 @@ HIT = (
 
 def explain(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tikrelay", "explain", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, check=False, text=True, timeout=30)
+    return subprocess.run(command, input=given, capture_output=True, check=False, text=True, timeout=30, cwd="/")
 
 
 def test_a_hit_is_explained_field_by_field():
