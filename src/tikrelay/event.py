@@ -8,12 +8,18 @@ between the parse and the commit, and is never logged.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NewType, TypeAlias
+from typing import Final, Literal, NewType, TypeAlias
 
 import msgspec
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A value as JSON or a query string gives it."""
+
+CLICK_ID: Final = "ttclid"
+"""TikTok's click id: a parameter of the page's address, and the cookie that keeps it (no underscore)."""
+
+PAGE_URL: Final = ("x-ttq-ct-page-url", "page_location")
+"""Where the address of the page stands in event data; the first that is given counts."""
 
 Source = Literal["ga4_web", "ga4_mp", "data"]
 """By which route an event came: ``/g/collect``, ``/mp/collect``, ``/data``."""
@@ -81,6 +87,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     visitor: Visitor = Visitor()
     consent: Consent = Consent()
     key: HitKey = HitKey()
+
+    @property
+    def page_url(self) -> "Json":
+        """The address of the page as it was given, whole and not cleaned; None without one."""
+        return next((given for key in PAGE_URL if (given := self.data.get(key))), None)
 
 
 class DropReason(StrEnum):

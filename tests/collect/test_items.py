@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikrelay.collect.items import KEYS, items_of, read_item, read_number
+from tikrelay.collect.items import KEYS, items_of, read_item
 
 
 def test_every_key_of_the_protocol_has_its_name():
@@ -60,15 +60,6 @@ def test_items_come_in_the_order_of_their_numbers():
                   "pr01": "idNo", "prx": "idNo", "pr3": "", "pr": "idNo", "pr\u0663": "idNo"}  # fmt: skip
 
     assert ["A", "B", "J", "Z"] == [item["item_id"] for item in items_of(parameters)]
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("-1.5", -1.5), ("1e2", 100.0), ("0", 0), ("1.001.900,00", "1.001.900,00"), ("12,5", "12,5"), ("NaN", "NaN"),
-     ("1_0", "1_0"), ("\u0661", "\u0661"), ("9" * 400, "9" * 400), (" 1", " 1"), ("", "")],
-)  # fmt: skip
-def test_a_number_is_one_where_it_parses_and_text_elsewhere(text, value):
-    assert (value, type(value)) == (read_number(text), type(read_number(text)))
 
 
 FIELDS = st.dictionaries(st.sampled_from(["id", "nm", "br", "va", "cp"]), st.text(min_size=1), min_size=1)

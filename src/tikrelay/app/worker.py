@@ -33,7 +33,7 @@ from tikrelay.event import Consent, Event, Json, Receipt
 from tikrelay.mapping.config import ConsentRule
 from tikrelay.mapping.consent import may_set_cookie
 from tikrelay.mapping.convert import Rules
-from tikrelay.mapping.explain import explain
+from tikrelay.mapping.explain import FALLBACK_ID, explain
 from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Books, DeadLetter
 from tikrelay.send.rate_limit import RateLimiter
@@ -104,7 +104,7 @@ class Worker:
             return await accept(events, routes=self.routes, outbox=outbox, emit=self.emit)
 
         def show(event: Event) -> Json:
-            explanation = explain(event, self.routes[0].rules, fallback_id="made-when-stored")
+            explanation = explain(event, self.routes[0].rules, fallback_id=FALLBACK_ID)
             shown: Json = msgspec.to_builtins(explanation)
             return shown
 

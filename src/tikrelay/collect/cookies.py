@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from publicsuffixlist import PublicSuffixList
 
-CLICK_ID: Final = "ttclid"  # TikTok's server template: no underscore
+from tikrelay.event import CLICK_ID
+
 PIXEL: Final = "_ttp"  # written by TikTok's pixel
 ANALYTICS: Final = "_ga"
 MAX_AGE_S: Final = 30 * 86400  # as TikTok's server template keeps it

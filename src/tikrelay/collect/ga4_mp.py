@@ -10,8 +10,8 @@ from typing import Final
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
-from tikrelay.collect.ga4_web import read_float
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
+from tikrelay.collect.numbers import read_float
 from tikrelay.collect.query import last_of_each
 from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Event, HitKey, Json, Visitor

@@ -5,8 +5,6 @@ request share, a line holds the rest and overrides it, and nothing carries over 
 with lines makes no event of the query alone.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,13 +12,13 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.collect import client_hints, consent, user_data
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.items import items_of
+from tikrelay.collect.numbers import read_float
 from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_LINES: Final = 1000
 MOST_PARAMETERS: Final = 1000
 MOST_SHARED: Final = 100_000  # parameters of the query, times lines
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _HINT: Final = "a GA4 hit has v=2, tid=G-..., and en= in its query or in each line of its body"
 
@@ -134,18 +132,6 @@ def _own_parameters(parameters: Mapping[str, str]) -> tuple[dict[str, Json], dic
         kept: Json = value if number is None else number
         (data if kind[0] == "e" else properties)[name] = kept
     return data, properties
-
-
-def read_float(text: str) -> int | float | None:
-    """A number as JavaScript writes it, whole ones as integers; None for what is none, and for NaN and Infinity.
-
-    >>> read_float("19"), read_float("-1.50"), read_float("1e+21"), read_float("NaN"), read_float("1_0")
-    (19, -1.5, 1e+21, None, None)
-    """
-    number = float(text) if len(text) < 50 and _NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _client_id(ga: str | None) -> str | None:

@@ -253,7 +253,7 @@ class CollectApp:
     def _keep_click_id(self, request: "_Request", parsed: Parsed) -> None:
         """Have the browser keep the page's click id, unless the visitor said no."""
         for event in parsed.events:
-            page_url = event.data.get("x-ttq-ct-page-url") or event.data.get("page_location")
+            page_url = event.page_url
             if isinstance(page_url, str) and self._may_set_cookie(event.consent):
                 cookie = click_id_cookie(page_url, host=request.headers.get("host", ""))
                 request.cookie = cookie or request.cookie

@@ -4,11 +4,11 @@ A field is a two-character key directly followed by its value; fields are joined
 doubled. Seen on the wire of gtag.js and of emitters that get parts of it wrong, which are read as they are meant.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from tikrelay.collect.numbers import read_number
 from tikrelay.event import Json
 
 KEYS: Final = {
@@ -22,7 +22,6 @@ _NUMBERS: Final = frozenset({"price", "quantity", "discount", "index"})
 MOST_ITEMS: Final = 200  # gtag.js sends pr1 to pr200
 _PARAMETER: Final = re.compile(r"pr([1-9][0-9]{0,2})", re.ASCII)
 _CUSTOM: Final = re.compile(r"[kv][0-9A-Za-z]", re.ASCII)
-_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
 def items_of(parameters: Mapping[str, str]) -> list[Json]:
@@ -84,17 +83,3 @@ def _split(text: str) -> list[str]:
     if "~~" not in text:
         return text.split("~")
     return [piece.replace("\0", "~") for piece in text.replace("\0", "").replace("~~", "\0").split("~")]
-
-
-def read_number(text: str) -> Json:
-    """A number where it is one, else the text.
-
-    >>> read_number("12"), read_number("9.50"), read_number("1.001.900,00"), read_number("NaN")
-    (12, 9.5, '1.001.900,00', 'NaN')
-    """
-    if not _NUMBER.fullmatch(text):
-        return text
-    if text.lstrip("-").isdigit():
-        return int(text)
-    number = float(text)
-    return number if math.isfinite(number) else text

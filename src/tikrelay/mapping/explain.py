@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tikrelay.event import Dropped, Event, Json
-from tikrelay.mapping.cleaning import Left, is_object, is_several
+from tikrelay.mapping.cleaning import Left, is_object, is_several, whole_signs
 from tikrelay.mapping.convert import walk
 from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
@@ -14,6 +14,7 @@ from tikrelay.mapping.rules import Rules
 from tikrelay.mapping.texts import event_name
 from tikrelay.tiktok.payload import EventBody
 
+FALLBACK_ID: Final = "made-when-stored"  # shown where an id is random and made only at the door
 _LONGEST_SHOWN: Final = 120
 # Read for other ends than a field, or part of every hit: not worth a line among what is not sent.
 _USED: Final = frozenset({
@@ -69,7 +70,7 @@ class _Listener:
     def _shown(self, field: Field, given: Json) -> str:
         if field.person and not self._show:
             return masked(given)
-        text = _fit(given if isinstance(given, str) else _as_json(given))
+        text = whole_signs(given if isinstance(given, str) else _as_json(given))
         if not self._show and value_gives_away(text[: _LONGEST_SHOWN + LONGEST_MATCH]):
             return masked(text)
         return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
@@ -99,7 +100,7 @@ def masked(given: Any) -> str:
     if is_object(given) or (is_several(given) and len(given) != 1):
         return f"{len(given)} values"
     text = str(given[0] if is_several(given) else given)
-    return f"{_fit(text[:1])}*** ({len(text)} characters)"
+    return f"{whole_signs(text[:1])}*** ({len(text)} characters)"
 
 
 def _as_json(given: Any) -> str:
@@ -109,15 +110,10 @@ def _as_json(given: Any) -> str:
         return str(given)
 
 
-def _fit(text: str) -> str:
-    """Replace what UTF-8 cannot hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def _not_sent(data: Mapping[str, Json]) -> tuple[str, ...]:
     used = _USED | {source.name for field in FIELDS for source in field.sources}
     return tuple(
-        mask_and_cut(_fit(name), longest=_LONGEST_SHOWN)
+        mask_and_cut(whole_signs(name), longest=_LONGEST_SHOWN)
         for name in data
         if name not in used and not name.startswith("user_data.")
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.event import Json
+from tikrelay.event import CLICK_ID, PAGE_URL, Json
 from tikrelay.mapping import contents, device, event_id, page, texts, times, user
 from tikrelay.mapping.cleaning import Basket, Cleaner, Context
 from tikrelay.mapping.names import PURCHASES
@@ -81,9 +81,8 @@ _REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_re
 
 
 def _same_host_referrer(context: Context) -> Json:
-    event_data = context.event.data
-    referrer = next((given for key in _REFERRERS if (given := event_data.get(key))), None)
-    host = page.host_of_url(event_data.get("x-ttq-ct-page-url") or event_data.get("page_location"))
+    referrer = next((given for key in _REFERRERS if (given := context.event.data.get(key))), None)
+    host = page.host_of_url(context.event.page_url)
     return referrer if host and host == page.host_of_url(referrer) else None
 
 
@@ -209,10 +208,7 @@ FIELDS: Final = (
     Field(
         "user.ttclid",
         (
-            Source(
-                "ttclid in x-ttq-ct-page-url", lambda c: c.event.data.get("x-ttq-ct-page-url"), page.click_id_of_url
-            ),
-            Source("ttclid in page_location", lambda c: c.event.data.get("page_location"), page.click_id_of_url),
+            *(Source(f"{CLICK_ID} in {key}", data(key).read, page.click_id_of_url) for key in PAGE_URL),
             data("x-ttq-ttclid"),
             Source("ttclid in page_referrer of the same host", _same_host_referrer, page.click_id_of_url),
             Source("cookie ttclid", lambda c: c.event.visitor.ttclid_cookie),
@@ -251,7 +247,7 @@ FIELDS: Final = (
     Field("user.locale", (data("language"),), texts.locale, "BCP 47"),
     Field(
         "page.url",
-        (data("x-ttq-ct-page-url"), data("page_location")),
+        tuple(data(key) for key in PAGE_URL),
         page.clean_url,
         "cleared of persons and secrets, the rest as it came",
     ),

@@ -8,11 +8,10 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from tikrelay.event import Json
+from tikrelay.event import CLICK_ID, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text
 from tikrelay.mapping.personal import MASK, gives_away, value_gives_away
 
-CLICK_ID: Final = "ttclid"
 _BREAK: Final = re.compile(r"[\t\n\r]")
 LONGEST_URL: Final = 8192
 _FORM: Final = re.compile(

@@ -11,11 +11,11 @@ from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.event import Dropped
 from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.mapping.explain import FALLBACK_ID
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.request import Request, read_request
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
-FALLBACK_ID: Final = "made-when-stored"
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):

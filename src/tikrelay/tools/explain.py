@@ -20,13 +20,12 @@ from tikrelay.app.load import read_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
-from tikrelay.mapping.explain import Explanation, explain
+from tikrelay.mapping.explain import FALLBACK_ID, Explanation, explain
 from tikrelay.mapping.rules import Rules
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.examples import read_example, settings_of
 from tikrelay.tools.request import Found, Request, read_request
 
-_FALLBACK_ID: Final = "made-when-stored"
 _MARKS: Final = {"taken": "", "empty": "passed over: nothing usable in it", "unusable": "left out: cannot be read",
                  "withheld": "the sender wants none"}  # fmt: skip
 _WIDE: Final = 170  # columns where the output is no terminal
@@ -53,7 +52,7 @@ def explain_hit(
     foreign = _foreign_id(request, settings)
     destinations = settings.destinations or (_NO_DESTINATION,)
     explained = [
-        (destination, explain(event, _rules(settings, destination), fallback_id=_FALLBACK_ID,
+        (destination, explain(event, _rules(settings, destination), fallback_id=FALLBACK_ID,
                               show_personal_data=show_personal_data))
         for event in found.events
         for destination in destinations

@@ -60,7 +60,8 @@ class Show:
     def search(self, calls: list[dict[str, Any]]) -> None:
         """Show how the bad event of a batch was found."""
         for call in calls:
-            words = f"{call['events']} events -> code {call['code']} {call['message']}"
+            events = "1 event" if call["events"] == 1 else f"{call['events']} events"
+            words = f"{events} -> code {call['code']} {call['message']}"
             self._line(f"   call    {words}", style="green" if call["code"] == 0 else "red")
 
     def dead(self, letter: dict[str, Any]) -> None:
