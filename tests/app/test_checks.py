@@ -4,8 +4,7 @@ from tikrelay.app.checks import advise
 from tikrelay.app.config import Config, ServerConfig
 from tikrelay.base.secret import Secret
 from tikrelay.collect.config import SourcesConfig
-from tikrelay.mapping.config import MappingConfig
-from tikrelay.tiktok.config import DestinationConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig
 
 
 def kinds(config: Config) -> set[str]:
@@ -29,6 +28,6 @@ def test_settings_that_leave_nothing_to_say_are_left_alone():
 
 
 def test_test_mode_is_told():
-    config = Config(destinations=(DestinationConfig(event_source_id="C0", test_event_code="TEST1"),))
+    config = Config(destinations=(MappedDestination(event_source_id="C0", test_event_code="TEST1"),))
 
     assert "test_mode" in kinds(config)

@@ -14,14 +14,13 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tikrelay.event import Consent, Dropped, Event, HitKey, Visitor
-from tikrelay.mapping.config import MappingConfig, PrivacyConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.convert import to_tiktok
 from tikrelay.mapping.explain import explain
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.numbers import read_number
 from tikrelay.mapping.rules import Rules
 from tikrelay.mapping.times import read_time
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import Envelope, TikTokEvent, call_body
 from tikrelay.tools.sandbox.rules import HASHED_FIELDS, check
 
@@ -103,7 +102,7 @@ EVENTS = st.builds(
 
 
 def rules_for(event_source: Any, **more: Any) -> Rules:
-    destination = DestinationConfig(event_source_id="7000000000000000001", event_source=event_source, app_id="1")
+    destination = MappedDestination(event_source_id="7000000000000000001", event_source=event_source, app_id="1")
     return Rules.of(MappingConfig(**more), PrivacyConfig(consent="ignore"), destination)
 
 
@@ -168,7 +167,7 @@ def test_any_event_can_be_explained_and_the_explanation_is_what_is_sent(event: E
 @thorough
 @given(event=EVENTS)
 def test_a_no_to_ad_user_data_leaves_nothing_of_the_person(event: Event):
-    rules = Rules.of(MappingConfig(), PrivacyConfig(), DestinationConfig(event_source_id="C0"))
+    rules = Rules.of(MappingConfig(), PrivacyConfig(), MappedDestination(event_source_id="C0"))
     denied = msgspec.structs.replace(event, consent=Consent(sending="granted", user_data="denied"))
     outcome = to_tiktok(denied, rules, fallback_id="made")
     user = {} if isinstance(outcome, Dropped) else outcome.body.get("user", {})

@@ -8,10 +8,9 @@ import pytest
 
 from tikrelay.event import Consent, Dropped, Event, HitKey, Visitor
 from tikrelay.mapping.cleaning import Context
-from tikrelay.mapping.config import MappingConfig, PrivacyConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.convert import to_tiktok
 from tikrelay.mapping.rules import Rules
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import TikTokEvent
 from tikrelay.tools.request import Request, read_request
 
@@ -26,7 +25,7 @@ def make_rules(**settings: Any) -> Rules:
     return Rules.of(
         MappingConfig(**settings),
         PrivacyConfig(consent=consent),
-        DestinationConfig(event_source_id="C0EXAMPLE", **destination),
+        MappedDestination(event_source_id="C0EXAMPLE", **destination),
     )
 
 

@@ -2,14 +2,13 @@
 
 import pytest
 
-from tikrelay.mapping.config import MappingConfig, PrivacyConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.rules import Rules
-from tikrelay.tiktok.config import DestinationConfig
 
 
 def test_a_destinations_own_consent_wins(rules):
     made = Rules.of(
-        MappingConfig(), PrivacyConfig(consent="required"), DestinationConfig(event_source_id="C0", consent="ignore")
+        MappingConfig(), PrivacyConfig(consent="required"), MappedDestination(event_source_id="C0", consent="ignore")
     )
 
     assert ("ignore", "required") == (made.consent, rules(consent_rule="required").consent)

@@ -12,8 +12,8 @@ import msgspec
 from tikrelay.app.config import Config
 from tikrelay.base.errors import Mistake
 from tikrelay.base.happenings import Advice
+from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.names import ending_names
-from tikrelay.tiktok.config import DestinationConfig
 
 SHORTEST_MAX_AGE_S: Final = 3600
 
@@ -116,7 +116,7 @@ def _mapping(config: Config) -> Iterator[tuple[str, str, str, str]]:
             yield "mapping", "default_phone_country", f"{country!r} is no country", 'ISO 3166, such as "DE" or "US"'
 
 
-def _destination(destination: DestinationConfig) -> Iterator[tuple[str, str, str]]:
+def _destination(destination: MappedDestination) -> Iterator[tuple[str, str, str]]:
     identifier, source = destination.event_source_id, destination.event_source
     if not destination.name or len(destination.name) > 64 or not destination.name.isprintable():
         yield "name", "must be 1 to 64 printable characters", ""

@@ -5,11 +5,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tikrelay.collect.config import SourcesConfig
-from tikrelay.mapping.config import MappingConfig, PrivacyConfig
+from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
 from tikrelay.outbox.config import OutboxConfig
 from tikrelay.send.config import SendConfig
-from tikrelay.tiktok.config import DestinationConfig, TikTokConfig
+from tikrelay.tiktok.config import TikTokConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -40,7 +40,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sources: SourcesConfig = SourcesConfig()
     mapping: MappingConfig = MappingConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    cookies: CookiesConfig = CookiesConfig()
     tiktok: TikTokConfig = TikTokConfig()
     outbox: OutboxConfig = OutboxConfig()
     send: SendConfig = SendConfig()
-    destinations: tuple[DestinationConfig, ...] = ()
+    rules: tuple[RuleConfig, ...] = ()
+    destinations: tuple[MappedDestination, ...] = ()

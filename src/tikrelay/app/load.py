@@ -18,12 +18,13 @@ from tikrelay.app.config import Config
 from tikrelay.base.errors import ConfigError, Mistake
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
-from tikrelay.tiktok.config import DestinationConfig
+from tikrelay.mapping.config import MappedDestination, RuleConfig
 
 DEFAULT_FILE: Final = "tikrelay.toml"
 # Kubernetes puts the address of a service named tikrelay into every container's environment.
 _KUBERNETES: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?)")
 _PREFIX: Final = "TIKRELAY_"
+_LISTS: Final = frozenset({"rules", "destinations"})  # sections that may stand several times
 _AT_LINE: Final = re.compile(r"at line (\d+)")
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([\w.\-]+)\s*\]\]?")
 _KEY: Final = re.compile(r"\s*([\w\-]+)\s*=")
@@ -97,19 +98,33 @@ def _by_line(mistake: Mistake) -> tuple[str, int]:
 
 
 def _line_numbers(text: str) -> dict[tuple[str, str], int]:
-    """Find the line of each ``key =``: (section, key) to line; sections of ``[[destinations]]`` are numbered."""
+    r"""Find the line of each ``key =``: (section, key) to line; sections that stand several times are numbered.
+
+    >>> _line_numbers("[[rules]]\n[[rules]]\ndrop = true")
+    {('rules[0]', ''): 1, ('rules[1]', ''): 2, ('rules[1]', 'drop'): 3}
+    """
     lines: dict[tuple[str, str], int] = {}
-    section, destinations = "", -1
+    counts: dict[str, int] = {}
+    section = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
-            section = header[1]
-            if line.lstrip().startswith("[["):
-                destinations += 1
-                section = f"{section}[{destinations}]"
+            section = _numbered(header[1], counts, begins=line.lstrip().startswith("[["))
             lines.setdefault((section, ""), number)
         elif key := _KEY.match(line):
             lines.setdefault((section, key[1]), number)
     return lines
+
+
+def _numbered(header: str, counts: dict[str, int], *, begins: bool) -> str:
+    """Name the section a header stands for: ``destinations.rules`` is ``destinations[0].rules[2]``."""
+    path = ""
+    for part in header.split("."):
+        path = f"{path}.{part}".lstrip(".")
+        if begins and path.count(".") == header.count("."):
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path += f"[{counts[path]}]"
+    return path
 
 
 def _from_toml(kind: type, value: object) -> object:
@@ -143,11 +158,11 @@ class _Reader:
 
     def config(self, tree: Section, environment: Mapping[str, str]) -> Config:
         """Read the whole tree."""
-        sections = {name: kind for name, kind in get_type_hints(Config).items() if name != "destinations"}
-        for name in tree.keys() - sections.keys() - {"destinations"}:
-            self._unknown("", name, [*sections, "destinations"], form="[{}]")
-        tables, purchase_event = self._short_form(self._tables(tree), environment)
-        overlays = self._overlays({**sections, "destinations": DestinationConfig}, environment)
+        sections = {name: kind for name, kind in get_type_hints(Config).items() if name not in _LISTS}
+        for name in tree.keys() - sections.keys() - _LISTS:
+            self._unknown("", name, [*sections, *sorted(_LISTS)], form="[{}]")
+        tables, purchase_event = self._short_form(self._tables(tree, "destinations"), environment)
+        overlays = self._overlays({**sections, "destinations": MappedDestination}, environment)
         if purchase_event and "purchase_event" not in tree.get("mapping", {}):
             overlays.setdefault("mapping", {}).setdefault("purchase_event", purchase_event)
             self.from_environment.setdefault(("mapping", "purchase_event"), "TIKTOK_PURCHASE_EVENT")
@@ -158,17 +173,24 @@ class _Reader:
             name: self._section(name, kind, tree.get(name, {}), overlays.get(name, {}))
             for name, kind in sections.items()
         }
+        rules = self._rules("rules", self._tables(tree, "rules"))
         destinations = [self._destination(number, table) for number, table in enumerate(tables)]
-        return Config(**read, destinations=tuple(d for d in destinations if d is not None))
+        return Config(**read, rules=rules, destinations=tuple(d for d in destinations if d is not None))
 
-    def _tables(self, tree: Section) -> list[Any]:
-        tables: list[Any] | Any = tree.get("destinations", [])
+    def _tables(self, tree: Section, name: str, section: str = "") -> list[Any]:
+        """The tables of a list of sections."""
+        tables: list[Any] | Any = tree.get(name, [])
         if isinstance(tables, list):
             found: list[Any] = [*tables]  # pyright: ignore[reportUnknownArgumentType]  as the file has it
             if all(isinstance(table, dict) for table in found):
                 return found
-        self._add("destinations", "", "must be written as [[destinations]]", "two brackets, one section each")
+        header = re.sub(r"\[\d+\]", "", f"{section}.{name}".lstrip("."))
+        self._add(section or name, name, f"must be written as [[{header}]]", "two brackets, one section each")
         return []
+
+    def _rules(self, section: str, tables: list[Any]) -> tuple[RuleConfig, ...]:
+        read = [self._struct(f"{section}[{number}]", RuleConfig, table) for number, table in enumerate(tables)]
+        return tuple(rule for rule in read if rule is not None)
 
     def _short_form(self, tables: list[Any], environment: Mapping[str, str]) -> tuple[list[Any], str]:
         """Take the three variables where the file names no destination."""
@@ -192,6 +214,7 @@ class _Reader:
             f"{_PREFIX}{section}_{key}".upper(): (section, key)
             for section, kind in sections.items()
             for key in kind.__struct_fields__
+            if key != "rules"  # they stand in the file alone
         }
         overlays: dict[str, Section] = {}
         for variable in sorted(environment):
@@ -220,7 +243,7 @@ class _Reader:
             return kind()
         return self._struct(name, kind, {**table, **overlay}) or kind()
 
-    def _destination(self, number: int, table: Section) -> DestinationConfig | None:
+    def _destination(self, number: int, table: Section) -> MappedDestination | None:
         section = f"destinations[{number}]"
         file = table.get("access_token_file")
         if isinstance(file, str) and file and not table.get("access_token"):
@@ -232,8 +255,9 @@ class _Reader:
             table = {**table, "access_token": token}
         elif file:
             self._add(section, "access_token_file", "and access_token are both set", "keep one of them")
-        destination: DestinationConfig | None = self._struct(section, DestinationConfig, table)
-        return destination
+        rules = self._rules(f"{section}.rules", self._tables(table, "rules", section))
+        destination: MappedDestination | None = self._struct(section, MappedDestination, {**table, "rules": ()})
+        return destination and msgspec.structs.replace(destination, rules=rules)
 
     def _token(self, number: int, file: str) -> str:
         """Read a token's file; where that fails, take the one that was read before."""
@@ -265,9 +289,9 @@ class _Reader:
 
     def _value(self, section: str, key: str, value: object, kind: Any) -> object:
         text_allowed = (section, key) in self.from_environment and isinstance(value, str)
-        if text_allowed and "tuple" in str(kind):
+        if text_allowed and get_origin(kind) is tuple:
             value = [part.strip() for part in str(value).split(",") if part.strip()]
-        elif text_allowed and "dict" in str(kind):
+        elif text_allowed and get_origin(kind) is dict:
             value = _read_table(str(value))
         allowed = get_args(kind) if get_origin(kind) is Literal else ()
         if allowed and value not in allowed:

@@ -30,7 +30,7 @@ from tikrelay.base.happenings import Happening, OutboxAdopted
 from tikrelay.base.secret import Secret
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Consent, Event, Json, Receipt
-from tikrelay.mapping.config import ConsentRule
+from tikrelay.mapping.config import ConsentRule, MappedDestination
 from tikrelay.mapping.consent import may_set_cookie
 from tikrelay.mapping.convert import Rules
 from tikrelay.mapping.explain import FALLBACK_ID, explain
@@ -39,7 +39,6 @@ from tikrelay.outbox.store import Books, DeadLetter
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import Sender
 from tikrelay.tiktok.api import TikTokApi
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.watch.log import configure_logs, log_defect, log_happening
 from tikrelay.watch.metrics import Meter
 
@@ -138,7 +137,7 @@ class Worker:
             log_defect(error, where="sender")
             self.stop(EXIT_SOFTWARE)
 
-    def _sender(self, destination: DestinationConfig, outbox: SqliteOutbox) -> Sender:
+    def _sender(self, destination: MappedDestination, outbox: SqliteOutbox) -> Sender:
         token = destination.access_token
         limiter = self.limiters.get(token)
         if limiter is None:

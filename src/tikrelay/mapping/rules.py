@@ -4,10 +4,9 @@ from typing import Self
 
 import msgspec
 
-from tikrelay.mapping.config import ConsentRule, MappingConfig, PrivacyConfig
+from tikrelay.mapping.config import ConsentRule, MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.fields import FIELDS, Field
 from tikrelay.mapping.names import Names
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import EventSource
 
 
@@ -24,7 +23,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     app_id: str
 
     @classmethod
-    def of(cls, mapping: MappingConfig, privacy: PrivacyConfig, destination: DestinationConfig) -> Self:
+    def of(cls, mapping: MappingConfig, privacy: PrivacyConfig, destination: MappedDestination) -> Self:
         """Put the settings that concern one destination together."""
         source = destination.event_source
         return cls(

@@ -1,7 +1,5 @@
 """The settings of TikTok's end: ``[tiktok]`` and ``[[destinations]]``."""
 
-from typing import Literal
-
 import msgspec
 
 from tikrelay.base.secret import Secret
@@ -42,12 +40,3 @@ class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     test_event_code: str = ""
     """From the Test Events tab; sends every event as a test."""
-
-    limited_data_use: bool = False
-    """Sets limited_data_use on every event (opt-out of sale or sharing under some US state laws)."""
-
-    app_id: str = ""
-    """event_source app: the store id or package name."""
-
-    consent: Literal["", "ignore", "required_or_unknown", "required"] = ""
-    """[privacy] consent for this destination alone."""

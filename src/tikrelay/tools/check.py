@@ -16,13 +16,13 @@ from tikrelay.app.config import Config
 from tikrelay.app.load import Loaded, read_settings
 from tikrelay.base.errors import ConfigError
 from tikrelay.event import Consent, Event, Visitor
+from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.convert import Rules, to_tiktok
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.outbox.sqlite import OLDEST_SQLITE
 from tikrelay.tiktok.answers import Accepted, Answer, Pause, explain_code, explain_pause, judge
 from tikrelay.tiktok.api import TikTokApi
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tiktok.payload import Envelope, TikTokEvent
 
 Level = Literal["ok", "note", "warning", "fault"]
@@ -100,7 +100,7 @@ async def _test_events(config: Config) -> list[Finding]:
         return [await _test_event(config, destination, api) for destination in config.destinations]
 
 
-async def _test_event(config: Config, destination: DestinationConfig, api: TikTokApi) -> Finding:
+async def _test_event(config: Config, destination: MappedDestination, api: TikTokApi) -> Finding:
     """Send one event as a test and read what TikTok says of it."""
     about = f"tiktok {destination.name}"
     if not destination.test_event_code:

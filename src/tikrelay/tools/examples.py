@@ -10,9 +10,9 @@ from tikrelay.app.config import Config
 from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.event import Dropped
+from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.convert import Rules, to_tiktok
 from tikrelay.mapping.explain import FALLBACK_ID
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.request import Request, read_request
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
@@ -70,7 +70,7 @@ def settings_of(example: Example) -> Config:
 def run_example(example: Example) -> Became:
     """Run the request through collecting and mapping."""
     config = settings_of(example)
-    rules = Rules.of(config.mapping, config.privacy, DestinationConfig(event_source_id="C0EXAMPLE"))
+    rules = Rules.of(config.mapping, config.privacy, MappedDestination(event_source_id="C0EXAMPLE"))
     (event,) = read_request(example.request, received_at=RECEIVED_AT).events
     outcome = to_tiktok(event, rules, fallback_id=FALLBACK_ID)
     if isinstance(outcome, Dropped):

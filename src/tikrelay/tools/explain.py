@@ -20,9 +20,9 @@ from tikrelay.app.load import read_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
+from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation, explain
 from tikrelay.mapping.rules import Rules
-from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.examples import read_example, settings_of
 from tikrelay.tools.request import Found, Request, read_request
 
@@ -30,7 +30,7 @@ _MARKS: Final = {"taken": "", "empty": "passed over: nothing usable in it", "unu
                  "withheld": "the sender wants none"}  # fmt: skip
 _WIDE: Final = 170  # columns where the output is no terminal
 _OWN_ID: Final = "G-EXPLAIN"  # of a body that comes without a URL
-_NO_DESTINATION: Final = DestinationConfig(event_source_id="-")
+_NO_DESTINATION: Final = MappedDestination(event_source_id="-")
 
 
 def explain_hit(
@@ -79,7 +79,7 @@ def _settings(config: str | None) -> Config:
     return read_settings(config, os.environ, need_destination=False).config
 
 
-def _rules(config: Config, destination: DestinationConfig) -> Rules:
+def _rules(config: Config, destination: MappedDestination) -> Rules:
     return Rules.of(config.mapping, config.privacy, destination)
 
 
@@ -123,7 +123,7 @@ def _route_of_json(text: str) -> str:
     return f"/mp/collect?measurement_id={_OWN_ID}" if isinstance(whole, dict) and "events" in whole else "/data"
 
 
-def _print_json(found: Found, explained: list[tuple[DestinationConfig, Explanation]], *, foreign: str) -> None:
+def _print_json(found: Found, explained: list[tuple[MappedDestination, Explanation]], *, foreign: str) -> None:
     document = {
         "events": [
             {"destination": destination.name, **msgspec.to_builtins(explanation)}
@@ -134,7 +134,7 @@ def _print_json(found: Found, explained: list[tuple[DestinationConfig, Explanati
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _print(found: Found, explained: list[tuple[DestinationConfig, Explanation]], *, several: bool) -> None:
+def _print(found: Found, explained: list[tuple[MappedDestination, Explanation]], *, several: bool) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
     for destination, explanation in explained:
         console.print(Text(f"{explanation.name}  ->  {_becomes(explanation)}", style="bold"))

@@ -19,9 +19,9 @@ from msgspec import Meta
 from tikrelay.app.config import Config
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
+from tikrelay.mapping.config import MappedDestination, RuleConfig, Scalar
 from tikrelay.mapping.fields import FIELDS, Field
 from tikrelay.mapping.names import DROPPED_NAMES, GA4_NAMES
-from tikrelay.tiktok.config import DestinationConfig
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = Path("docs/settings.md")
@@ -68,6 +68,9 @@ hit becomes, and for each field which of the sources below it came from.
 | GA4 name | TikTok event |
 |---|---|
 """
+_LISTS: Final[dict[str, type]] = {"rules": RuleConfig, "destinations": MappedDestination}
+_IN_TABLES: Final[dict[Any, str]] = {str: "texts", Scalar: "texts, numbers, true or false"}
+_NOT_SET: Final = "not set"
 _NAME_SETTINGS: Final = {"purchase": "purchase_event", "page_view": "page_view_event", "generate_lead": "lead_event"}
 
 
@@ -83,8 +86,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variable(self) -> str:
-        """The variable of the environment that sets it."""
-        return f"TIKRELAY_{self.section}_{self.key}".upper()
+        """The variable of the environment that sets it; rules stand in the file alone."""
+        in_file_alone = "rules" in {self.section, self.key}
+        return "" if in_file_alone else f"TIKRELAY_{self.section}_{self.key}".upper()
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +101,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def header(self) -> str:
         """Its heading as it stands in the file."""
-        return f"[[{self.name}]]" if self.name == "destinations" else f"[{self.name}]"
+        return f"[[{self.name}]]" if self.name in _LISTS else f"[{self.name}]"
 
 
 def sections() -> list[Section]:
@@ -106,8 +110,8 @@ def sections() -> list[Section]:
     >>> [section.name for section in sections()][:3]
     ['server', 'sources', 'mapping']
     """
-    kinds = {name: kind for name, kind in get_type_hints(Config).items() if name != "destinations"}
-    return [_section(name, kind) for name, kind in {**kinds, "destinations": DestinationConfig}.items()]
+    kinds = get_type_hints(Config) | _LISTS
+    return [_section(name, kind) for name, kind in kinds.items()]
 
 
 def field_texts(kind: type) -> dict[str, str]:
@@ -116,9 +120,12 @@ def field_texts(kind: type) -> dict[str, str]:
     >>> field_texts(Setting)
     {}
     """
+    texts: dict[str, str] = {}
+    for parent in kind.__bases__:
+        if parent is not msgspec.Struct and issubclass(parent, msgspec.Struct):
+            texts |= field_texts(parent)
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
-    texts: dict[str, str] = {}
     for field, below in itertools.pairwise(body):
         if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
             continue
@@ -158,6 +165,8 @@ def toml_value(value: object) -> str:
     >>> toml_value(Duration(604800)), toml_value(()), toml_value({}), toml_value("web"), toml_value(False)
     ('"7d"', '[]', '{}', '"web"', 'false')
     """
+    if value is None:
+        return _NOT_SET
     if isinstance(value, Secret):
         return '""'
     if isinstance(value, Duration):
@@ -182,11 +191,9 @@ def kind_words(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{toml_value(argument)}`" for argument in arguments)
     if origin is tuple:
-        return "list of texts"
+        return "list of texts" if arguments[0] is str else "list of tables"
     if origin is dict:
-        return (
-            f"table of {kind_words(arguments[1])}s" if arguments[1] is str else "table of texts, numbers, true or false"
-        )
+        return f"table of {_IN_TABLES[arguments[1]]}" if arguments[1] in _IN_TABLES else "table"
     if origin in {Union, UnionType}:
         return " or ".join(kind_words(argument) for argument in arguments if argument is not NoneType)
     words = {bool: "true or false", int: "whole number", float: "number", Secret: "text, kept secret"}
@@ -211,7 +218,7 @@ def render_page() -> str:
 def _page_section(section: Section) -> str:
     rows = [
         f"| `{setting.key}` | {'required' if setting.required else f'`{setting.default}`'} | {_cell(setting.kind)} | "
-        f"{_cell(setting.text)} | `{setting.variable}` |"
+        f"{_cell(setting.text)} | {f'`{setting.variable}`' if setting.variable else ''} |"
         for setting in section.settings
     ]
     head = ["| key | default | may be | what it does | in the environment |", "|---|---|---|---|---|"]
@@ -228,6 +235,8 @@ def render_example() -> str:
 
 
 def _example_section(section: Section) -> str:
+    if section.name == "rules":
+        return "# [[rules]] of your own, and what they can do: docs/rules.md\n"
     lines = [section.header]
     for setting in section.settings:
         lines += textwrap.wrap(setting.text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
