@@ -77,7 +77,7 @@ def context() -> Callable[..., Context]:
 
     def make(data: Mapping[str, Any] | None = None, *, settings: Any = None, name: str = "ViewContent", **more: Any):
         event, rules = make_event("view_item", data, **more), make_rules(**(settings or {}))
-        return Context(event, name=name, fallback_id="", phone_country=rules.phone_country, app_id=rules.app_id)
+        return Context(event, name=name, fallback_id="", settings=rules.settings)
 
     return make
 

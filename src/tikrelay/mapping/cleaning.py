@@ -5,12 +5,12 @@ import math
 import re
 from collections.abc import Callable
 from enum import Enum, StrEnum
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
 from tikrelay.event import Event, Json, Notice
-from tikrelay.tiktok.payload import Content
+from tikrelay.tiktok.payload import Content, EventSource
 
 LONGEST_TEXT: Final = 1024
 _HALF: Final = re.compile(r"[\ud800-\udfff]")  # halves of signs, which UTF-8 cannot hold
@@ -51,6 +51,39 @@ class NoticeKind(StrEnum):
     RESERVED_NAME = "reserved_name"
     """TikTok counts the name as another event."""
 
+    NAME_ENDS = "name_ends"
+    """TikTok stops taking the name in 2027."""
+
+    SENSITIVE_NAME = "sensitive_name"
+    """The name hints at what TikTok's terms forbid to share."""
+
+    TEST_EVENT = "test_event"
+    """The event goes out as a test and does not count for ads."""
+
+    NO_EVENT_ID = "no_event_id"
+    """The hit has no event_id: the copy that the browser pixel sends cannot be told to be the same."""
+
+    ID_AS_NUMBER = "id_as_number"
+    """An id came as a number and was made a text, as TikTok wants it; digits may have been lost before."""
+
+    PHONE_WITHOUT_COUNTRY = "phone_without_country"
+    """A phone number has no country code, so it was left out."""
+
+    NUMBER_READ = "number_read"
+    """A number was written as people write it, and read."""
+
+    NO_CONTENTS = "no_contents"
+    """The event says nothing of products, which catalogue ads need."""
+
+    CONTENT_WITHOUT_ID = "content_without_id"
+    """A product has no id, so it cannot be found in the catalogue."""
+
+    LEAD_WITHOUT_ID = "lead_without_id"
+    """The event for a CRM event set has no lead_id."""
+
+    EVENT_TIME_UNIT = "event_time_unit"
+    """The time did not come in seconds, and was read."""
+
     UNLISTED_CURRENCY = "unlisted_currency"
     """The currency is not in TikTok's list."""
 
@@ -79,20 +112,35 @@ class Basket(msgspec.Struct, frozen=True):
     currency: Json
 
 
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that fields are made of, those of one destination. The defaults are ``[mapping]``'s own."""
+
+    event_source: EventSource = "web"
+    phone_country: str = ""
+    phone_cn: Literal["both", "e164", "national"] = "both"
+    external_id_lowercase: bool = False
+    us_zip_first_five: bool = False
+    old_after_s: float = 7 * 86400
+    strict_urls: bool = False
+    allowed_parameters: tuple[str, ...] = ()
+    app_id: str = ""
+    limited_data_use: bool = False
+    limited_data_use_regions: frozenset[str] = frozenset()
+
+
 class Context:
     """One event while it is mapped: what is given with it, and what has been found so far.
 
-    ``name`` is its TikTok name; ``phone_country`` and ``app_id`` are the settings that fields are made of.
+    ``name`` is its TikTok name.
     """
 
-    __slots__ = ("app_id", "basket", "event", "fallback_id", "name", "notices", "phone_country", "target")
+    __slots__ = ("basket", "event", "fallback_id", "name", "notices", "settings", "target")
 
-    def __init__(self, event: Event, *, name: str, fallback_id: str, phone_country: str, app_id: str) -> None:
+    def __init__(self, event: Event, *, name: str, fallback_id: str, settings: Settings) -> None:
         self.event = event
         self.name = name
         self.fallback_id = fallback_id
-        self.phone_country = phone_country
-        self.app_id = app_id
+        self.settings = settings
         self.basket: Basket | None = None
         self.notices: list[Notice] = []
         self.target = "event"

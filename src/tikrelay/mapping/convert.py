@@ -44,7 +44,7 @@ def walk(event: Event, rules: Rules, *, fallback_id: str, recorder: Recorder | N
     if (reason := keeps_back(event.consent, rules.consent)) is not None:
         return Dropped(reason)
 
-    context = Context(event, name=name, fallback_id=fallback_id, phone_country=rules.phone_country, app_id=rules.app_id)
+    context = Context(event, name=name, fallback_id=fallback_id, settings=rules.settings)
     _judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent)
@@ -56,7 +56,7 @@ def walk(event: Event, rules: Rules, *, fallback_id: str, recorder: Recorder | N
         if value is not None:
             _put(body, field, value)
     _add_custom_properties(body, rules)
-    if rules.limited_data_use:
+    if rules.settings.limited_data_use:
         body["limited_data_use"] = True
     _judge_whole(body, context, without_person=without_person)
     return TikTokEvent(body, tuple(context.notices))  # type: ignore[arg-type]  # the table's paths are EventBody's

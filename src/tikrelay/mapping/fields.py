@@ -6,7 +6,7 @@ the order of sources is said. The order of the rows is the order of the payload'
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -18,11 +18,17 @@ from tikrelay.tiktok.payload import EventSource
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where a value may come from: the name users see, and how it is read. ``clean`` goes before the field's own."""
+    """Where a value may come from: the name users see, and how it is read. ``clean`` goes before the field's own.
+
+    ``place`` and ``key``  the table of the event it is a key of, so that the mapper need not ask where nothing is;
+                           empty where it is read otherwise
+    """
 
     name: str
     read: Callable[[Context], Any]
     clean: Cleaner | None = None
+    place: Literal["", "data", "user_data", "user_properties", "client_hints"] = ""
+    key: str = ""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -55,22 +61,24 @@ class Field(msgspec.Struct, frozen=True):
 
 def data(name: str, clean: Cleaner | None = None) -> Source:
     """A key of the event data."""
-    return Source(name, lambda context: context.event.data.get(name), clean)
+    return Source(name, lambda context: context.event.data.get(name), clean, "data", name)
 
 
 def person(name: str) -> Source:
     """A key of user_data; it may hold several values."""
-    return Source(f"user_data.{name}", lambda context: context.event.user_data.get(name))
+    return Source(f"user_data.{name}", lambda context: context.event.user_data.get(name), None, "user_data", name)
 
 
 def user_property(name: str) -> Source:
     """A user property."""
-    return Source(f"user property {name}", lambda context: context.event.user_properties.get(name))
+    read = lambda context: context.event.user_properties.get(name)  # noqa: E731
+    return Source(f"user property {name}", read, None, "user_properties", name)
 
 
 def hint(name: str) -> Source:
     """A client hint."""
-    return Source(f"client hint {name}", lambda context: context.event.client_hints.get(name))
+    read = lambda context: context.event.client_hints.get(name)  # noqa: E731
+    return Source(f"client hint {name}", read, None, "client_hints", name)
 
 
 def _purchase_only(name: str) -> Callable[[Context], Any]:
@@ -338,7 +346,7 @@ FIELDS: Final = (
     Field("lead.lead_event_source", (data("lead_event_source"),), texts.text, "text", only=("crm",)),
     Field(
         "app.app_id",
-        (Source("app_id of the destination", lambda context: context.app_id),),
+        (Source("app_id of the destination", lambda context: context.settings.app_id),),
         texts.text,
         "text",
         only=("app",),

@@ -125,7 +125,7 @@ def _country_of(context: Context) -> str | None:
     for given in (*people.get("address.country", ()), *people.get("country", ()), own if isinstance(own, str) else ""):
         if _COUNTRY.fullmatch(given.strip()):
             return given.strip().upper()
-    return context.phone_country.strip().upper() or None
+    return context.settings.phone_country.strip().upper() or None
 
 
 def hash_external_id(value: Json, _: Context) -> str | Left:

@@ -46,10 +46,14 @@ class EventBody(TypedDict):
 
 
 class TikTokEvent(msgspec.Struct, frozen=True):
-    """An event as it goes to TikTok, and what was left out or doubtful on the way there."""
+    """An event as it goes to TikTok, and what was left out or doubtful on the way there.
+
+    ``test_event_code``  of this event alone; empty is the destination's
+    """
 
     body: EventBody
     notices: tuple[Notice, ...] = ()
+    test_event_code: str = ""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
