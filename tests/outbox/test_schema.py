@@ -111,7 +111,7 @@ def test_a_step_that_fails_at_any_statement_leaves_the_older_file(database, bad)
 
 def test_an_older_file_becomes_a_newer_one_with_what_waits_in_it(database):
     prepare(database)
-    database.run("INSERT INTO waiting VALUES (1, 'shop', 'Purchase', 'e1', 1, 0, x'00', 0, 0, 0, NULL)")
+    database.run("INSERT INTO waiting VALUES (1, 'shop', 'Purchase', 'e1', 1, 0, x'00', 0, 0, 0, NULL, '')")
     migrate(database, (*MIGRATIONS, SECOND_STEP))
 
     assert VERSION + 1 == database.pragma("user_version")

@@ -3,6 +3,9 @@
 Each step of MIGRATIONS runs in a transaction of its own together with the new number, so a crash between two statements
 leaves the older file as it was. Keys are the time of receipt in microseconds, counted up where two fall together: rows
 are appended in order, which is what SQLite is fastest at.
+
+``waiting_due`` finds the due events of one test code, and those without one; ``waiting_tests``, which holds nothing
+else, finds the code that has been due for longest.
 """
 
 from typing import Final
@@ -12,7 +15,9 @@ from tikrelay.outbox.database import Database
 
 APPLICATION_ID: Final = 0x74696B72  # "tikr", as file(1) shows it
 PAGE_SIZE: Final = 8192
-FORMAT: Final = 1  # of the stored bodies, and of what their checksum covers
+# Of the stored bodies, and of what their checksum covers. The test code came into the checksum without a new number:
+# an empty one changes no checksum, and a file of version 1 holds no other.
+FORMAT: Final = 1
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -61,6 +66,13 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             PRIMARY KEY (kind, destination, first, second)
         ) STRICT, WITHOUT ROWID
         """,
+    ),
+    (
+        "ALTER TABLE waiting ADD COLUMN test_event_code TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE dead ADD COLUMN test_event_code TEXT NOT NULL DEFAULT ''",
+        "DROP INDEX waiting_due",
+        "CREATE INDEX waiting_due ON waiting (destination, test_event_code, not_before)",
+        "CREATE INDEX waiting_tests ON waiting (destination, not_before) WHERE test_event_code <> ''",
     ),
 )
 

@@ -35,7 +35,7 @@ from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, OutboxDamaged, PutRefused, StoreFailed
 from tikrelay.event import DestinationName, EventId
 from tikrelay.outbox.damage import is_marked, leave_mark, mark_of, read_mark
-from tikrelay.outbox.database import Database, Row
+from tikrelay.outbox.database import Database, Row, Value
 from tikrelay.outbox.lock import OutboxLock
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
 from tikrelay.outbox.schema import FORMAT, PAGE_SIZE, prepare
@@ -64,9 +64,17 @@ _REST_BEFORE_TIDYING_S: Final = 0.5
 _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
 _PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
 # Texts are read as bytes: a flipped byte that is no UTF-8 any more is a damaged event, not an error of the program.
-_COLUMNS: Final = (
-    "SELECT id, CAST(event AS BLOB), CAST(event_id AS BLOB), format, checksum, body, received_at, attempts,"
-    " unknown_since FROM waiting WHERE destination = ?"
+_OF_ONE_CODE: Final = (
+    "SELECT id, CAST(test_event_code AS BLOB), CAST(event AS BLOB), CAST(event_id AS BLOB), format, checksum, body,"
+    " received_at, attempts, unknown_since FROM waiting WHERE destination = ? AND test_event_code = CAST(? AS TEXT)"
+)
+_TESTS: Final = "SELECT id, CAST(test_event_code AS BLOB) FROM waiting WHERE destination = ? AND test_event_code <> ''"
+_NO_CODE: Final = b""
+_BURY: Final = (
+    "INSERT INTO dead (id, destination, test_event_code, event, event_id, format, checksum, body, received_at,"
+    " unknown_since, attempts, died_at, reason, code, message, request_id)"
+    " SELECT id, destination, test_event_code, event, event_id, format, checksum, body, received_at,"
+    " unknown_since, attempts + ?, ?, ?, ?, ?, ? FROM waiting WHERE id = ?"
 )
 
 
@@ -179,9 +187,11 @@ class SqliteOutbox:
         for destination in {record.destination for record in records}:
             self._arrival(destination).set()
 
-    async def lease(self, destination: DestinationName, *, most: int, max_bytes: int, now: float) -> Lease:
-        """Take events that are due."""
-        return await self._do(lambda: self._select(destination, most, max_bytes, now), writes=True)
+    async def lease(
+        self, destination: DestinationName, *, most: int, max_bytes: int, now: float, tests: bool = True
+    ) -> Lease:
+        """Take events of one test code that are due, those without one first."""
+        return await self._do(lambda: self._select(destination, most, max_bytes, now, tests=tests), writes=True)
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
         """Write what became of each event of the lease, and end it."""
@@ -499,10 +509,11 @@ class SqliteOutbox:
         first = max(self._last_id + 1, int(now * 1_000_000))
         self._last_id = first + len(records) - 1
         self._database.run_many(
-            "INSERT INTO waiting (id, destination, event, event_id, format, checksum, body, received_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO waiting"
+            " (id, destination, test_event_code, event, event_id, format, checksum, body, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (first + i, r.destination, r.event, r.event_id, FORMAT, _checksum(r), r.body, now)
+                (first + i, r.destination, r.test_event_code, r.event, r.event_id, FORMAT, _checksum_of(r), r.body, now)
                 for i, r in enumerate(records)
             ],
         )
@@ -518,12 +529,30 @@ class SqliteOutbox:
             [(*key, n) for key, n in self._changed.items() if n],
         )
 
-    def _select(self, destination: DestinationName, most: int, max_bytes: int, now: float) -> Lease:
+    def _select(self, destination: DestinationName, most: int, max_bytes: int, now: float, *, tests: bool) -> Lease:
         leased = self._leased.setdefault(destination, set())
+        chosen = self._choose(destination, _NO_CODE, most, max_bytes, now)
+        if tests and not chosen and (code := self._next_code(destination, now)):
+            chosen = self._choose(destination, code, most, max_bytes, now)
+        keys = {event.key for event in chosen}
+        leased.update(keys)
+        self._undo.append(lambda: leased.difference_update(keys))
+        return Lease(destination, tuple(chosen))
+
+    def _next_code(self, destination: str, now: float) -> bytes:
+        """The test code whose event has been due for longest, of those that nobody holds; or nothing."""
+        leased = self._leased[destination]
+        with contextlib.closing(self._due(_TESTS, (destination,), 1 + len(leased), now)) as due:
+            return next((code for key, code in due if key not in leased), _NO_CODE)
+
+    def _choose(self, destination: str, code: bytes, most: int, max_bytes: int, now: float) -> list[Leased]:
+        """Read what is due of one test code as far as a lease may hold it, and bury what is damaged on the way."""
+        leased = self._leased[destination]
         chosen: list[Leased] = []
         damaged: list[int] = []
         size = 0
-        with contextlib.closing(self._due(destination, most + len(leased), now)) as due:  # bodies are read one by one
+        rows = self._due(_OF_ONE_CODE, (destination, code), most + len(leased), now)
+        with contextlib.closing(rows) as due:  # bodies are read one by one
             for row in due:
                 if row[0] in leased:
                     continue
@@ -538,24 +567,20 @@ class SqliteOutbox:
         for key in damaged:
             self._bury(key, destination, Dead(reason=DeadReason.DAMAGED), now)
             self._damaged[destination] += 1
-        keys = {event.key for event in chosen}
-        leased.update(keys)
-        self._undo.append(lambda: leased.difference_update(keys))
-        return Lease(destination, tuple(chosen))
+        return chosen
 
-    def _due(self, destination: str, most: int, now: float) -> Generator[Row, None, None]:
+    def _due(self, which: str, bindings: Sequence[Value], most: int, now: float) -> Generator[Row, None, None]:
         """Rows whose time has come; also those put off for longer than can be, as a clock set back leaves them."""
         read = 0
         for row in self._database.each(
-            _COLUMNS + " AND not_before <= ? ORDER BY not_before, id LIMIT ?",
-            (destination, now, most),
+            f"{which} AND not_before <= ? ORDER BY not_before, id LIMIT ?", (*bindings, now, most)
         ):
             read += 1
             yield row
         if read < most:
             yield from self._database.each(
-                _COLUMNS + " AND not_before > ? ORDER BY not_before, id LIMIT ?",
-                (destination, now + LONGEST_WAIT_S, most - read),
+                f"{which} AND not_before > ? ORDER BY not_before, id LIMIT ?",
+                (*bindings, now + LONGEST_WAIT_S, most - read),
             )
 
     def _forget(self, destination: str, keys: set[int]) -> None:
@@ -595,9 +620,8 @@ class SqliteOutbox:
     def _bury(self, key: int, destination: str, dead: Dead, now: float) -> None:
         made_a_call = int(dead.reason in _FOUND_BY_A_CALL)
         self._database.run(
-            "INSERT INTO dead SELECT id, destination, event, event_id, format, checksum, body, received_at, ?,"
-            " attempts + ?, unknown_since, ?, ?, ?, ? FROM waiting WHERE id = ?",
-            (now, made_a_call, dead.reason.value, dead.code, dead.message, dead.request_id, key),
+            _BURY,
+            (made_a_call, now, dead.reason.value, dead.code, dead.message, dead.request_id, key),
         )
         self._database.run("DELETE FROM waiting WHERE id = ?", (key,))
         self._count("dead", destination, dead.reason.value)
@@ -620,7 +644,8 @@ class SqliteOutbox:
     def _read_dead(self, most: int) -> list[DeadLetter]:
         rows = self._database.rows(
             "SELECT id, destination, CAST(event AS BLOB), CAST(event_id AS BLOB), body, received_at, died_at, attempts,"
-            " reason, code, message, request_id FROM dead ORDER BY died_at DESC, id DESC LIMIT ?",
+            " reason, code, message, request_id, CAST(test_event_code AS BLOB)"
+            " FROM dead ORDER BY died_at DESC, id DESC LIMIT ?",
             (most,),
         )
         return [
@@ -637,6 +662,7 @@ class SqliteOutbox:
                 code=row[9],
                 message=row[10],
                 request_id=row[11],
+                test_event_code=row[12].decode(errors="replace"),
             )
             for row in rows
         ]
@@ -683,15 +709,27 @@ def _words(error: Exception) -> str:
     return f"{error} ({finer})" if finer else str(error)
 
 
-def _checksum(record: Record) -> int:
-    """Cover what is sent and what is shown."""
-    return zlib.crc32(record.body, zlib.crc32(record.event_id.encode(), zlib.crc32(record.event.encode())))
+def _checksum_of(record: Record) -> int:
+    texts = (record.test_event_code, record.event, record.event_id)
+    return _checksum(*(text.encode() for text in texts), record.body)
+
+
+def _checksum(*stored: bytes) -> int:
+    """Cover what is sent and what is shown. An empty test code, which comes first, leaves it as it was without one.
+
+    >>> _checksum(b"", b"Lead", b"e1", b"{}") == _checksum(b"Lead", b"e1", b"{}")
+    True
+    """
+    found = 0
+    for part in stored:
+        found = zlib.crc32(part, found)
+    return found
 
 
 def _read(row: Row) -> Leased | None:
     """Read one row; None when its bytes are not those that were stored, or in a format of another version."""
-    key, event, event_id, form, checksum, body, received_at, attempts, unknown_since = row
-    if form != FORMAT or zlib.crc32(body, zlib.crc32(event_id, zlib.crc32(event))) != checksum:
+    key, code, event, event_id, form, checksum, body, received_at, attempts, unknown_since = row
+    if form != FORMAT or _checksum(code, event, event_id, body) != checksum:
         return None
     return Leased(
         key=key,
@@ -701,4 +739,5 @@ def _read(row: Row) -> Leased | None:
         received_at=received_at,
         attempts=attempts,
         unknown_since=unknown_since,
+        test_event_code=code.decode(),
     )

@@ -4,6 +4,9 @@
   drops go with the next one, or soon after.
 - ``lease`` hands out waiting events, those first whose time came first, each to one holder at a time. A lease lives in
   memory: the owner of a store is its only sender, so a crash ends every lease.
+- A lease holds events of one ``test_event_code`` only, as a call to TikTok does. Events without one of their own go
+  first: while one of them is due, no other is handed out. Whoever can post a hit can mark it as a test, and tests must
+  not hold up what counts. Among tests the code goes first whose event has been due for longest.
 - ``settle`` writes one outcome for each event of a lease, in one transaction, and ends the lease. ``release`` gives it
   back untouched. A lease that has ended settles nothing.
 - ``books`` counts. For each destination: received = accepted + waiting + dead + dropped, to the event, at every commit.
@@ -22,7 +25,10 @@ LONGEST_WAIT_S: Final = 3600.0
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One TikTok event for one destination, as it is stored. ``body`` is its exact JSON."""
+    """One TikTok event for one destination, as it is stored. ``body`` is its exact JSON.
+
+    ``test_event_code``  of this event alone; empty is the destination's
+    """
 
     destination: DestinationName
     source: Source
@@ -30,6 +36,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     event_id: EventId
     body: bytes
+    test_event_code: str = ""
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +55,8 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     ``received_at``    Unix seconds
     ``attempts``       calls it was part of so far
     ``unknown_since``  Unix seconds of its first attempt whose outcome nobody knows, or None
+
+    ``test_event_code``  as in its Record
     """
 
     key: int
@@ -57,10 +66,11 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     received_at: float
     attempts: int = 0
     unknown_since: float | None = None
+    test_event_code: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Events that one sender holds."""
+    """Events that one sender holds, all of one test_event_code."""
 
     destination: DestinationName
     events: tuple[Leased, ...]
@@ -132,6 +142,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     code: int | None
     message: str
     request_id: str
+    test_event_code: str = ""
 
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,8 +172,13 @@ class Outbox(Protocol):
         """Make events durable. Raises OutboxUnavailable when that cannot be done; then none of them is stored."""
         ...
 
-    async def lease(self, destination: DestinationName, *, most: int, max_bytes: int, now: float) -> Lease:
-        """Take up to ``most`` events due at ``now``, and no more than ``max_bytes`` of bodies (but at least one)."""
+    async def lease(
+        self, destination: DestinationName, *, most: int, max_bytes: int, now: float, tests: bool = True
+    ) -> Lease:
+        """Take up to ``most`` events due at ``now``, and no more than ``max_bytes`` of bodies (but at least one).
+
+        ``tests`` False leaves out every event with a test code of its own.
+        """
         ...
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
