@@ -54,7 +54,11 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HitKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What tells one hit from another, for the derived event id. None where the source has no such thing."""
+    """What tells one hit from another, for the derived event id. None where the source has no such thing.
+
+    ``content`` and ``nth`` stand only in a hit that gtag.js repeats or may repeat later, whose count and line tell
+    nothing: a digest of what the site said of the event, and which of the hits alike in all of this it is, from 0.
+    """
 
     measurement_id: str | None = None
     client_id: str | None = None
@@ -62,6 +66,8 @@ class HitKey(msgspec.Struct, frozen=True, kw_only=True):
     page_location: str | None = None
     request_count: str | None = None
     line: int = 0
+    content: str = ""
+    nth: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +107,13 @@ class DropReason(StrEnum):
     """One of GA4's own housekeeping events (user_engagement, scroll, session_start, first_visit)."""
 
     BY_RULE = "by_rule"
-    """The operator's ``[mapping] events`` maps the name to nothing."""
+    """The operator's ``[mapping] events``, or a rule, sends nothing for it."""
+
+    NOT_ROUTED = "not_routed"
+    """The destination's ``measurement_ids`` or ``hosts``, or a rule's ``destinations``, leave it to others."""
+
+    DENY_LISTED = "deny_listed"
+    """Its page or its name stands in ``[privacy] denied_hosts``, ``denied_paths`` or ``denied_events``."""
 
     CONSENT_DENIED = "consent_denied"
     """The visitor said no, and ``[privacy] consent`` obeys that."""

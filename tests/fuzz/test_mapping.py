@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tikrelay.event import Consent, Dropped, Event, HitKey, Visitor
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
-from tikrelay.mapping.convert import to_tiktok
+from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import explain
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.numbers import read_number
@@ -117,7 +117,7 @@ RULES = {
 @thorough
 @given(event=EVENTS, event_source=st.sampled_from(sorted(RULES)))
 def test_any_event_becomes_one_that_tiktok_takes(event: Event, event_source: Any):
-    outcome = to_tiktok(event, RULES[event_source], fallback_id="made")
+    (outcome,) = map_event(event, RULES[event_source], fallback_id="made")
     if isinstance(outcome, Dropped):
         return
     encoded = msgspec.json.encode(outcome.body)
@@ -149,7 +149,7 @@ def assert_clean(outcome: TikTokEvent) -> None:
 @thorough
 @given(event=EVENTS)
 def test_the_same_event_always_becomes_the_same_bytes(event: Event):
-    first, second = (to_tiktok(event, RULES["web"], fallback_id="made") for _ in range(2))
+    first, second = (map_event(event, RULES["web"], fallback_id="made") for _ in range(2))
 
     assert msgspec.json.encode(first) == msgspec.json.encode(second)
 
@@ -157,7 +157,7 @@ def test_the_same_event_always_becomes_the_same_bytes(event: Event):
 @thorough
 @given(event=EVENTS)
 def test_any_event_can_be_explained_and_the_explanation_is_what_is_sent(event: Event):
-    outcome = to_tiktok(event, RULES["web"], fallback_id="made")
+    (outcome,) = map_event(event, RULES["web"], fallback_id="made")
     explained = explain(event, RULES["web"], fallback_id="made")
 
     assert msgspec.json.encode(explained)
@@ -169,7 +169,7 @@ def test_any_event_can_be_explained_and_the_explanation_is_what_is_sent(event: E
 def test_a_no_to_ad_user_data_leaves_nothing_of_the_person(event: Event):
     rules = Rules.of(MappingConfig(), PrivacyConfig(), MappedDestination(event_source_id="C0"))
     denied = msgspec.structs.replace(event, consent=Consent(sending="granted", user_data="denied"))
-    outcome = to_tiktok(denied, rules, fallback_id="made")
+    (outcome,) = map_event(denied, rules, fallback_id="made")
     user = {} if isinstance(outcome, Dropped) else outcome.body.get("user", {})
 
     assert {"ttclid", "ttp", "ip", "user_agent", "locale"} >= set(user)
@@ -306,7 +306,7 @@ def test_nobodys_address_comes_out_wherever_it_went_in(
     text = url.format(canary) if place[0] == "url" else around.format(canary)
     event = event_with(*place, text)
     rules = RULES[event_source]
-    outcome = to_tiktok(event, rules, fallback_id="made")
+    (outcome,) = map_event(event, rules, fallback_id="made")
     shown = [msgspec.json.encode(explain(event, rules, fallback_id="made")).decode()]
     if isinstance(outcome, TikTokEvent):
         shown += [msgspec.json.encode(outcome.body).decode(), *(notice.text for notice in outcome.notices)]

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from tikrelay.event import Consent, Dropped, Event, HitKey, Visitor
 from tikrelay.mapping.cleaning import Context
-from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
-from tikrelay.mapping.convert import to_tiktok
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
+from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.rules import Rules
 from tikrelay.tiktok.payload import TikTokEvent
 from tikrelay.tools.request import Request, read_request
@@ -19,13 +20,17 @@ _OF_DESTINATION = ("event_source", "limited_data_use", "app_id")
 
 
 def make_rules(**settings: Any) -> Rules:
-    """Sort settings into the sections they belong to."""
-    consent = settings.pop("consent_rule", "required_or_unknown")
-    destination = {key: settings.pop(key) for key in _OF_DESTINATION if key in settings}
+    """Sort settings into the sections they belong to; ``rules`` and ``destination`` as a file would have them."""
+    settings["consent"] = settings.pop("consent_rule", "required_or_unknown")
+    rules = [msgspec.convert(rule, RuleConfig) for rule in settings.pop("rules", ())]
+    own = settings.pop("destination", {})
+    destination = {key: settings.pop(key) for key in _OF_DESTINATION if key in settings} | own
+    privacy = {key: settings.pop(key) for key in PrivacyConfig.__struct_fields__ if key in settings}
     return Rules.of(
         MappingConfig(**settings),
-        PrivacyConfig(consent=consent),
-        MappedDestination(event_source_id="C0EXAMPLE", **destination),
+        PrivacyConfig(**privacy),
+        msgspec.convert({"event_source_id": "C0EXAMPLE", **destination}, MappedDestination),
+        rules,
     )
 
 
@@ -54,7 +59,8 @@ def convert() -> Callable[..., TikTokEvent | Dropped]:
     """Map an event under the settings given."""
 
     def to(name: str = "view_item", data: Mapping[str, Any] | None = None, *, settings: Any = None, **more: Any) -> Any:
-        return to_tiktok(make_event(name, data, **more), make_rules(**(settings or {})), fallback_id="fallback")
+        (outcome,) = map_event(make_event(name, data, **more), make_rules(**(settings or {})), fallback_id="fallback")
+        return outcome
 
     return to
 
@@ -92,7 +98,8 @@ def web() -> Callable[..., list[dict[str, Any]]]:
         url = f"/g/collect?v=2&tid=G-SHOP&cid=10.20&_p=1&_s=1&{query}"
         request = Request(method="POST" if lines else "GET", url=url, body=lines, headers=dict(headers or {}))
         events = read_request(request, received_at=NOW).events
-        outcomes = [to_tiktok(one, make_rules(**(settings or {})), fallback_id="fallback") for one in events]
+        rules = make_rules(**(settings or {}))
+        outcomes = [made for one in events for made in map_event(one, rules, fallback_id="fallback")]
         return [one.reason.value if isinstance(one, Dropped) else one.body for one in outcomes]
 
     return send
@@ -106,7 +113,8 @@ def posted() -> Callable[..., list[dict[str, Any]]]:
         kind = {"Content-Type": "application/json"}
         request = Request(method="POST", url=url, body=text, headers={**kind, **(headers or {})})
         events = read_request(request, received_at=NOW).events
-        outcomes = [to_tiktok(one, make_rules(**(settings or {})), fallback_id="fallback") for one in events]
+        rules = make_rules(**(settings or {}))
+        outcomes = [made for one in events for made in map_event(one, rules, fallback_id="fallback")]
         return [one.reason.value if isinstance(one, Dropped) else one.body for one in outcomes]
 
     return send

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tikrelay.event import Event, Visitor
-from tikrelay.mapping.convert import to_tiktok
+from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.rules import Rules
 
@@ -166,7 +166,7 @@ def test_a_source_counts_before_those_behind_it(path, sources, first, rules, sha
     made: Rules = rules(event_source=kind)
     values = [_value(path, number) for number in range(len(sources))]
     given, expected = [value for value, _ in values], values[first][1]
-    outcome = to_tiktok(_given(sources[first:], given[first:]), made, fallback_id="made")
+    (outcome,) = map_event(_given(sources[first:], given[first:]), made, fallback_id="made")
     group, _, key = path.rpartition(".")
     sent = outcome.body.get(group, {})[key] if group else outcome.body[key]
 

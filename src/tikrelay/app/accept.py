@@ -9,7 +9,7 @@ import msgspec
 
 from tikrelay.base.happenings import Emit, EventWarned
 from tikrelay.event import DestinationName, Dropped, Event, EventId, EventReceipt, Receipt
-from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.mapping.convert import Rules, map_event
 from tikrelay.mapping.texts import shown_name
 from tikrelay.outbox.store import Drop, Outbox, Record
 from tikrelay.tiktok.payload import TikTokEvent
@@ -22,7 +22,8 @@ class Route(msgspec.Struct, frozen=True):
     rules: Rules
 
 
-Mapped = TikTokEvent | Dropped
+Mapped = tuple[TikTokEvent | Dropped, ...]
+"""What one event becomes for one destination."""
 
 
 async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Outbox, emit: Emit) -> Receipt:
@@ -37,27 +38,28 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
         await asyncio.sleep(0)  # a request of many events leaves room for others
     filed = [
         _file(event, route.destination, outcome)
-        for event, outcomes in zip(events, mapped, strict=True)
-        for route, outcome in zip(routes, outcomes, strict=True)
+        for event, by_route in zip(events, mapped, strict=True)
+        for route, outcomes in zip(routes, by_route, strict=True)
+        for outcome in outcomes
     ]
     records = [entry for entry in filed if isinstance(entry, Record)]
     drops = [entry for entry in filed if isinstance(entry, Drop)]
     await outbox.put(records, drops)
 
-    for outcome in chain.from_iterable(mapped):
+    for outcome in chain.from_iterable(chain.from_iterable(mapped)):
         if isinstance(outcome, TikTokEvent):
             for notice in outcome.notices:
                 emit(EventWarned(kind=notice.kind, field=notice.field))
-    return Receipt(tuple(_receipt(event, routes, outcomes) for event, outcomes in zip(events, mapped, strict=True)))
+    return Receipt(tuple(_receipt(event, routes, by_route) for event, by_route in zip(events, mapped, strict=True)))
 
 
 def _map(event: Event, routes: Sequence[Route]) -> list[Mapped]:
     """Map one event for every destination; an id made here is the same for all of them."""
     fallback_id = secrets.token_hex(16)
-    return [to_tiktok(event, route.rules, fallback_id=fallback_id) for route in routes]
+    return [map_event(event, route.rules, fallback_id=fallback_id) for route in routes]
 
 
-def _file(event: Event, destination: DestinationName, outcome: Mapped) -> Record | Drop:
+def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dropped) -> Record | Drop:
     match outcome:
         case TikTokEvent(body=body):
             return Record(
@@ -72,23 +74,25 @@ def _file(event: Event, destination: DestinationName, outcome: Mapped) -> Record
             return Drop(destination=destination, source=event.source, name=shown_name(event.name), reason=reason)
 
 
-def _receipt(event: Event, routes: Sequence[Route], outcomes: list[Mapped]) -> EventReceipt:
+def _receipt(event: Event, routes: Sequence[Route], by_route: Sequence[Mapped]) -> EventReceipt:
     """Say stored when any destination gets the event, and which do not."""
     dropped = [
         (route.destination, outcome.reason)
-        for route, outcome in zip(routes, outcomes, strict=True)
+        for route, outcomes in zip(routes, by_route, strict=True)
+        for outcome in outcomes
         if isinstance(outcome, Dropped)
     ]
-    stored = next((outcome for outcome in outcomes if isinstance(outcome, TikTokEvent)), None)
-    if stored is None:
+    stored = [outcome for outcome in chain.from_iterable(by_route) if isinstance(outcome, TikTokEvent)]
+    if not stored:
         return EventReceipt(event=event.name, outcome="dropped", reason=", ".join(sorted({why for _, why in dropped})))
+    warnings = (notice.text for outcome in stored for notice in outcome.notices)
     return EventReceipt(
         event=event.name,
         outcome="stored",
-        event_id=stored.body["event_id"],
-        tiktok_event=stored.body["event"],
+        event_id=stored[0].body["event_id"],
+        tiktok_event=", ".join(dict.fromkeys(outcome.body["event"] for outcome in stored)),
         warnings=(
-            *(notice.text for notice in stored.notices),
+            *dict.fromkeys(warnings),
             *(f"not for destination {name}: dropped, {why}" for name, why in dropped),
         ),
     )

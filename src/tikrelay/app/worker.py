@@ -28,6 +28,7 @@ from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.happenings import Happening, OutboxAdopted
 from tikrelay.base.secret import Secret
+from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Consent, Event, Json, Receipt
 from tikrelay.mapping.config import ConsentRule, MappedDestination
@@ -67,7 +68,9 @@ class Worker:
         self.listener = listener
         self.clock = SystemClock()
         self.meter = Meter()
-        self.routes = [Route(d.name, Rules.of(config.mapping, config.privacy, d)) for d in config.destinations]
+        self.routes = [
+            Route(d.name, Rules.of(config.mapping, config.privacy, d, config.rules)) for d in config.destinations
+        ]
         self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
         self.stores: list[Store] = []
         self.limiters: dict[Secret, RateLimiter] = {}  # TikTok counts calls by token
@@ -108,14 +111,17 @@ class Worker:
             return shown
 
         def cookie_allowed(consent: Consent) -> bool:
-            return any(may_set_cookie(consent, rule) for rule in self.consent_rules)
+            own_rule = self.config.privacy.cookies
+            return any(may_set_cookie(consent, rule, own_rule) for rule in self.consent_rules)
 
         return CollectApp(
             sources=self.config.sources,
             trusted_proxies=self.config.server.trusted_proxies,
             accept=take,
             explain=show,
-            may_set_cookie=cookie_allowed,
+            cookies=CookieSetter(
+                self.config.cookies, may_set=cookie_allowed, clock=self.clock, rng=random.SystemRandom()
+            ),
             ready=lambda: outbox.ready and not self.stopping.is_set(),
             emit=self.emit,
             clock=self.clock,

@@ -8,6 +8,8 @@ from tikrelay.base.units import Duration
 from tikrelay.tiktok.config import DestinationConfig
 
 ConsentRule = Literal["ignore", "required_or_unknown", "required"]
+OwnConsentRule = Literal["", "ignore", "required_or_unknown", "required", "never"]
+"""For identifiers and cookies apart; empty follows ``consent``."""
 Scalar = str | int | float | bool
 Comparison = Scalar | dict[str, Scalar | tuple[Scalar, ...]]
 """What a field is compared with: a value it must equal, or a table such as ``{ at_least = 100 }``."""
@@ -102,13 +104,13 @@ class PrivacyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     consent: ConsentRule = "required_or_unknown"
     """ignore; required_or_unknown: an explicit no is obeyed; required: only an explicit yes is sent."""
 
-    identifiers: Literal["", "ignore", "required_or_unknown", "required", "never"] = ""
+    identifiers: OwnConsentRule = ""
     """The same for e-mail, phone, names, address and external id, by ad_user_data; never sends none at all.
 
     Empty obeys an explicit no, except where consent is ignore.
     """
 
-    cookies: Literal["", "ignore", "required_or_unknown", "required", "never"] = ""
+    cookies: OwnConsentRule = ""
     """The same for the cookies that are set; never sets none. Empty sets them where the event may be sent."""
 
     strict_urls: bool = False

@@ -1,24 +1,29 @@
-"""``to_tiktok(event, rules)``: the only entrance. An event becomes a TikTok event, or is dropped for a reason.
+"""``map_event(event, rules)``: the only entrance. An event becomes TikTok events, or is dropped for a reason.
+
+Two steps: the rules plan which TikTok events there will be (``rules.py``), then each is made by a walk over the table
+of fields (``fields.py``), changed by the operator's own rules (``edits.py``), and judged as a whole (``judge.py``).
+``explain.py`` takes the same two steps and listens.
 
 Pure: it reads no clock and draws no random number; what it cannot derive (an id for a source without one) is handed in.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from tikrelay.event import Dropped, DropReason, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, decoded, is_object, is_several, is_tuple
+from tikrelay.event import Dropped, Event, Json
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, decoded, is_object, is_several, is_tuple
 from tikrelay.mapping.consent import hides_person, keeps_back
+from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
-from tikrelay.mapping.names import Names, breaks_custom_rules
-from tikrelay.mapping.rules import Rules
-from tikrelay.mapping.texts import event_name
+from tikrelay.mapping.judge import judge_name, judge_whole
+from tikrelay.mapping.rules import Plan, Rules
 from tikrelay.tiktok.payload import TikTokEvent
 
-__all__ = ["Recorder", "Rules", "to_tiktok", "walk"]
+__all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
 
 _MOST_VALUES: Final = 20
-_MATCH_KEYS: Final = ("ttclid", "ttp", "email", "phone", "external_id")
+_TEST_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # TikTok's are TEST and digits
 
 
 class Recorder(Protocol):
@@ -30,40 +35,79 @@ class Recorder(Protocol):
     def left(self, field: Field, source: Source, given: Json, why: Left) -> None:
         """A source's value was not."""
 
+    def also(self, field: Field, source: Source, given: Json) -> None:
+        """A source has a value, and was not asked, because an earlier one was taken."""
 
-def to_tiktok(event: Event, rules: Rules, *, fallback_id: str) -> TikTokEvent | Dropped:
-    """Map one event for one destination. ``fallback_id`` is used where nothing gives or derives an id."""
-    return walk(event, rules, fallback_id=fallback_id, recorder=None)
+    def ruled(self, rule: str, text: str) -> None:
+        """A rule of the operator's changed something."""
 
 
-def walk(event: Event, rules: Rules, *, fallback_id: str, recorder: Recorder | None) -> TikTokEvent | Dropped:
-    """Walk the table of fields, and tell the recorder what each source gave."""
-    name = rules.names.of(event_name(event.name))
-    if isinstance(name, DropReason):
-        return Dropped(name)
-    if (reason := keeps_back(event.consent, rules.consent)) is not None:
-        return Dropped(reason)
+def map_event(event: Event, rules: Rules, *, fallback_id: str) -> tuple[TikTokEvent | Dropped, ...]:
+    """Map one event for one destination: to one TikTok event, to several, or to a drop.
 
+    ``fallback_id`` is used where nothing gives or derives an id.
+    """
+    made = plan(event, rules)
+    if made.dropped is not None:
+        return (Dropped(made.dropped),)
+    return tuple(walk(event, rules, made, name, fallback_id=fallback_id, recorder=None) for name in made.names)
+
+
+def plan(event: Event, rules: Rules) -> Plan:
+    """Say which TikTok events an event becomes, or why and by what it is dropped."""
+    made = rules.plan(event)
+    if made.dropped is None and (reason := keeps_back(event.consent, rules.consent)) is not None:
+        return Plan(rules=made.rules, dropped=reason, by="privacy.consent")
+    return made
+
+
+def walk(
+    event: Event, rules: Rules, made: Plan, name: str, *, fallback_id: str, recorder: Recorder | None
+) -> TikTokEvent:
+    """Make one of the planned events, and tell the recorder what each source and rule gave."""
     context = Context(event, name=name, fallback_id=fallback_id, settings=rules.settings)
-    _judge_name(rules.names, context)
+    judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent)
-    for field in rules.fields:
+    for field in rules.asked(event):
         if without_person and field.person:
             continue
         context.target = field.path
         value = _first_usable(field, context, recorder)
         if value is not None:
-            _put(body, field, value)
-    _add_custom_properties(body, rules)
+            (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
     if rules.settings.limited_data_use:
         body["limited_data_use"] = True
-    _judge_whole(body, context, without_person=without_person)
-    return TikTokEvent(body, tuple(context.notices))  # type: ignore[arg-type]  # the table's paths are EventBody's
+    _add_custom_properties(body, rules, recorder)
+    for rule in made.rules:
+        tell = None if recorder is None else _teller(recorder, rule.name)
+        apply(rule.edits, body, context, without_person=without_person, tell=tell)
+        if rule.limited_data_use is not None:
+            _limit(body, to=rule.limited_data_use)
+            if tell is not None:
+                tell(f"limited_data_use {'set' if rule.limited_data_use else 'taken off'}")
+    code = _test_event_code(context, made, recorder)
+    judge_whole(body, context, without_person=without_person)
+    found = {group: value for group, value in body.items() if value not in ({}, [])} if made.rules else body
+    return TikTokEvent(found, tuple(context.notices), code)  # type: ignore[arg-type]  # the table's paths are its own
+
+
+def _teller(recorder: Recorder, rule: str) -> Tell:
+    def tell(text: str) -> None:
+        recorder.ruled(rule, text)
+
+    return tell
+
+
+def _limit(body: dict[str, Any], *, to: bool) -> None:
+    if to:
+        body["limited_data_use"] = True
+    else:
+        body.pop("limited_data_use", None)
 
 
 def _first_usable(field: Field, context: Context, recorder: Recorder | None) -> Any:
-    for source in field.sources:
+    for place, source in enumerate(field.sources):
         given = source.read(context)
         if given is None or given in ("", ()):
             continue
@@ -71,6 +115,7 @@ def _first_usable(field: Field, context: Context, recorder: Recorder | None) -> 
         if not isinstance(value, Left):
             if recorder is not None:
                 recorder.took(field, source, given, value)
+                _tell_of_others(field, field.sources[place + 1 :], context, recorder)
             return value
         if recorder is not None:
             recorder.left(field, source, given, value)
@@ -79,6 +124,13 @@ def _first_usable(field: Field, context: Context, recorder: Recorder | None) -> 
         if value is Left.UNUSABLE:
             context.warn(NoticeKind.UNUSABLE, f"{source.name} could not be read and was left out")
     return None
+
+
+def _tell_of_others(field: Field, sources: Iterable[Source], context: Context, recorder: Recorder) -> None:
+    """Tell of what a person may have expected to be taken; what is there for every event is no news."""
+    for source in sources:
+        if source.place and (given := source.read(context)) not in (None, "", ()):
+            recorder.also(field, source, given)
 
 
 def _clean_one(field: Field, source: Source, given: Any, context: Context) -> Any:
@@ -120,43 +172,36 @@ def _listed(given: Any) -> Iterable[Any]:
     return given[:_MOST_VALUES] if is_several(given) else [given]
 
 
-def _put(body: dict[str, Any], field: Field, value: Any) -> None:
-    (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
-
-
-def _add_custom_properties(body: dict[str, Any], rules: Rules) -> None:
+def _add_custom_properties(body: dict[str, Any], rules: Rules, recorder: Recorder | None) -> None:
     """Add the operator's own properties; what the event itself says wins."""
     if rules.custom_properties:
-        body["properties"] = {**rules.custom_properties, **body.get("properties", {})}
+        said = body.get("properties", {})
+        body["properties"] = {**rules.custom_properties, **said}
+        if recorder is not None:
+            added = [name for name in rules.custom_properties if name not in said]
+            recorder.ruled("mapping.custom_properties", ", ".join(f"properties.{name} added" for name in added))
 
 
-def _judge_name(names: Names, context: Context) -> None:
-    name = context.name
-    if names.is_standard(name):
-        return
-    if (counted_as := names.reserved_for(name)) is not None:
-        context.warn(NoticeKind.RESERVED_NAME, f"the name is reserved: TikTok counts it as {counted_as}")
-    elif breaks_custom_rules(name):
-        context.warn(
-            NoticeKind.CUSTOM_NAME, "TikTok asks for a letter, then letters, digits, _ and -, at most 50; sent as it is"
-        )
+def _test_event_code(context: Context, made: Plan, recorder: Recorder | None) -> str:
+    """The code of this event alone: the last rule's that has one, else the event's own."""
+    code, by = _own_test_code(context), "x-ttq-test-event-code"
+    for rule in made.rules:
+        if rule.test_event_code is not None:
+            code, by = rule.test_event_code, rule.name
+    if code:
+        context.target = "test_event_code"
+        context.warn(NoticeKind.TEST_EVENT, f"sent as a test under {code}; it does not count for ads")
+        if recorder is not None:
+            recorder.ruled(by, f"test_event_code is {code}")
+    return code
 
 
-def _judge_whole(body: dict[str, Any], context: Context, *, without_person: bool) -> None:
-    """Note what makes the event of little use to TikTok."""
-    user, properties = body.get("user", {}), body.get("properties", {})
-    if without_person:
-        context.target = "user"
-        context.warn(
-            NoticeKind.USER_DATA_DENIED,
-            "ad_user_data is denied: e-mail, phone, names, address and external id are left out",
-        )
-    if properties.get("value") and "currency" not in properties:
-        context.target = "properties.currency"
-        context.warn(NoticeKind.VALUE_WITHOUT_CURRENCY, "there is a value but no currency; TikTok cannot count it")
-    if not any(key in user for key in _MATCH_KEYS) and not ("ip" in user and "user_agent" in user):
-        context.target = "user"
-        context.warn(
-            NoticeKind.NO_MATCH_KEY,
-            "no ttclid, ttp, email, phone or external_id, and not both address and agent: TikTok cannot match it",
-        )
+def _own_test_code(context: Context) -> str:
+    given = context.event.data.get("x-ttq-test-event-code")
+    code = Left.EMPTY if given is None else as_text(given)
+    if isinstance(code, str) and _TEST_CODE.fullmatch(code):
+        return code
+    if code is not Left.EMPTY:
+        context.target = "test_event_code"
+        context.warn(NoticeKind.UNUSABLE, "x-ttq-test-event-code could not be read and was left out")
+    return ""

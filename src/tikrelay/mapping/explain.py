@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from tikrelay.event import Dropped, Event, Json
+from tikrelay.event import Event, Json
 from tikrelay.mapping.cleaning import Left, is_object, is_several, whole_signs
-from tikrelay.mapping.convert import walk
+from tikrelay.mapping.convert import plan, walk
 from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
 from tikrelay.mapping.rules import Rules
@@ -67,6 +67,12 @@ class _Listener:
             Origin(field=field.path, source=source.name, given=self._shown(field, given), outcome=outcome)
         )
 
+    def also(self, field: Field, source: Source, given: Json) -> None:
+        """Pass over what was not asked."""
+
+    def ruled(self, rule: str, text: str) -> None:
+        """Pass over what rules did."""
+
     def _shown(self, field: Field, given: Json) -> str:
         if field.person and not self._show:
             return masked(given)
@@ -76,19 +82,27 @@ class _Listener:
         return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
-def explain(event: Event, rules: Rules, *, fallback_id: str, show_personal_data: bool = False) -> Explanation:
-    """Map an event and say where each field came from."""
-    listener = _Listener(show_personal_data=show_personal_data)
-    outcome = walk(event, rules, fallback_id=fallback_id, recorder=listener)
-    if isinstance(outcome, Dropped):
-        return Explanation(name=event_name(event.name), dropped=outcome.reason.value)
-    return Explanation(
-        name=event_name(event.name),
-        tiktok=outcome.body,
-        origins=tuple(listener.origins),
-        notices=tuple(notice.text for notice in outcome.notices),
-        not_sent=_not_sent(event.data),
-    )
+def explain(
+    event: Event, rules: Rules, *, fallback_id: str, show_personal_data: bool = False
+) -> tuple[Explanation, ...]:
+    """Map an event and say where each field came from; one explanation for each TikTok event."""
+    made = plan(event, rules)
+    if made.dropped is not None:
+        return (Explanation(name=event_name(event.name), dropped=made.dropped.value),)
+    found: list[Explanation] = []
+    for name in made.names:
+        listener = _Listener(show_personal_data=show_personal_data)
+        outcome = walk(event, rules, made, name, fallback_id=fallback_id, recorder=listener)
+        found.append(
+            Explanation(
+                name=event_name(event.name),
+                tiktok=outcome.body,
+                origins=tuple(listener.origins),
+                notices=tuple(notice.text for notice in outcome.notices),
+                not_sent=_not_sent(event.data),
+            )
+        )
+    return tuple(found)
 
 
 def masked(given: Any) -> str:

@@ -107,7 +107,7 @@ class Names:
         self._standard = frozenset(app if is_app else web)
         self._reserved = {} if is_app else {name.lower(): becomes for name, becomes in RESERVED_NAMES.items()}
         own = {**mapping.events, **({} if destination is None else destination.events)}
-        self._own = {name.strip(): self._all_of(becomes) for name, becomes in own.items()}
+        self._own = {name.strip(): self.all_of(becomes) for name, becomes in own.items()}
 
     def of(self, name: str) -> tuple[str, ...] | DropReason:
         """Name the TikTok events of a name, or say why it is dropped."""
@@ -137,7 +137,7 @@ class Names:
     def _by_table(self, key: str) -> tuple[str, ...] | None:
         return self._ga4.get(key) or self._spelling.get(key.lower())
 
-    def _all_of(self, becomes: str | tuple[str, ...]) -> tuple[str, ...] | DropReason:
+    def all_of(self, becomes: str | tuple[str, ...]) -> tuple[str, ...] | DropReason:
         """Read what the operator wrote for a name; GA4's and TikTok's own names in it are mapped and spelled."""
         written = (becomes,) if isinstance(becomes, str) else becomes
         named = [(self._by_table(key) or (key,))[0] for one in written if (key := one.strip())]

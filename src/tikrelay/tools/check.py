@@ -17,7 +17,7 @@ from tikrelay.app.load import Loaded, read_settings
 from tikrelay.base.errors import ConfigError
 from tikrelay.event import Consent, Event, Visitor
 from tikrelay.mapping.config import MappedDestination
-from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.mapping.convert import Rules, map_event
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.outbox.sqlite import OLDEST_SQLITE
@@ -106,7 +106,8 @@ async def _test_event(config: Config, destination: MappedDestination, api: TikTo
     if not destination.test_event_code:
         text = "not asked: set test_event_code (Events Manager, Test Events) and check again to send one test event"
         return Finding("note", about, text)
-    outcome = to_tiktok(_sample(), Rules.of(config.mapping, config.privacy, destination), fallback_id=_new_id())
+    rules = Rules.of(config.mapping, config.privacy, destination, config.rules)
+    outcome = map_event(_sample(), rules, fallback_id=_new_id())[0]
     if not isinstance(outcome, TikTokEvent):
         return Finding("note", about, f"not asked: these settings drop the test event ({outcome.reason})")
     envelope = Envelope(

@@ -11,7 +11,7 @@ from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.event import Dropped
 from tikrelay.mapping.config import MappedDestination
-from tikrelay.mapping.convert import Rules, to_tiktok
+from tikrelay.mapping.convert import Rules, map_event
 from tikrelay.mapping.explain import FALLBACK_ID
 from tikrelay.tools.request import Request, read_request
 
@@ -72,7 +72,7 @@ def run_example(example: Example) -> Became:
     config = settings_of(example)
     rules = Rules.of(config.mapping, config.privacy, MappedDestination(event_source_id="C0EXAMPLE"))
     (event,) = read_request(example.request, received_at=RECEIVED_AT).events
-    outcome = to_tiktok(event, rules, fallback_id=FALLBACK_ID)
+    (outcome,) = map_event(event, rules, fallback_id=FALLBACK_ID)
     if isinstance(outcome, Dropped):
         return Became(None, outcome.reason.value)
     return Became(msgspec.json.decode(msgspec.json.encode(outcome.body), type=dict[str, Any]), "")

@@ -52,11 +52,13 @@ def explain_hit(
     foreign = _foreign_id(request, settings)
     destinations = settings.destinations or (_NO_DESTINATION,)
     explained = [
-        (destination, explain(event, _rules(settings, destination), fallback_id=FALLBACK_ID,
-                              show_personal_data=show_personal_data))
+        (destination, explanation)
         for event in found.events
         for destination in destinations
-    ]  # fmt: skip
+        for explanation in explain(
+            event, _rules(settings, destination), fallback_id=FALLBACK_ID, show_personal_data=show_personal_data
+        )
+    ]
     if as_json:
         _print_json(found, explained, foreign=foreign)
     else:
@@ -80,7 +82,7 @@ def _settings(config: str | None) -> Config:
 
 
 def _rules(config: Config, destination: MappedDestination) -> Rules:
-    return Rules.of(config.mapping, config.privacy, destination)
+    return Rules.of(config.mapping, config.privacy, destination, config.rules)
 
 
 def _given(hit: str | None) -> str:

@@ -1,0 +1,253 @@
+"""When a rule applies: what a condition may look at, and how it compares.
+
+A condition names a field of the event as it came in, never of TikTok's event, so that what a rule does cannot depend on
+another rule. Patterns are searched by RE2, in a time that grows with the text alone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+import re2 as _re2
+
+from tikrelay.event import Event, Json
+from tikrelay.mapping.cleaning import as_text, is_object, is_several
+from tikrelay.mapping.config import Comparison, Scalar
+from tikrelay.mapping.numbers import read_number
+from tikrelay.mapping.page import host_of_url
+
+LONGEST_PATTERN: Final = 500
+_LONGEST_SEARCHED: Final = 4096
+_PATTERN_MEMORY: Final = 1 << 20
+_MOST_VALUES: Final = 1000
+
+Values = Sequence[Json]
+Test = Callable[[Values], bool]
+
+
+re2: Any = _re2  # it has no type hints
+
+
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    def search(self, text: str, /) -> object | None:
+        """Find it in a text."""
+        ...
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One comparison: the field as it was written, how it is read, and what must be so of its values."""
+
+    field: str
+    read: Callable[[Event], Values]
+    holds: Test
+
+    def is_met(self, event: Event) -> bool:
+        """Say whether it holds for an event."""
+        return self.holds(self.read(event))
+
+
+def conditions_of(table: Mapping[str, Comparison]) -> tuple[Condition, ...]:
+    """Compile a table of ``when``. Raises ValueError with what to write instead."""
+    return tuple(
+        Condition(field, reader_of(field), test)
+        for field, comparison in table.items()
+        for test in _tests(field, comparison)
+    )
+
+
+def path_of_page(event: Event) -> str:
+    """The path of the page's address, as it stands in it; empty without one."""
+    url = event.page_url
+    try:
+        return urlsplit(url).path if isinstance(url, str) else ""
+    except ValueError:
+        return ""
+
+
+# What is compared with.
+
+_READERS: Final[dict[str, Callable[[Event], Json]]] = {
+    "event_name": lambda event: event.name,
+    "source": lambda event: event.source,
+    "measurement_id": lambda event: event.key.measurement_id,
+    "page.host": lambda event: host_of_url(event.page_url),
+    "page.path": path_of_page,
+    "consent.ad_storage": lambda event: event.consent.sending,
+    "consent.ad_user_data": lambda event: event.consent.user_data,
+    "user_agent": lambda event: event.data.get("user_agent") or event.visitor.user_agent,
+    "ip": lambda event: event.data.get("ip_override") or event.visitor.ip,
+}
+FIELDS_OF_THEIR_OWN: Final = tuple(_READERS)
+"""What a condition can look at beside event data, user_data.*, user_properties.* and client_hints.*."""
+
+
+def reader_of(field: str) -> Callable[[Event], Values]:
+    """Make the function that reads a field of an event: all values it has, none when it is not there.
+
+    ``items.0.item_id`` goes into a list, ``items.*.item_id`` into every element of it.
+    """
+    if read := _READERS.get(field):
+        return lambda event: _given(read(event))
+    place, _, key = field.partition(".")
+    match place:
+        case "user_data":
+            return lambda event: event.user_data.get(key, ())
+        case "user_properties":
+            return lambda event: _given(event.user_properties.get(key))
+        case "client_hints":
+            return lambda event: _given(event.client_hints.get(key))
+        case _:
+            return lambda event: _of_data(event.data, field)
+
+
+def _of_data(data: Mapping[str, Json], field: str) -> Values:
+    if field in data:
+        return _given(data[field])
+    first, dot, rest = field.partition(".")
+    return _inside(data.get(first), rest.split(".")) if dot else ()
+
+
+def _inside(value: Json, path: Sequence[str]) -> Values:
+    """Go down into lists and objects."""
+    found: list[Json] = [value]
+    for part in path:
+        deeper: list[Json] = []
+        for one in found[:_MOST_VALUES]:
+            if is_object(one):
+                deeper += [one[part]] if part in one else list(one.values()) if part == "*" else []
+            elif isinstance(one, list):
+                deeper += one if part == "*" else one[int(part) : int(part) + 1] if part.isdecimal() else []
+        found = deeper
+    return [one for one in found[:_MOST_VALUES] if one not in (None, "")]
+
+
+def _given(value: Json) -> Values:
+    return () if value is None or value == "" else (value,)
+
+
+# How it is compared.
+
+
+def _tests(field: str, comparison: Comparison) -> Iterable[Test]:
+    if not isinstance(comparison, dict):
+        return [_any_equals(comparison)]
+    if not comparison:
+        raise ValueError(f"{field}: write a value, or one of {_known()}, such as {{ at_least = 100 }}")
+    return [_test(field, word, wanted) for word, wanted in comparison.items()]
+
+
+def _test(field: str, word: str, wanted: Scalar | tuple[Scalar, ...]) -> Test:
+    make = _COMPARISONS.get(word)
+    if make is None:
+        raise ValueError(f"{field}: {word} is no comparison; there are {_known()}")
+    try:
+        return make(wanted)
+    except ValueError as error:
+        raise ValueError(f"{field}: {word} {error}") from None
+
+
+def _known() -> str:
+    return ", ".join(_COMPARISONS)
+
+
+def _any_equals(wanted: Any) -> Test:
+    if is_several(wanted):
+        raise ValueError("takes one value; use in for several")
+    return lambda values: any(_is(value, wanted) for value in values)
+
+
+def _is(value: Json, wanted: Scalar) -> bool:
+    """Compare as the event means it: a GA4 hit has texts where the page had numbers or yes and no."""
+    if isinstance(wanted, bool):
+        return value is wanted or (isinstance(value, str) and value.strip().lower() == str(wanted).lower())
+    if isinstance(wanted, int | float):
+        return read_number(value) == wanted
+    return as_text(value) == wanted
+
+
+def _is_in(wanted: Any) -> Test:
+    listed = _listed(wanted)
+    return lambda values: any(_is(value, one) for value in values for one in listed)
+
+
+def _listed(wanted: Any) -> tuple[Scalar, ...]:
+    if not is_several(wanted) or not wanted:
+        raise ValueError("takes a list of values")
+    return tuple(wanted)
+
+
+def _not(make: Callable[[Any], Test]) -> Callable[[Any], Test]:
+    def negated(wanted: Any) -> Test:
+        test = make(wanted)
+        return lambda values: not test(values)
+
+    return negated
+
+
+def _exists(wanted: Any) -> Test:
+    if wanted not in (True, False) or not isinstance(wanted, bool):
+        raise ValueError("takes true or false")
+    return lambda values: bool(values) is wanted
+
+
+def _number(compare: Callable[[float, float], bool]) -> Callable[[Any], Test]:
+    def make(wanted: Any) -> Test:
+        limit = None if is_several(wanted) else read_number(wanted)
+        if limit is None or isinstance(wanted, str):
+            raise ValueError("takes a number")
+        return lambda values: any(
+            (number := read_number(value)) is not None and compare(number, limit) for value in values
+        )
+
+    return make
+
+
+def _text(compare: Callable[[str, str], bool]) -> Callable[[Any], Test]:
+    def make(wanted: Any) -> Test:
+        if not isinstance(wanted, str) or not wanted:
+            raise ValueError("takes a text")
+        part = wanted
+        return lambda values: any(isinstance(text := as_text(value), str) and compare(text, part) for value in values)
+
+    return make
+
+
+def _matches(wanted: Any) -> Test:
+    if not isinstance(wanted, str) or not 0 < len(wanted) <= LONGEST_PATTERN:
+        raise ValueError(f"takes a regular expression of at most {LONGEST_PATTERN} characters")
+    options: Any = re2.Options()
+    options.log_errors = False
+    options.max_mem = _PATTERN_MEMORY
+    try:
+        pattern: Pattern = re2.compile(wanted, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else b""
+        words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        raise ValueError(f"cannot be read as a regular expression of RE2: {words}") from None
+    return lambda values: any(
+        isinstance(text := as_text(value), str) and pattern.search(text[:_LONGEST_SEARCHED]) is not None
+        for value in values
+    )
+
+
+_COMPARISONS: Final[dict[str, Callable[[Any], Test]]] = {
+    "equals": _any_equals,
+    "not": _not(_any_equals),
+    "in": _is_in,
+    "not_in": _not(_is_in),
+    "exists": _exists,
+    "above": _number(lambda number, limit: number > limit),
+    "at_least": _number(lambda number, limit: number >= limit),
+    "below": _number(lambda number, limit: number < limit),
+    "at_most": _number(lambda number, limit: number <= limit),
+    "starts_with": _text(str.startswith),
+    "ends_with": _text(str.endswith),
+    "contains": _text(lambda text, part: part in text),
+    "matches": _matches,
+    "not_matches": _not(_matches),
+}
+COMPARISONS: Final = tuple(_COMPARISONS)
+"""The words of a comparison; each is documented."""

@@ -1,0 +1,168 @@
+"""What a rule changes in the event that goes out: rename, copy, set, remove, in that order.
+
+A field of the table keeps its own cleaner, so a copied customer number is hashed as any external id is. Properties that
+no row of the table knows are the operator's own: texts in them are cleared of personal data like any other text.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tikrelay.event import Json
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, is_several
+from tikrelay.mapping.conditions import Values, reader_of
+from tikrelay.mapping.config import RuleConfig, Scalar
+from tikrelay.mapping.fields import FIELDS, Field
+from tikrelay.mapping.numbers import narrow
+from tikrelay.mapping.texts import as_is, text
+
+_BY_PATH: Final[Mapping[str, Field]] = {field.path: field for field in FIELDS}
+_GROUPS: Final = frozenset(field.group for field in FIELDS if field.group)
+_NEEDED: Final = frozenset({"event_time", "event_id"})  # TikTok takes no event without them
+_OWN: Final = re.compile(r"properties\.[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
+_MOST_VALUES: Final = 100
+# Where a person may be told of: none of it goes into a property, which is not hashed.
+_OF_PERSONS: Final = frozenset(
+    source.key for field in FIELDS if field.person for source in field.sources if source.place == "data"
+)
+_PERSON_PLACES: Final = ("user_data.", "user_properties.email", "user_properties.phone")
+
+Body = dict[str, Any]
+Tell = Callable[[str], None]
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """One change: its words for an explanation, and how it is done; it says whether there was anything to change."""
+
+    words: str
+    do: Callable[[Body, Context], bool]
+    is_person: bool = False
+
+
+def edits_of(rule: RuleConfig) -> tuple[Edit, ...]:
+    """Compile the changes of a rule. Raises ValueError with what to write instead."""
+    return (
+        *(_rename(source, target) for source, target in rule.rename.items()),
+        *(_copy(target, source) for target, source in rule.copy.items()),
+        *(_set(target, value) for target, value in rule.set.items()),
+        *(_remove(target) for target in rule.remove),
+    )
+
+
+def apply(edits: tuple[Edit, ...], body: Body, context: Context, *, without_person: bool, tell: Tell | None) -> None:
+    """Make the changes of one rule; ``tell`` hears what was changed."""
+    for edit in edits:
+        if edit.is_person and without_person:
+            continue
+        if edit.do(body, context) and tell is not None:
+            tell(edit.words)
+
+
+def _rename(source: str, target: str) -> Edit:
+    for path in (source, target):
+        if not _OWN.fullmatch(path):
+            raise ValueError(f"rename: {path} is no property; write both as properties.name")
+
+    def do(body: Body, _: Context) -> bool:
+        properties = body.get("properties", {})
+        if source[11:] not in properties:
+            return False
+        properties[target[11:]] = properties.pop(source[11:])
+        return True
+
+    return Edit(words=f"{source} renamed to {target}", do=do)
+
+
+def _copy(target: str, source: str) -> Edit:
+    field = _target(target, "copy")
+    if field is None and (source in _OF_PERSONS or source.startswith(_PERSON_PLACES)):
+        raise ValueError(f"copy: {source} tells of a person, and {target} is not hashed; copy it to a field of user")
+    read = reader_of(source)
+
+    def do(body: Body, context: Context) -> bool:
+        return _put(body, context, target, field, read(context.event))
+
+    return Edit(words=f"{target} copied from {source}", do=do, is_person=field is not None and field.person)
+
+
+def _set(target: str, value: Scalar) -> Edit:
+    field = _target(target, "set")
+
+    def do(body: Body, context: Context) -> bool:
+        return _put(body, context, target, field, (value,))
+
+    return Edit(words=f"{target} set", do=do, is_person=field is not None and field.person)
+
+
+def _remove(target: str) -> Edit:
+    if target in _NEEDED or target == "event":
+        raise ValueError(f"remove: TikTok takes no event without {target}")
+    if target not in _BY_PATH and target not in _GROUPS and not _OWN.fullmatch(target):
+        raise ValueError(f"remove: {target} is no field; see docs/reference/mapping.md for their names")
+    group, _, key = target.rpartition(".")
+
+    def do(body: Body, _: Context) -> bool:
+        place = body.get(group, {}) if group else body
+        return place.pop(key, None) is not None
+
+    return Edit(words=f"{target} removed", do=do)
+
+
+def _target(target: str, verb: str) -> Field | None:
+    """Find the row of a field; None for a property of the operator's own."""
+    field = _BY_PATH.get(target)
+    if field is None and not _OWN.fullmatch(target):
+        hint = "send_as names the event" if target == "event" else "see docs/reference/mapping.md for their names"
+        raise ValueError(f"{verb}: {target} is no field and no properties.name; {hint}")
+    # A row that takes what others worked out does not look at it; what a rule gives is looked at like an own property.
+    return None if field is None or field.clean is as_is else field
+
+
+def _put(body: Body, context: Context, target: str, field: Field | None, values: Values) -> bool:
+    """Clean what is given and put it in its place; what cannot be used leaves the field as it was."""
+    context.target = target
+    value = _own(values, context) if field is None else _cleaned(field, values, context)
+    if isinstance(value, Left):
+        if value is Left.UNUSABLE:
+            context.warn(NoticeKind.UNUSABLE, "what a rule puts here could not be read and was left out")
+        return False
+    group, _, key = target.rpartition(".")
+    (body.setdefault(group, {}) if group else body)[key] = value
+    return True
+
+
+def _cleaned(field: Field, values: Values, context: Context) -> Any:
+    """Clean as the row of the table does: many values make a list where it takes several, else the first counts."""
+    found: list[Any] = []
+    left = Left.EMPTY
+    for given in values[:_MOST_VALUES]:
+        value = field.clean(given, context)
+        if isinstance(value, Left):
+            left = value if value is not Left.EMPTY else left
+        elif not field.many:
+            return value
+        else:
+            found += [one for one in (value if is_several(value) else (value,)) if one not in found]
+    if not found:
+        return left
+    return found[0] if len(found) == 1 else found
+
+
+def _own(values: Values, context: Context) -> Any:
+    """Read a property that no row knows: yes or no, a number, a text, or a list of those."""
+    listed = [one for given in values for one in (given if isinstance(given, list) else [given])]
+    found = [value for one in listed[:_MOST_VALUES] if not isinstance(value := _plain(one, context), Left)]
+    if not found:
+        return Left.UNUSABLE if listed else Left.EMPTY
+    return found[0] if len(listed) == 1 else found
+
+
+def _plain(value: Json, context: Context) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        number = narrow(value)
+        return Left.UNUSABLE if number is None else number
+    return text(value, context) if isinstance(value, str) else Left.UNUSABLE

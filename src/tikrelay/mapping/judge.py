@@ -1,0 +1,67 @@
+"""What makes an event doubtful as a whole: its name, and what is missing in it. Nothing is changed here."""
+
+from typing import Any, Final
+
+from tikrelay.mapping.cleaning import Context, NoticeKind
+from tikrelay.mapping.names import PURCHASES, Names
+
+_MATCH_KEYS: Final = ("ttclid", "ttp", "email", "phone", "external_id")
+_OFFLINE_KEYS: Final = ("email", "phone", "external_id")  # TikTok matches offline events by these alone
+_OF_PRODUCTS: Final = PURCHASES | {"ViewContent", "AddToCart"}  # what catalogue ads are made of ("About parameters")
+
+
+def judge_name(names: Names, context: Context) -> None:
+    """Warn of a name that TikTok reserves, may not take, or will not take for long."""
+    name = context.name
+    context.target = "event"
+    if (instead := names.ending_of(name)) is not None:
+        context.warn(NoticeKind.NAME_ENDS, f"TikTok stops taking {name} in 2027; it suggests {instead}")
+    if names.is_standard(name):
+        return
+    if (counted_as := names.reserved_for(name)) is not None:
+        context.warn(NoticeKind.RESERVED_NAME, f"the name is reserved: TikTok counts it as {counted_as}")
+    elif names.breaks_custom_rules(name):
+        context.warn(
+            NoticeKind.CUSTOM_NAME, "TikTok asks for a letter, then letters, digits, _ and -, at most 50; sent as it is"
+        )
+
+
+def judge_whole(body: dict[str, Any], context: Context, *, without_person: bool) -> None:
+    """Warn of what makes the event of little use to TikTok."""
+    user: dict[str, Any] = body.get("user", {})
+    properties: dict[str, Any] = body.get("properties", {})
+    if without_person:
+        context.target = "user"
+        context.warn(
+            NoticeKind.USER_DATA_DENIED,
+            "ad_user_data is not granted, or privacy.identifiers forbids it: e-mail, phone, names, address and "
+            "external id are left out",
+        )
+    if properties.get("value") and "currency" not in properties:
+        context.target = "properties.currency"
+        context.warn(NoticeKind.VALUE_WITHOUT_CURRENCY, "there is a value but no currency; TikTok cannot count it")
+    source = context.settings.event_source
+    if source == "web" and context.name in _OF_PRODUCTS and "contents" not in properties:
+        context.target = "properties.contents"
+        context.warn(NoticeKind.NO_CONTENTS, "no products are given; catalogue ads cannot use the event: send items")
+    if source == "crm" and not body.get("lead", {}).get("lead_id"):
+        context.target = "lead.lead_id"
+        context.warn(NoticeKind.LEAD_WITHOUT_ID, "lead_id is missing; TikTok cannot tell which lead it is")
+    _judge_match(user, context)
+
+
+def _judge_match(user: dict[str, Any], context: Context) -> None:
+    """Warn where nothing lets TikTok match the event with a person."""
+    context.target = "user"
+    if context.settings.event_source == "offline":
+        if not any(key in user for key in _OFFLINE_KEYS):
+            context.warn(NoticeKind.NO_MATCH_KEY, "no email, phone or external_id: TikTok cannot match it")
+    elif context.settings.event_source == "crm":
+        return  # a lead is known by its id
+    elif context.settings.event_source == "app" and ("idfa" in user or "gaid" in user or "idfv" in user):
+        return
+    elif not any(key in user for key in _MATCH_KEYS) and not ("ip" in user and "user_agent" in user):
+        context.warn(
+            NoticeKind.NO_MATCH_KEY,
+            "no ttclid, ttp, email, phone or external_id, and not both address and agent: TikTok cannot match it",
+        )
