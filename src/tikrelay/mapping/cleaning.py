@@ -17,7 +17,7 @@ _HALF: Final = re.compile(r"[\ud800-\udfff]")  # halves of signs, which UTF-8 ca
 _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
-_NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
+NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
 
 
 class Left(Enum):
@@ -31,6 +31,9 @@ class Left(Enum):
 
     WITHHELD = "withheld"
     """The sender says that there is to be no value; no further source is asked."""
+
+    TOLD = "told"
+    """It is left out, the cleaner has said why in a notice of its own, and the next source is asked."""
 
 
 class NoticeKind(StrEnum):
@@ -202,7 +205,7 @@ def as_text(value: Json) -> str | Left:
     """
     if isinstance(value, str):
         text = whole_signs(value).strip()
-        return text if text and text.lower() not in _NOTHING else Left.EMPTY
+        return text if text and text.lower() not in NOTHING else Left.EMPTY
     if value is None:
         return Left.EMPTY
     if isinstance(value, bool):
