@@ -69,6 +69,7 @@ def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dro
                 event=body["event"],
                 event_id=EventId(body["event_id"]),
                 body=msgspec.json.encode(body),
+                test_event_code=outcome.test_event_code,
             )
         case Dropped(reason=reason):
             return Drop(destination=destination, source=event.source, name=shown_name(event.name), reason=reason)
