@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,8 @@ from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import Happening, InputTurnedAway, Unexpected
 from tikrelay.base.secret import Secret
 from tikrelay.collect import event_data, ga4_mp, ga4_web
-from tikrelay.collect.config import SourcesConfig
+from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.hit import Hit, Parsed
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Event, EventReceipt, Receipt
@@ -43,9 +45,12 @@ class Answer:
         self.body = b"".join(message.get("body", b"") for message in sent[1:])
 
     def header(self, name: str) -> str | None:
-        found = [value.decode() for key, value in self.headers if key == name.encode()]
+        found = self.all_of(name)
         assert len(found) < 2, f"{name} is there twice"
         return found[0] if found else None
+
+    def all_of(self, name: str) -> list[str]:
+        return [value.decode() for key, value in self.headers if key == name.encode()]
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -58,7 +63,9 @@ class Answer:
 class Relay:
     """The application, what it handed on, and switches for what stands behind it."""
 
-    def __init__(self, *, trusted_proxies: Sequence[str] = (), **sources: Any) -> None:
+    def __init__(
+        self, *, trusted_proxies: Sequence[str] = (), cookies: Mapping[str, Any] | None = None, **sources: Any
+    ) -> None:
         self.events: list[Event] = []
         self.happenings: list[Happening] = []
         self.is_full = False
@@ -69,7 +76,12 @@ class Relay:
             trusted_proxies=trusted_proxies,
             accept=self._accept,
             explain=lambda event: {"name": event.name},
-            may_set_cookie=lambda consent: consent.sending != "denied",
+            cookies=CookieSetter(
+                CookiesConfig(**(cookies or {})),
+                may_set=lambda consent: consent.sending != "denied",
+                clock=StoppedClock(),
+                rng=random.Random(7),
+            ),
             ready=lambda: not self.is_full,
             emit=self.happenings.append,
             clock=StoppedClock(),

@@ -1,12 +1,49 @@
 """The cookies that matter, in and out."""
 
+import random
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikrelay.collect.cookies import click_id_cookie, read_cookies
+from tikrelay.base.clock import SystemClock
+from tikrelay.base.units import Duration
+from tikrelay.collect.config import CookiesConfig
+from tikrelay.collect.cookies import CookieSetter, new_pixel_id, read_cookies
+from tikrelay.event import Consent, Event, Visitor
 
 PAGE = "https://www.shop.example/p?a=1&ttclid=E.C.P.abc_-~1&b=2"
+PLAIN = "https://www.shop.example/p"
+GATEWAY = "gw.shop.example"
+NOW = 1795312345.5
+
+
+class StoppedClock(SystemClock):
+    """It is always the same moment."""
+
+    def now(self) -> float:
+        return NOW
+
+
+def setter(**settings) -> CookieSetter:
+    """Make the setter of these settings, for visitors of whom none said no."""
+    return CookieSetter(
+        CookiesConfig(**settings),
+        may_set=lambda consent: consent.sending != "denied",
+        clock=StoppedClock(),
+        rng=random.Random(7),
+    )
+
+
+def click_id_cookie(page: str, *, host: str) -> str | None:
+    return setter().click_id_cookie(page, host=host)
+
+
+def visit(page: str = PLAIN, *, said=None, **data) -> Event:
+    """Make an event on a page."""
+    data = {"page_location": page, **data}
+    return Event(name="a", source="ga4_web", received_at=NOW, data=data, consent=Consent(sending=said))
 
 
 def test_a_malformed_cookie_costs_only_itself():
@@ -95,3 +132,124 @@ def test_nothing_can_break_out_of_the_header(value, host):
     cookie = click_id_cookie(f"https://shop.example/?ttclid={value}", host=host or "shop.example")
 
     assert cookie is None or (cookie.isascii() and cookie.isprintable() and cookie.count(";") <= 5)
+
+
+# Settings
+
+
+def test_the_settings_are_written_into_the_cookie():
+    made = setter(ttclid_max_age=Duration(7 * 86400), same_site="None", http_only=True)
+
+    expected = "ttclid=E.C.P.abc_-~1; Max-Age=604800; Path=/; Domain=shop.example; Secure; SameSite=None; HttpOnly"
+
+    assert expected == made.click_id_cookie(PAGE, host=GATEWAY)
+
+
+def test_it_can_be_left_out():
+    assert setter(ttclid=False).click_id_cookie(PAGE, host=GATEWAY) is None
+
+
+def test_a_length_of_nothing_sets_none_and_deletes_none():
+    assert setter(ttclid_max_age=Duration(0)).click_id_cookie(PAGE, host=GATEWAY) is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "host", "written"),
+    [
+        ("eu.shop.example", "gw.eu.shop.example", "eu.shop.example"),
+        ("gw.shop.example", "gw.shop.example:8443", "gw.shop.example"),
+        (".Shop.Example", "GW.shop.example.", "shop.example"),
+        ("shop.example", "shop.example", "shop.example"),
+    ],
+)
+def test_a_domain_set_by_hand_is_taken_where_the_host_is_it_or_below_it(domain, host, written):
+    expected = f"ttclid=E.C.P.abc_-~1; Max-Age=2592000; Path=/; Domain={written}; Secure; SameSite=Lax"
+
+    assert expected == setter(domain=domain).click_id_cookie(PAGE, host=host)
+
+
+@pytest.mark.parametrize(
+    ("domain", "host"),
+    [
+        ("eu.shop.example", "gw.shop.example"),
+        ("other.example", "gw.shop.example"),
+        ("op.example", "gw.shop.example"),
+        ("example", "gw.shop.example"),
+        ("shop.example;x", "gw.shop.example;x"),
+        ("shop.example", "gw.vendor.example"),
+        ("shop example", "gw.shop example"),
+        (".", "gw.shop.example"),
+    ],
+)
+def test_elsewhere_a_domain_set_by_hand_sets_none(domain, host):
+    assert setter(domain=domain).click_id_cookie(PAGE, host=host) is None
+
+
+# An id of the visitor
+
+
+def test_an_id_made_here_has_the_form_of_the_pixels():
+    made = new_pixel_id(NOW, random.Random(7))
+
+    assert re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}_\.tt\.1", made)
+
+
+def test_its_first_ten_characters_are_the_time_and_the_rest_is_chance():
+    one, other, later = (new_pixel_id(at, random.Random(seed)) for at, seed in [(NOW, 1), (NOW, 2), (NOW + 0.001, 1)])
+
+    assert one[:10] == other[:10] < later[:10]
+    assert (True, True) == (one[10:] != other[10:], one[10:] == later[10:])
+
+
+def test_a_visitor_without_one_is_given_one_that_the_event_carries_too():
+    kept = setter(generate_ttp=True).keep([visit()], host=GATEWAY, ttp=None)
+
+    made = kept.events[0].visitor.ttp_cookie
+    expected = f"_ttp={made}; Max-Age=34128000; Path=/; Domain=shop.example; Secure; SameSite=Lax"
+
+    assert (expected,) == kept.set_cookies
+
+
+def test_all_events_of_a_request_carry_the_same_but_for_those_of_a_visitor_who_said_no():
+    given = [visit(), visit(said="denied"), visit(said="granted")]
+
+    first, denied, granted = setter(generate_ttp=True).keep(given, host=GATEWAY, ttp=None).events
+
+    assert first.visitor.ttp_cookie == granted.visitor.ttp_cookie is not None
+    assert denied.visitor.ttp_cookie is None
+
+
+def test_both_cookies_may_be_set_at_once():
+    kept = setter(generate_ttp=True).keep([visit(PAGE)], host=GATEWAY, ttp=None)
+
+    assert ["ttclid", "_ttp"] == [cookie.partition("=")[0] for cookie in kept.set_cookies]
+
+
+@pytest.mark.parametrize(
+    ("settings", "event", "host", "ttp"),
+    [
+        ({}, visit(), GATEWAY, None),
+        ({"generate_ttp": True}, visit(), GATEWAY, "27chars"),
+        ({"generate_ttp": True}, visit(said="denied"), GATEWAY, None),
+        ({"generate_ttp": True}, visit(), "gw.vendor.example", None),
+        ({"generate_ttp": True}, visit(""), GATEWAY, None),
+        ({"generate_ttp": True}, visit(ttp="27chars"), GATEWAY, None),
+        ({"generate_ttp": True}, visit(_ttp="27chars"), GATEWAY, None),
+        ({"generate_ttp": True, "domain": "other.example"}, visit(), GATEWAY, None),
+        ({"generate_ttp": True, "ttp_max_age": Duration(0)}, visit(), GATEWAY, None),
+    ],
+    ids=["off", "has one", "denied", "elsewhere", "no page", "the page's", "the page's _ttp", "domain", "no time"],
+)
+def test_none_is_made(settings, event, host, ttp):
+    kept = setter(**settings).keep([event], host=host, ttp=ttp)
+
+    assert ((event,), ()) == kept
+
+
+def test_an_event_keeps_what_else_is_known_of_its_visitor():
+    visitor = Visitor(ip="8.8.8.8", user_agent="UA", ttclid_cookie="C")
+    event = Event(name="a", source="data", received_at=NOW, data={"page_location": PLAIN}, visitor=visitor)
+
+    (kept,) = setter(generate_ttp=True).keep([event], host=GATEWAY, ttp=None).events
+
+    assert ("8.8.8.8", "UA", "C") == (kept.visitor.ip, kept.visitor.user_agent, kept.visitor.ttclid_cookie)

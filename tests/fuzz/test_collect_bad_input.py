@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.happenings import Happening, Unexpected
-from tikrelay.collect.config import SourcesConfig
+from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Event, EventReceipt, Json, Receipt
 
@@ -59,7 +60,12 @@ class Door:
             trusted_proxies=("10.0.0.0/8", "fd00::/8"),
             accept=self._accept,
             explain=_explain,
-            may_set_cookie=lambda consent: consent.sending != "denied",
+            cookies=CookieSetter(
+                CookiesConfig(generate_ttp=True),
+                may_set=lambda consent: consent.sending != "denied",
+                clock=SystemClock(),
+                rng=random.Random(7),
+            ),
             ready=lambda: True,
             emit=self._hear,
             clock=SystemClock(),

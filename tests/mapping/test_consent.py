@@ -54,8 +54,8 @@ def test_without_the_person_the_event_keeps_what_is_the_browsers(body, kinds):
     data = {**PERSON, "ttclid": "E.C.P.a", "user_agent": "UA", "language": "de"}
     consent = {"sending": "granted", "user_data": "denied"}
 
-    assert {"ttclid": "E.C.P.a", "user_agent": "UA", "locale": "de"} == body(data=data, consent=consent)["user"]
-    assert [("user_data_denied", "user")] == kinds(data=data, consent=consent)
+    assert {"ttclid": "E.C.P.a", "user_agent": "UA", "locale": "de"} == body("contact", data, consent=consent)["user"]
+    assert [("user_data_denied", "user")] == kinds("contact", data, consent=consent)
 
 
 def test_with_it_all_of_it_is_there(body):

@@ -1,11 +1,16 @@
 """What a hit says about the visitor's consent, read from each source's own signals.
 
 Google's Consent Mode as gtag.js encodes it, read from its code and from hits made with consent denied and then granted.
+What is about personalised ads alone, or about Google's own services, says nothing of sending an event to TikTok and is
+not read: ad_personalization, ``npa``, ``dma_cps``, and the Global Privacy Control bit of ``gcd``.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from tikrelay.base.errors import InputRefused
+from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Consent, Json, Signal
 
 _ALPHABET: Final = {c: i for i, c in enumerate("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")}
@@ -30,7 +35,8 @@ def from_gcs(gcs: str) -> Signal:
 def from_gcd(gcd: str, kind: GcdType) -> Signal:
     """One type of ``gcd``: a version character, then two characters for each type; what follows is not needed.
 
-    Nothing set for a type is no signal, unless it is denied by implication (a region's rule).
+    Nothing set for a type is no signal, unless it is denied by implication (a region's rule). A string may be longer
+    than what is known of it, or end early: what is missing is no signal.
 
     >>> from_gcd("13p3p3p3p5l1", "ad_storage"), from_gcd("13r3r3r3r5l1", "ad_storage")
     ('denied', 'granted')
@@ -49,9 +55,10 @@ def _gcd(gcd: str, place: int, asked: int) -> Signal:
         if value in {_DENIED, _GRANTED}:
             return "denied" if value == _DENIED else "granted"
     delegation, implicit = first >> 2, first & 3
+    delegated: Signal = None
     if delegation >= _DELEGATED and asked < len(_TYPES):
-        return _gcd(gcd, delegation - _DELEGATED, asked + 1)
-    return "denied" if implicit == _DENIED else None
+        delegated = _gcd(gcd, delegation - _DELEGATED, asked + 1)
+    return delegated or ("denied" if implicit == _DENIED else None)
 
 
 def of_web_hit(parameters: Mapping[str, str]) -> Consent:
@@ -78,21 +85,32 @@ def of_measurement_protocol(consent: Json) -> Consent:
 def of_event_data(data: Mapping[str, Json]) -> Consent:
     """Read ``consent_state`` of event data, else ``x-ga-gcs`` and ``x-ga-gcd``.
 
-    ``consent``, one word for all, and bare ``ad_storage`` and ``ad_user_data`` are taken too: a no is to be obeyed
-    however it is written.
+    ``consent``, one word for all, bare ``ad_storage`` and ``ad_user_data``, what a server container notes of consent,
+    and ``privacy_info`` of an exported row are taken too: a no is to be obeyed however it is written.
     """
     gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
     storage = _said(data, "ad_storage") or from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs")))
     user_data = _said(data, "ad_user_data") or from_gcd(gcd, "ad_user_data")
-    return Consent(sending=storage or from_gcd(gcd, "ad_storage") or user_data, user_data=user_data)
+    storage = storage or from_gcd(gcd, "ad_storage") or _signal(_object(data.get("privacy_info")).get("ads_storage"))
+    return Consent(sending=storage or user_data, user_data=user_data)
 
 
 def _said(data: Mapping[str, Json], purpose: str) -> Signal:
     """What is said of one purpose, each by its first source: one of the two may stand where the other does not."""
-    for given in (data.get("consent_state"), data.get("consent"), data):
-        if signal := _signal(given.get(purpose) if isinstance(given, Mapping) else given):
+    noted = _object(_object(data.get("x-sst-system_properties")).get("consent"))
+    for given in (data.get("consent_state"), data.get("consent"), noted.get("consentGrantedState")):
+        stated = _object(given)
+        if signal := _signal(stated.get(purpose) if stated else given):
             return signal
-    return None
+    return _signal(data.get(purpose))
+
+
+def _object(value: Json) -> dict[str, Json]:
+    """An object, or the JSON text of one, which is all that a query can hold; else an empty one."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with contextlib.suppress(InputRefused):
+            value = read_json(value.encode("utf-8", "replace"))
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Json) -> str:

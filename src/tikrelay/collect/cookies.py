@@ -5,19 +5,25 @@ Reading is our own: the standard library gives up on a whole header for one malf
 
 import functools
 import ipaddress
+import random
 import re
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 from publicsuffixlist import PublicSuffixList
 
-from tikrelay.event import CLICK_ID
+from tikrelay.base.clock import Clock
+from tikrelay.collect.config import CookiesConfig
+from tikrelay.event import CLICK_ID, Consent, Event
 
 PIXEL: Final = "_ttp"  # written by TikTok's pixel
 ANALYTICS: Final = "_ga"
-MAX_AGE_S: Final = 30 * 86400  # as TikTok's server template keeps it
+_PIXEL_ENDS: Final = "_.tt.1"  # as cookies written by the pixel in 2025 and 2026 end
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the ULID specification's alphabet
 _MAY_STAND_IN_A_HEADER: Final = re.compile(r"[A-Za-z0-9._~-]{1,1024}", re.ASCII)
+_HOST: Final = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
 _WANTED: Final = frozenset({CLICK_ID, PIXEL, ANALYTICS})
 
 
@@ -63,7 +69,7 @@ def registrable_domain(host: str) -> str | None:
     ('example.co.uk', None, None)
     """
     name = host.strip().rstrip(".").lower()
-    if not name or "." not in name or not re.fullmatch(r"[a-z0-9.-]{1,253}", name):
+    if not name or "." not in name or not _HOST.fullmatch(name):
         return None
     try:
         ipaddress.ip_address(name)
@@ -85,28 +91,101 @@ def host_of(authority: str) -> str:
     return text.partition(":")[0]
 
 
-def click_id_cookie(page_url: str, *, host: str) -> str | None:
-    """The Set-Cookie value that keeps a page's click id, or None.
+class Kept(NamedTuple):
+    """What became of a browser's request: its events, and the Set-Cookie values of its answer."""
 
-    ``page_url`` is the page's address, ``host`` the Host header of this request. The cookie is for the whole site when
-    both are on it, for this host alone where there is no registrable domain, and not set when the page is elsewhere.
+    events: tuple[Event, ...]
+    set_cookies: tuple[str, ...] = ()
+
+
+class CookieSetter:
+    """Has a visitor's browser keep the page's click id, and an id of the visitor where the settings ask for one.
+
+    ``may_set`` says whether the visitor's consent lets a cookie be set. A cookie is for the whole site when the page
+    and this host are on it, for this host alone where there is no registrable domain, and not set when the page is on
+    another site. What is written into a header is held against the few characters that may stand there.
     """
-    if CLICK_ID not in page_url:
-        return None
-    try:
-        page = urlsplit(page_url)
-        page_host = page.hostname or ""
-    except ValueError:
-        return None
-    value = _parameter(page.query)
-    if value is None or not _MAY_STAND_IN_A_HEADER.fullmatch(value):
-        return None
-    here = host_of(host)
-    domain = registrable_domain(here)
-    if domain != registrable_domain(page_host) or (domain is None and here != page_host):
-        return None
-    scope = f"; Domain={domain}" if domain else ""
-    return f"{CLICK_ID}={value}; Max-Age={MAX_AGE_S}; Path=/{scope}; Secure; SameSite=Lax"
+
+    def __init__(
+        self, config: CookiesConfig, *, may_set: Callable[[Consent], bool], clock: Clock, rng: random.Random
+    ) -> None:
+        self._config = config
+        self._may_set = may_set
+        self._clock = clock
+        self._rng = rng
+        self._domain = config.domain.strip().strip(".").lower()
+
+    def keep(self, events: Sequence[Event], *, host: str, ttp: str | None) -> Kept:
+        """Say what the answer to a browser's request sets; ``host`` is its Host header, ``ttp`` its ``_ttp`` cookie.
+
+        A ``_ttp`` made here goes into the events of this request too; one that the browser has is never changed.
+        """
+        click_id = pixel = pixel_id = None
+        kept: list[Event] = []
+        for event in events:
+            page_url = event.page_url
+            if isinstance(page_url, str) and self._may_set(event.consent):
+                click_id = self.click_id_cookie(page_url, host=host) or click_id
+                if ttp is None and self._lacks_pixel_id(event):
+                    pixel_id = pixel_id or new_pixel_id(self._clock.now(), self._rng)
+                    if made := self._pixel_cookie(pixel_id, page_url, host=host):
+                        pixel = made
+                        visitor = msgspec.structs.replace(event.visitor, ttp_cookie=pixel_id)
+                        event = msgspec.structs.replace(event, visitor=visitor)  # noqa: PLW2901  the event with its id
+            kept.append(event)
+        return Kept(tuple(kept), tuple(cookie for cookie in (click_id, pixel) if cookie))
+
+    def click_id_cookie(self, page_url: str, *, host: str) -> str | None:
+        """Give the Set-Cookie value that keeps the click id in a page's address, or None."""
+        if not self._config.ttclid or CLICK_ID not in page_url:
+            return None
+        try:
+            value = _parameter(urlsplit(page_url).query)
+        except ValueError:
+            return None
+        return self._cookie(CLICK_ID, value, page_url, host=host, max_age_s=self._config.ttclid_max_age)
+
+    def _lacks_pixel_id(self, event: Event) -> bool:
+        """Say whether an id is to be made: not beside one that the page itself read out and gave."""
+        return self._config.generate_ttp and not (event.data.get("ttp") or event.data.get(PIXEL))
+
+    def _pixel_cookie(self, value: str, page_url: str, *, host: str) -> str | None:
+        return self._cookie(PIXEL, value, page_url, host=host, max_age_s=self._config.ttp_max_age)
+
+    def _cookie(self, name: str, value: str | None, page_url: str, *, host: str, max_age_s: float) -> str | None:
+        if value is None or not _MAY_STAND_IN_A_HEADER.fullmatch(value) or max_age_s < 1:
+            return None
+        scope = self._scope(page_url, host_of(host).removesuffix("."))
+        if scope is None:
+            return None
+        hidden = "; HttpOnly" if self._config.http_only else ""
+        lasting = f"Max-Age={int(max_age_s)}; Path=/{scope}"
+        return f"{name}={value}; {lasting}; Secure; SameSite={self._config.same_site}{hidden}"
+
+    def _scope(self, page_url: str, here: str) -> str | None:
+        """Say for which hosts a cookie is set, or None where it must not be."""
+        try:
+            page_host = (urlsplit(page_url).hostname or "").removesuffix(".")
+        except ValueError:
+            return None
+        site = registrable_domain(here)
+        if site != registrable_domain(page_host) or (site is None and here != page_host):
+            return None
+        if not self._config.domain:
+            return f"; Domain={site}" if site else ""
+        domain = self._domain
+        is_below = here.endswith(f".{domain}") and registrable_domain(domain) is not None  # no browser takes a suffix
+        return f"; Domain={domain}" if _HOST.fullmatch(domain) and (here == domain or is_below) else None
+
+
+def new_pixel_id(now: float, rng: random.Random) -> str:
+    """Make a visitor's id in the form of today's pixel: a ULID (48 bits of time, 80 of chance), then ``_.tt.1``.
+
+    >>> new_pixel_id(1795312345.5, random.Random(1))[:10], new_pixel_id(0, random.Random(1))[26:]
+    ('01M80F8RCW', '_.tt.1')
+    """
+    number = int(now * 1000) << 80 | rng.getrandbits(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)) + _PIXEL_ENDS
 
 
 def _parameter(query: str) -> str | None:

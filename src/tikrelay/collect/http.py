@@ -20,11 +20,12 @@ from tikrelay.collect.answers import Answer
 from tikrelay.collect.client_hints import HEADERS as HINT_HEADERS
 from tikrelay.collect.client_ip import Proxies
 from tikrelay.collect.config import SourcesConfig
-from tikrelay.collect.cookies import click_id_cookie, read_cookies
+from tikrelay.collect.cookies import CookieSetter, read_cookies
 from tikrelay.collect.hit import Hit, Parsed
 from tikrelay.collect.limits import check_head, read_body
 from tikrelay.collect.query import last_of_each
-from tikrelay.event import Consent, Event, EventReceipt, Json, Receipt
+from tikrelay.collect.repeats import Repeats
+from tikrelay.event import Event, EventReceipt, Json, Receipt
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -70,7 +71,7 @@ class CollectApp:
         trusted_proxies: Sequence[str],
         accept: Accept,
         explain: Explain,
-        may_set_cookie: Callable[[Consent], bool],
+        cookies: CookieSetter,
         ready: Callable[[], bool],
         emit: Emit,
         clock: Clock,
@@ -81,7 +82,8 @@ class CollectApp:
         self._proxies = Proxies(trusted_proxies)
         self._accept = accept
         self._explain = explain
-        self._may_set_cookie = may_set_cookie
+        self._cookies = cookies
+        self._repeats = Repeats()
         self._ready = ready
         self._emit = emit
         self._clock = clock
@@ -135,8 +137,7 @@ class CollectApp:
 
     async def _send(self, request: "_Request", answer: Answer, send: Send) -> None:
         headers = [*answer.headers, *answers.cors(request.headers.get("origin"))]
-        if request.cookie:
-            headers.append((b"set-cookie", request.cookie.encode("ascii")))
+        headers += [(b"set-cookie", cookie.encode("ascii")) for cookie in request.set_cookies]
         if answer.status != 204:
             headers.append((b"content-length", str(len(answer.body)).encode()))
         if self.draining or answer.status in {408, 413}:  # what is left of a body is not read
@@ -156,8 +157,10 @@ class CollectApp:
             self._emit(InputTurnedAway(route="ga4", reason="foreign_measurement_id"))
             return _empty(request)
         parsed = ga4_web.parse(hit)
-        await self._take(request, parsed, route="ga4")
-        self._keep_click_id(request, parsed)
+        events = self._repeats.number(parsed.events, query=hit.query)
+        kept = self._cookies.keep(events, host=request.host, ttp=hit.cookies.ttp)
+        await self._take(request, msgspec.structs.replace(parsed, events=kept.events), route="ga4")
+        request.set_cookies = kept.set_cookies
         return _empty(request)
 
     async def _measurement_protocol(self, request: "_Request") -> Answer:
@@ -193,10 +196,13 @@ class CollectApp:
                 hint = "send Authorization: Bearer and sources.data_key"
                 raise InputRefused(401, "wrong_data_key", "this call carries no valid key", hint=hint)
         from_browser = any(name in request.headers for name in _SHOWN_ORIGIN_HEADERS)
-        parsed = event_data.parse(await self._hit(request, from_browser=from_browser))
-        answer = await self._receipt(request, parsed, route="data")
-        if from_browser:
-            self._keep_click_id(request, parsed)
+        hit = await self._hit(request, from_browser=from_browser)
+        parsed = event_data.parse(hit)
+        if not from_browser:
+            return await self._receipt(request, parsed, route="data")
+        kept = self._cookies.keep(parsed.events, host=request.host, ttp=hit.cookies.ttp)
+        answer = await self._receipt(request, msgspec.structs.replace(parsed, events=kept.events), route="data")
+        request.set_cookies = kept.set_cookies
         return answer
 
     async def _not_ours(self, request: "_Request") -> Answer:
@@ -250,19 +256,11 @@ class CollectApp:
         document["error"] = {"code": "no_event", "message": text, "hint": "no event of this request was taken"}
         return answers.of_json(400, document)
 
-    def _keep_click_id(self, request: "_Request", parsed: Parsed) -> None:
-        """Have the browser keep the page's click id, unless the visitor said no."""
-        for event in parsed.events:
-            page_url = event.page_url
-            if isinstance(page_url, str) and self._may_set_cookie(event.consent):
-                cookie = click_id_cookie(page_url, host=request.headers.get("host", ""))
-                request.cookie = cookie or request.cookie
-
 
 class _Request:
     """One request while it is answered."""
 
-    __slots__ = ("cookie", "events", "headers", "method", "query", "receive", "scope")
+    __slots__ = ("events", "headers", "host", "method", "query", "receive", "scope", "set_cookies")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -270,8 +268,9 @@ class _Request:
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("utf-8", "replace")
         self.headers = _headers(scope["headers"])
+        self.host = self.headers.get("host", "")
         self.events = 0
-        self.cookie: str | None = None
+        self.set_cookies: tuple[str, ...] = ()
 
 
 def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

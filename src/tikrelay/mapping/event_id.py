@@ -43,12 +43,12 @@ def derived_id(event: Event) -> str | None:
     """Derive an id from what tells one hit from another; None for a source without such things.
 
     gtag.js sends the hits made before the visitor's choice a second time after it (``gcu=1``), with another count and
-    line: those two are left out for both, so that the repeat carries the id of the first.
+    line. Of those hits (``collect/repeats.py`` marks them by their ``content``) what the site said and their number
+    among those alike stand in their place, so that the repeat carries the id of the first, and a second click does not.
     """
     key = event.key
     if key.page_id is None and key.request_count is None:
         return None
-    is_repeated_later = event.consent.sending == "denied" or event.consent.is_update
-    place = [] if is_repeated_later else [key.request_count, key.line]
+    place = ["repeatable", key.content, key.nth] if key.content else [key.request_count, key.line]
     parts = [key.measurement_id, key.client_id, key.page_id, event.name, key.page_location, *place]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,6 +1,7 @@
 """One request given to the collecting routes in this process: what events it holds, without a server or a store."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,8 @@ import msgspec
 
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.happenings import Happening, InputTurnedAway
-from tikrelay.collect.config import SourcesConfig
+from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Event, Json, Receipt
 
@@ -63,15 +65,16 @@ async def _read(request: Request, received_at: float | None) -> Found:
         if isinstance(happening, InputTurnedAway):
             turned_away.append(happening.reason)
 
+    clock = SystemClock() if received_at is None else FixedClock(received_at)
     application = CollectApp(
         sources=SourcesConfig(),
         trusted_proxies=("0.0.0.0/0", "::/0"),
         accept=take,
         explain=explain_nothing,
-        may_set_cookie=lambda _: False,
+        cookies=CookieSetter(CookiesConfig(), may_set=lambda _: False, clock=clock, rng=random.Random(0)),  # noqa: S311
         ready=lambda: True,
         emit=hear,
-        clock=SystemClock() if received_at is None else FixedClock(received_at),
+        clock=clock,
     )
     sent: list[dict[str, Any]] = []
 
