@@ -21,9 +21,16 @@ from tikrelay.outbox.store import (
 )
 
 
-def record(number=0, *, to="shop", name="purchase", body=b""):
-    body = body or b'{"n":%d}' % number
-    return Record(destination=to, source="ga4_web", name=name, event="Purchase", event_id=f"e{number}", body=body)
+def record(number=0, *, to="shop", name="purchase", body=b"", code=""):
+    return Record(
+        destination=to,
+        source="ga4_web",
+        name=name,
+        event="Purchase",
+        event_id=f"e{number}",
+        body=body or b'{"n":%d}' % number,
+        test_event_code=code,
+    )
 
 
 def records(count, **what):
@@ -46,8 +53,16 @@ def balance(books: Books, destination: str):
     return received, books.accepted.get(destination, 0) + books.waiting.get(destination, 0) + dead + dropped
 
 
-async def lease_all(outbox, clock, *, to="shop", most=1000, max_bytes=1_000_000):
-    return await outbox.lease(to, most=most, max_bytes=max_bytes, now=clock.now())
+def ids(lease):
+    return [event.event_id for event in lease.events]
+
+
+def codes(lease):
+    return {event.test_event_code for event in lease.events}
+
+
+async def lease_all(outbox, clock, *, to="shop", most=1000, max_bytes=1_000_000, tests=True):
+    return await outbox.lease(to, most=most, max_bytes=max_bytes, now=clock.now(), tests=tests)
 
 
 async def test_what_was_put_is_there_after_a_crash(home, clock):
@@ -309,6 +324,142 @@ async def test_a_lease_holds_no_more_than_was_asked_for_but_at_least_one(outbox,
     lease = await lease_all(outbox, clock, most=most, max_bytes=max_bytes)
 
     assert expected == len(lease.events)
+
+
+async def test_a_lease_holds_events_of_one_test_code_those_without_one_first(outbox, clock):
+    put = [record(1, code="TEST2"), record(2), record(3, code="TEST1"), record(4, code="TEST2"), record(5)]
+    await outbox.put(put)
+
+    leases = [await lease_all(outbox, clock) for _ in range(4)]
+
+    assert [["e2", "e5"], ["e1", "e4"], ["e3"], []] == [ids(lease) for lease in leases]
+    assert [{""}, {"TEST2"}, {"TEST1"}, set()] == [codes(lease) for lease in leases]
+
+
+async def test_no_test_is_leased_while_another_event_is_due(outbox, clock):
+    await outbox.put([record(number, code=f"TEST{number}") for number in range(20)])
+    clock.time += 60
+    await outbox.put([record(number) for number in range(20, 26)])
+
+    leases = [await lease_all(outbox, clock, most=2) for _ in range(4)]
+
+    assert [{""}, {""}, {""}, {"TEST0"}] == [codes(lease) for lease in leases]
+
+
+async def test_an_event_put_off_does_not_hold_up_tests(outbox, clock):
+    await outbox.put([record(1)])
+    await outbox.settle(await lease_all(outbox, clock), [RetryAt(at=clock.now() + 60)])
+    await outbox.put([record(2, code="TEST1")])
+    at_once = await lease_all(outbox, clock)
+    outbox.release(at_once)
+    clock.time += 60
+
+    lease = await lease_all(outbox, clock)
+
+    assert ["e2"] == ids(at_once)
+    assert ["e1"] == ids(lease)
+
+
+async def test_a_test_put_off_does_not_hold_up_another_code(outbox, clock):
+    await outbox.put([record(1, code="TEST1"), record(2, code="TEST1")])
+    await outbox.settle(await lease_all(outbox, clock), [RetryAt(at=clock.now() + 60)] * 2)
+    await outbox.put([record(3, code="TEST2")])
+    at_once = await lease_all(outbox, clock)
+    clock.time += 60
+
+    lease = await lease_all(outbox, clock)
+
+    assert ["e3"] == ids(at_once)
+    assert ["e1", "e2"] == ids(lease)
+
+
+async def test_tests_held_by_another_are_passed_over(outbox, clock):
+    await outbox.put([record(1, code="TEST1"), record(2, code="TEST1"), record(3, code="TEST2"), record(4)])
+    others = [await lease_all(outbox, clock, most=1) for _ in range(2)]
+
+    leases = [await lease_all(outbox, clock, most=1) for _ in range(3)]
+
+    assert [["e4"], ["e1"]] == [ids(lease) for lease in others]
+    assert [["e2"], ["e3"], []] == [ids(lease) for lease in leases]
+
+
+async def test_a_lease_without_tests_leaves_them_where_they_are(outbox, clock):
+    await outbox.put([record(1, code="TEST1"), record(2)])
+
+    leases = [await lease_all(outbox, clock, tests=tests) for tests in (False, False, True)]
+
+    assert [["e2"], [], ["e1"]] == [ids(lease) for lease in leases]
+
+
+@pytest.mark.parametrize(
+    ("most", "max_bytes", "expected"), [(2, 1000, 2), (100, 30, 3), (100, 1, 1), (1, 1000, 1), (100, 1000, 5)]
+)
+async def test_a_lease_of_tests_holds_no_more_than_was_asked_for(outbox, clock, most, max_bytes, expected):
+    await outbox.put(records(5, body=b"0123456789", code="TEST1"))
+
+    lease = await lease_all(outbox, clock, most=most, max_bytes=max_bytes)
+
+    assert expected == len(lease.events)
+
+
+async def test_tests_of_one_destination_wait_for_no_other(outbox, clock):
+    await outbox.put([record(1), record(2, to="other", code="TEST1")])
+
+    lease = await lease_all(outbox, clock, to="other")
+
+    assert ["e2"] == ids(lease)
+
+
+async def test_a_clock_set_back_holds_up_no_test(outbox, clock):
+    await outbox.put([record(code="TEST1")])
+    await outbox.settle(await lease_all(outbox, clock), [RetryAt(at=clock.now() + 60)])
+    clock.time -= 86_400
+
+    lease = await lease_all(outbox, clock)
+
+    assert ["e0"] == ids(lease)
+
+
+async def test_a_test_code_outlives_a_crash_a_retry_and_a_reopening(home, clock):
+    outbox = await home.open()
+    await outbox.put([record(1, code="TEST1"), record(2, code="Größe \N{SNOWMAN}")])
+    outbox = await home.crash(outbox)
+    for _ in range(2):
+        lease = await lease_all(outbox, clock)
+        await outbox.settle(lease, [RetryAt(at=clock.now() + 1)])
+    clock.time += 1
+    await outbox.close()
+
+    outbox = await home.open()
+    leases = [await lease_all(outbox, clock) for _ in range(2)]
+    await outbox.close()
+
+    found = [(event.event_id, event.test_event_code, event.attempts) for lease in leases for event in lease.events]
+    assert [("e1", "TEST1", 1), ("e2", "Größe \N{SNOWMAN}", 1)] == found
+
+
+async def test_a_dead_letter_keeps_its_test_code(home, clock):
+    outbox = await home.open()
+    await outbox.put([record(1, code="TEST1"), record(2)])
+    for _ in range(2):
+        await outbox.settle(await lease_all(outbox, clock), [Dead(reason=DeadReason.REFUSED)])
+
+    outbox = await home.crash(outbox)
+    letters = await outbox.dead_letters()
+    await outbox.close()
+
+    assert {"e1": "TEST1", "e2": ""} == {letter.event_id: letter.test_event_code for letter in letters}
+
+
+async def test_tests_are_counted_like_any_other_event(outbox, clock):
+    await outbox.put([record(1, code="TEST1"), record(2, code="TEST2"), record(3)])
+    await outbox.settle(await lease_all(outbox, clock), [Accepted()])
+    await outbox.settle(await lease_all(outbox, clock), [Accepted()])
+
+    books = await outbox.books()
+
+    assert ({"shop": 2}, {"shop": 1}) == (books.accepted, books.waiting)
+    assert (3, 3) == balance(books, "shop")
 
 
 async def test_two_destinations_do_not_disturb_each_other(outbox, clock):

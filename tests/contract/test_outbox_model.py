@@ -23,11 +23,12 @@ from tikrelay.event import DropReason
 from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Record, RetryAt
 
 DESTINATIONS = ("shop", "other")
+CODES = ("", "TEST1", "TEST2")
 OUTCOMES = st.sampled_from(["accepted", "now", "later", "dead"])
 
 
 class OutboxAndDict(RuleBasedStateMachine):
-    """``waiting`` is the model: event id to [destination, body, time of its turn, attempts]."""
+    """``waiting`` is the model: event id to [(destination, test code), body, time of its turn, attempts]."""
 
     leases = Bundle("leases")
 
@@ -53,16 +54,19 @@ class OutboxAndDict(RuleBasedStateMachine):
         self.unwritten.clear()
 
     @rule(
-        places=st.lists(st.sampled_from(DESTINATIONS), max_size=5), dropped=st.integers(0, 2), size=st.integers(1, 60)
+        places=st.lists(st.tuples(st.sampled_from(DESTINATIONS), st.sampled_from(CODES)), max_size=5),
+        dropped=st.integers(0, 2),
+        size=st.integers(1, 60),
     )
     def put(self, places, dropped, size):
         drops = [Drop(destination="shop", source="data", name="scroll", reason=DropReason.NO_MAPPING)] * dropped
         records = []
-        for place in places:
+        for place, code in places:
             self.ids += 1
             event_id, body = f"e{self.ids}", b"%d" % self.ids * size
-            records.append(Record(destination=place, source="data", name="n", event="N", event_id=event_id, body=body))
-            self.waiting[event_id] = [place, body, 0.0, 0]
+            what = {"source": "data", "name": "n", "event": "N", "event_id": event_id, "body": body}
+            records.append(Record(destination=place, test_event_code=code, **what))
+            self.waiting[event_id] = [(place, code), body, 0.0, 0]
             self.counts[place, "received"] += 1
         self.unwritten["shop", "dropped"] += dropped
         self.unwritten["shop", "received"] += dropped
@@ -70,21 +74,36 @@ class OutboxAndDict(RuleBasedStateMachine):
         if records:
             self.wrote()
 
-    @rule(target=leases, place=st.sampled_from(DESTINATIONS), most=st.integers(1, 4), max_bytes=st.integers(1, 300))
-    def lease(self, place, most, max_bytes):
+    def due(self, place, tests):
+        """What may be leased, in order: of no test code, else of the one that has been due for longest."""
         now = self.clock.now()
-        due = [(turn, int(i[1:]), i) for i, (to, _, turn, _) in self.waiting.items() if to == place and turn <= now]
+        due = [
+            (turn, int(i[1:]), i, code)
+            for i, ((to, code), _, turn, _) in self.waiting.items()
+            if to == place and turn <= now and i not in self.leased and (tests or not code)
+        ]
+        codes = [code for *_, code in sorted(due)]
+        first = "" if "" in codes or not codes else codes[0]
+        return [i for *_, i, code in sorted(due) if code == first]
+
+    @rule(
+        target=leases,
+        place=st.sampled_from(DESTINATIONS),
+        most=st.integers(1, 4),
+        max_bytes=st.integers(1, 300),
+        tests=st.booleans(),
+    )
+    def lease(self, place, most, max_bytes, tests):
+        now = self.clock.now()
         expected: list[str] = []
-        for _, _, event_id in sorted(due):
-            if event_id in self.leased:
-                continue
+        for event_id in self.due(place, tests):
             size = sum(len(self.waiting[i][1]) for i in [*expected, event_id])
             if expected and (len(expected) == most or size > max_bytes):
                 break
             expected.append(event_id)
-        lease = self.run(self.outbox.lease(place, most=most, max_bytes=max_bytes, now=now))
+        lease = self.run(self.outbox.lease(place, most=most, max_bytes=max_bytes, now=now, tests=tests))
         self.wrote()
-        found = [(e.event_id, place, e.body, e.attempts) for e in lease.events]
+        found = [(e.event_id, (place, e.test_event_code), e.body, e.attempts) for e in lease.events]
         assert [(i, self.waiting[i][0], self.waiting[i][1], self.waiting[i][3]) for i in expected] == found
         self.leased.update(expected)
         return (self.lives, lease) if expected else multiple()
@@ -145,7 +164,7 @@ class OutboxAndDict(RuleBasedStateMachine):
     def the_books_are_those_of_the_model(self):
         books = self.run(self.outbox.books())
         expected = self.counts + self.unwritten
-        expected += Counter((to, "waiting") for to, *_ in self.waiting.values())
+        expected += Counter((to, "waiting") for (to, _), *_ in self.waiting.values())
         found: Counter[tuple[str, str]] = Counter()
         for (to, _, _), n in books.received.items():
             found[to, "received"] += n

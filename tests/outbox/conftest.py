@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from clocks import HandTurnedClock
@@ -12,6 +13,7 @@ from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Record
 
 Opener = Callable[..., Awaitable[SqliteOutbox]]
+VERSION_1 = Path(__file__).with_name("version-1.sql")
 
 
 @pytest.fixture
@@ -28,6 +30,18 @@ def happenings() -> list[Happening]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox-000.db"
+
+
+@pytest.fixture(scope="session")
+def write_version_1() -> Callable[[Path], None]:
+    """Write an outbox file as the first version left it."""
+
+    def write(path: Path) -> None:
+        connection = apsw.Connection(str(path))
+        connection.execute(VERSION_1.read_text(encoding="utf-8")).fetchall()
+        connection.close()
+
+    return write
 
 
 @pytest.fixture
@@ -49,10 +63,15 @@ async def open_outbox(
 
 @pytest.fixture
 def record() -> Callable[..., Record]:
-    def make(number: int = 0, *, body: bytes = b"") -> Record:
-        body = body or b'{"n":%d}' % number
+    def make(number: int = 0, *, body: bytes = b"", code: str = "") -> Record:
         return Record(
-            destination="shop", source="data", name="purchase", event="Purchase", event_id=f"e{number}", body=body
+            destination="shop",
+            source="data",
+            name="purchase",
+            event="Purchase",
+            event_id=f"e{number}",
+            body=body or b'{"n":%d}' % number,
+            test_event_code=code,
         )
 
     return make

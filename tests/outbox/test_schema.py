@@ -9,6 +9,7 @@ import pytest
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.schema import APPLICATION_ID, MIGRATIONS, VERSION, migrate, prepare
+from tikrelay.outbox.sqlite import _OF_ONE_CODE, _TESTS
 
 KILLED_AT = """
 import os, signal, sys
@@ -118,6 +119,43 @@ def test_an_older_file_becomes_a_newer_one_with_what_waits_in_it(database):
     assert [("e1", "grey")] == database.rows("SELECT event_id, shade FROM waiting")
 
 
+def shapes(database):
+    return set(database.rows("SELECT type, name FROM sqlite_schema")), {
+        table: database.rows(f"SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{table}')")
+        for table in ("waiting", "dead", "counts")
+    }
+
+
+def test_a_file_of_the_first_version_becomes_one_as_a_new_file_is(path, database, write_version_1):
+    write_version_1(path)
+    new = Database(path.with_name("new.db"))
+    prepare(new)
+    expected = shapes(new)
+    new.close()
+    before = database.pragma("user_version")
+    prepare(database)
+
+    assert (1, VERSION) == (before, database.pragma("user_version"))
+    assert expected == shapes(database)
+    assert "ok" == database.value("PRAGMA integrity_check")
+
+
+def plan(database, statement, *bindings):
+    return " ".join(row[3] for row in database.rows(f"EXPLAIN QUERY PLAN {statement}", bindings))
+
+
+@pytest.mark.parametrize("comparison", ["not_before <= ?", "not_before > ?"])
+def test_events_of_one_code_and_the_next_code_are_found_by_an_index_without_sorting(database, comparison):
+    prepare(database)
+    end = f" AND {comparison} ORDER BY not_before, id LIMIT ?"
+    of_one_code = plan(database, _OF_ONE_CODE + end, "shop", b"", 0, 1)
+    tests = plan(database, _TESTS + end, "shop", 0, 1)
+
+    assert "SEARCH waiting USING INDEX waiting_due (destination=? AND test_event_code=? AND not_before" in of_one_code
+    assert "SEARCH waiting USING INDEX waiting_tests (destination=? AND not_before" in tests
+    assert "TEMP B-TREE" not in of_one_code + tests
+
+
 def killed_at(path, statement):
     """Let a real process die before one of the statements that make the file; False when it had no such statement."""
     child = subprocess.run([sys.executable, "-c", KILLED_AT, str(path), str(statement)], check=False)
@@ -138,3 +176,20 @@ def test_a_file_whose_making_was_cut_off_anywhere_is_made_whole(tmp_path):
 
     assert len(found) > 12
     assert [({"waiting", "dead", "counts"}, VERSION, 2)] * len(found) == found
+
+
+def test_a_migration_cut_off_anywhere_loses_nothing(tmp_path, write_version_1):
+    found = []
+    for statement in range(100):
+        path = tmp_path / f"outbox-{statement:03}.db"
+        write_version_1(path)
+        if not killed_at(path, statement):
+            break
+        database = Database(path)
+        prepare(database)
+        rows = database.rows("SELECT event_id, test_event_code FROM waiting UNION ALL SELECT event_id, '' FROM dead")
+        found.append((sorted(rows), database.value("SELECT sum(n) FROM counts"), database.pragma("user_version")))
+        database.close()
+
+    assert len(found) > 10
+    assert [([(f"R-{n}", "") for n in (1, 10, 2, 3, 4, 5)], 12, VERSION)] * len(found) == found

@@ -182,6 +182,44 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(open_outbox, path):
     assert "permissions" in caught.value.hint
 
 
+async def test_a_file_of_the_first_version_keeps_all_that_was_in_it(open_outbox, clock, path, write_version_1):
+    write_version_1(path)
+    clock.time = 1_795_312_410.25
+    outbox = await open_outbox()
+    before = await outbox.books()
+    letters = await outbox.dead_letters()
+    lease = await lease_all(outbox, clock)
+    await outbox.settle(lease, [Accepted(), Accepted(), Dead(reason=DeadReason.REFUSED)])
+    after = await outbox.books()
+
+    received = {
+        ("shop", "ga4_web", "purchase"): 6,
+        ("shop", "ga4_web", "scroll"): 1,
+        ("other", "ga4_web", "purchase"): 1,
+    }
+    assert received == before.received
+    assert {"shop": 3, "other": 1} == before.waiting
+    assert [("R-3", "too_old", ""), ("R-2", "refused", "")] == [
+        (letter.event_id, letter.reason, letter.test_event_code) for letter in letters
+    ]
+    assert [("R-4", "", 0, None), ("R-5", "", 0, None), ("R-1", "", 1, 1_795_312_350.25)] == [
+        (event.event_id, event.test_event_code, event.attempts, event.unknown_since) for event in lease.events
+    ]
+    assert ({"shop": 3}, {"shop": 0, "other": 1}) == (after.accepted, after.waiting)
+    assert {("shop", "refused"): 2, ("shop", "too_old"): 1} == after.dead
+
+
+async def test_a_file_of_the_first_version_takes_tests(open_outbox, record, clock, path, write_version_1):
+    write_version_1(path)
+    outbox = await open_outbox()
+    await outbox.put([record(1, code="TEST1")])
+    await lease_all(outbox, clock)
+
+    lease = await lease_all(outbox, clock)
+
+    assert [("e1", "TEST1")] == [(event.event_id, event.test_event_code) for event in lease.events]
+
+
 # Damage.
 
 
@@ -224,6 +262,32 @@ async def test_a_text_that_is_no_text_any_more_costs_its_event_alone(open_outbox
 
     assert ["e0", "e2"] == [event.event_id for event in lease.events]
     assert "e\N{REPLACEMENT CHARACTER}" == getattr(letter, column)
+
+
+@pytest.mark.parametrize("code", ["TEST5", "", b"TE\xffT4"], ids=["another", "none", "no text"])
+async def test_an_event_whose_test_code_was_changed_on_disk_is_not_sent(open_outbox, record, clock, path, code):
+    outbox = await open_outbox()
+    await outbox.put([record(1, code="TEST4"), record(2, code="TEST3")])
+    with beside(path) as other:
+        other.execute("UPDATE waiting SET test_event_code = CAST(? AS TEXT) WHERE event_id = 'e1'", (code,))
+
+    leases = [await lease_all(outbox, clock) for _ in range(2)]
+    (letter,) = await outbox.dead_letters()
+
+    assert ["e2"] == [event.event_id for lease in leases for event in lease.events]
+    assert ("e1", DeadReason.DAMAGED) == (letter.event_id, letter.reason)
+
+
+async def test_an_event_without_a_test_code_that_got_one_on_disk_is_not_sent(open_outbox, record, clock, path):
+    outbox = await open_outbox()
+    await outbox.put([record(1)])
+    with beside(path) as other:
+        other.execute("UPDATE waiting SET test_event_code = 'TEST1'")
+
+    lease = await lease_all(outbox, clock)
+
+    assert () == lease.events
+    assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.dead_letters()]
 
 
 async def test_a_destination_that_is_no_text_any_more_is_told_at_the_start(open_outbox, record, path):
