@@ -53,7 +53,7 @@ class Repeats:
 
     def __init__(self, *, most_hits: int = MOST_HITS) -> None:
         self._most_hits = most_hits
-        self._hits = 0
+        self.remembered = 0
         self._pages: OrderedDict[int, _Page] = OrderedDict()
 
     def number(self, events: Sequence[Event], *, query: str) -> tuple[Event, ...]:
@@ -82,10 +82,10 @@ class Repeats:
         number = page.alike.get(kind, 0)
         page.alike[kind] = number + 1
         page.numbers[place] = number
-        self._hits += 1
-        while self._hits > self._most_hits:
+        self.remembered += 1
+        while self.remembered > self._most_hits:
             _, forgotten = self._pages.popitem(last=False)
-            self._hits -= len(forgotten.numbers)
+            self.remembered -= len(forgotten.numbers)
         return number
 
 
