@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -12,10 +12,15 @@ import msgspec
 from tikrelay.app.config import Config
 from tikrelay.base.errors import Mistake
 from tikrelay.base.happenings import Advice
-from tikrelay.mapping.config import MappedDestination
+from tikrelay.collect.cookies import registrable_domain
+from tikrelay.mapping.config import MappedDestination, RuleConfig
 from tikrelay.mapping.names import ending_names
+from tikrelay.mapping.patterns import is_pattern
+from tikrelay.mapping.rules import MOST_RULES, Rule, RuleError
 
 SHORTEST_MAX_AGE_S: Final = 3600
+_STAR: Final = 'write a name, with a star at one end at most, such as "view_*"'
+_REGION: Final = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?", re.ASCII)
 
 Where = Callable[[str, str], str]
 
@@ -42,7 +47,10 @@ def is_loopback(host: str) -> bool:
 
 def find_contradictions(config: Config, where: Where, *, need_destination: bool) -> list[Mistake]:
     """Look at the settings together; each finding names one setting and what to write."""
-    found: list[tuple[str, str, str, str]] = [*_server(config), *_tiktok(config), *_outbox(config), *_mapping(config)]
+    found: list[tuple[str, str, str, str]] = [
+        *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_privacy(config), *_cookies(config),
+        *_rules("rules", config.rules, config),
+    ]  # fmt: skip
     if need_destination and not config.destinations:
         found.append(
             ("destinations", "", "there is none", "set TIKTOK_PIXEL_CODE and TIKTOK_ACCESS_TOKEN, or [[destinations]]")
@@ -51,6 +59,7 @@ def find_contradictions(config: Config, where: Where, *, need_destination: bool)
     for number, destination in enumerate(config.destinations):
         section = f"destinations[{number}]"
         found += [(section, key, what, hint) for key, what, hint in _destination(destination)]
+        found += _rules(f"{section}.rules", destination.rules, config)
         if names[destination.name] > 1:
             found.append((section, "name", f"{destination.name!r} stands twice", "give each its own name"))
     return [
@@ -116,6 +125,44 @@ def _mapping(config: Config) -> Iterator[tuple[str, str, str, str]]:
             yield "mapping", "default_phone_country", f"{country!r} is no country", 'ISO 3166, such as "DE" or "US"'
 
 
+def _privacy(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    for key in ("allowed_parameters", "denied_hosts", "denied_paths", "denied_events"):
+        for pattern in getattr(config.privacy, key):
+            if not is_pattern(pattern):
+                yield "privacy", key, f"{pattern!r} is no pattern", _STAR
+    for region in config.privacy.limited_data_use_regions:
+        if not _REGION.fullmatch(region):
+            yield "privacy", "limited_data_use_regions", f"{region!r} is no place", 'ISO 3166, such as "US" or "US-CA"'
+
+
+def _cookies(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    for key in ("ttclid_max_age", "ttp_max_age"):
+        if getattr(config.cookies, key) < 1:
+            yield "cookies", key, "is no time a cookie can be kept", "a cookie that is not wanted is switched off"
+    if config.cookies.domain and registrable_domain(config.cookies.domain) is None:
+        what = f"{config.cookies.domain!r} is no domain a browser keeps a cookie for"
+        yield "cookies", "domain", what, 'such as "shop.example", or empty'
+
+
+def _rules(section: str, rules: Sequence[RuleConfig], config: Config) -> Iterator[tuple[str, str, str, str]]:
+    if len(rules) > MOST_RULES:
+        yield section.rpartition(".")[0], "rules", f"are more than {MOST_RULES}", "put alike ones together"
+    names = {destination.name for destination in config.destinations}
+    for number, rule in enumerate(rules):
+        here = f"{section}[{number}]"
+        try:
+            Rule.of(rule, number=number)
+        except RuleError as error:
+            for key, what in error.mistakes:
+                yield here, key, what, ""
+        events = (rule.events,) if isinstance(rule.events, str) else rule.events
+        for pattern in events:
+            if not is_pattern(pattern):
+                yield here, "events", f"{pattern!r} is no name and no pattern", _STAR
+        for name in set(rule.destinations) - names if names else ():
+            yield here, "destinations", f"{name!r} is no destination", f"there are {', '.join(sorted(names))}"
+
+
 def _destination(destination: MappedDestination) -> Iterator[tuple[str, str, str]]:
     identifier, source = destination.event_source_id, destination.event_source
     if not destination.name or len(destination.name) > 64 or not destination.name.isprintable():
@@ -134,6 +181,9 @@ def _destination(destination: MappedDestination) -> Iterator[tuple[str, str, str
         yield "access_token", "is still the example's placeholder", "put your own from Events Manager"
     elif not token.matches(_TOKEN_SHAPE):
         yield "access_token", "holds characters no token has", "copy it again, without line breaks or spaces"
+    for host in destination.hosts:
+        if not is_pattern(host) or "/" in host or ":" in host:
+            yield "hosts", f"{host!r} is no host", 'write it as "shop.example" or "*.shop.example"'
     if source == "app" and not destination.app_id:
         yield "app_id", "is missing", "event_source app needs the store id or package name"
 
@@ -186,5 +236,9 @@ _ADVICE: Final = (
 def advise(config: Config) -> list[Advice]:
     """Say in plain words what works but may surprise; told at start and by ``check``."""
     found = [Advice(kind=rule.kind, text=rule.text, level=rule.level) for rule in _ADVICE if rule.applies(config)]
-    found += [Advice(kind="name_ends", text=ending) for ending in ending_names(config.mapping)]
-    return found
+    return found + [
+        Advice(kind="name_ends", text=text)
+        for text in dict.fromkeys(
+            ending for destination in config.destinations for ending in ending_names(config.mapping, destination)
+        )
+    ]

@@ -153,7 +153,8 @@ class _Reader:
         """Say where a setting stands: a variable's name, or file and line."""
         if variable := self.from_environment.get((section, key)):
             return variable
-        line = self.lines.get((section, key)) or self.lines.get((section, "")) or self.lines.get(("", section))
+        places = ((section, key), (f"{section}.{key}", ""), (section, ""), ("", section))
+        line = next((self.lines[place] for place in places if place in self.lines), None)
         return f"{self.place}:{line}" if line else self.place
 
     def config(self, tree: Section, environment: Mapping[str, str]) -> Config:

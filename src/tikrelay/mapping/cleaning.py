@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, StrEnum
 from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
@@ -13,6 +13,7 @@ from tikrelay.event import Event, Json, Notice
 from tikrelay.tiktok.payload import Content, EventSource
 
 LONGEST_TEXT: Final = 1024
+MOST_VALUES: Final = 20  # of one field, where it takes several
 _HALF: Final = re.compile(r"[\ud800-\udfff]")  # halves of signs, which UTF-8 cannot hold
 _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
@@ -190,6 +191,44 @@ def decoded(value: Json) -> Json:
 
 def _nothing(_: str) -> None:
     """NaN and Infinity, which JSON does not have and templates write for what is missing."""
+
+
+def cleaned(clean: Cleaner, given: Any, context: Context, *, many: bool) -> Value | Left:
+    """Clean what a source gives: the first usable value, or with ``many`` all of them, a single one alone."""
+    if many:
+        return _all_cleaned(clean, given, context)
+    if not is_tuple(given):
+        return clean(given, context)
+    left = Left.EMPTY
+    for one in given:
+        value = clean(one, context)
+        if not isinstance(value, Left):
+            return value
+        left = value if value is not Left.EMPTY else left
+    return left
+
+
+def _all_cleaned(clean: Cleaner, given: Any, context: Context) -> Value | Left:
+    found: list[Any] = []
+    left = Left.EMPTY
+    for one in _listed(given):
+        value = clean(one, context)
+        if isinstance(value, Left):
+            left = value if value is not Left.EMPTY else left
+            continue
+        found += [form for form in (value if is_several(value) else (value,)) if form not in found]
+    if not found:
+        return left
+    return found[0] if len(found) == 1 else found[:MOST_VALUES]
+
+
+def _listed(given: Any) -> Sequence[Any]:
+    """Several values come as a list, as its JSON text, or as an object with numbers for keys."""
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        given = decoded(given)
+    if is_object(given):
+        return list(given.values())[:MOST_VALUES]
+    return given[:MOST_VALUES] if is_several(given) else (given,)
 
 
 def whole_signs(text: str) -> str:

@@ -4,7 +4,7 @@ A condition names a field of the event as it came in, never of TikTok's event, s
 another rule. Patterns are searched by RE2, in a time that grows with the text alone.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ _LONGEST_SEARCHED: Final = 4096
 _PATTERN_MEMORY: Final = 1 << 20
 _MOST_VALUES: Final = 1000
 
+Mistakes = list[tuple[str, str]]
+"""The keys of a rule that are wrong, and what is wrong with each."""
 Values = Sequence[Json]
 Test = Callable[[Values], bool]
 
@@ -49,13 +51,19 @@ class Condition(msgspec.Struct, frozen=True):
         return self.holds(self.read(event))
 
 
-def conditions_of(table: Mapping[str, Comparison]) -> tuple[Condition, ...]:
-    """Compile a table of ``when``. Raises ValueError with what to write instead."""
-    return tuple(
-        Condition(field, reader_of(field), test)
-        for field, comparison in table.items()
-        for test in _tests(field, comparison)
-    )
+def conditions_of(table: Mapping[str, Comparison], mistakes: Mistakes) -> tuple[Condition, ...]:
+    """Compile a table of ``when``; what cannot be read is added to the mistakes, with what to write instead."""
+    found: list[Condition] = []
+    for field, comparison in table.items():
+        wanted = comparison if isinstance(comparison, dict) else {"equals": comparison}
+        if not wanted:
+            mistakes.append(("when", f"{field}: write a value or one of {_known()}, such as {{ at_least = 100 }}"))
+        for word, value in wanted.items():
+            try:
+                found.append(Condition(field, reader_of(field), _test(word, value)))
+            except ValueError as error:
+                mistakes.append(("when", f"{field}: {word} {error}"))
+    return tuple(found)
 
 
 def path_of_page(event: Event) -> str:
@@ -131,22 +139,11 @@ def _given(value: Json) -> Values:
 # How it is compared.
 
 
-def _tests(field: str, comparison: Comparison) -> Iterable[Test]:
-    if not isinstance(comparison, dict):
-        return [_any_equals(comparison)]
-    if not comparison:
-        raise ValueError(f"{field}: write a value, or one of {_known()}, such as {{ at_least = 100 }}")
-    return [_test(field, word, wanted) for word, wanted in comparison.items()]
-
-
-def _test(field: str, word: str, wanted: Scalar | tuple[Scalar, ...]) -> Test:
+def _test(word: str, wanted: Scalar | tuple[Scalar, ...]) -> Test:
     make = _COMPARISONS.get(word)
     if make is None:
-        raise ValueError(f"{field}: {word} is no comparison; there are {_known()}")
-    try:
-        return make(wanted)
-    except ValueError as error:
-        raise ValueError(f"{field}: {word} {error}") from None
+        raise ValueError(f"is no comparison; there are {_known()}")
+    return make(wanted)
 
 
 def _known() -> str:

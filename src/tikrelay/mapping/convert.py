@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, decoded, is_object, is_several, is_tuple
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
@@ -22,7 +22,6 @@ from tikrelay.tiktok.payload import TikTokEvent
 
 __all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
 
-_MOST_VALUES: Final = 20
 _TEST_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # TikTok's are TEST and digits
 
 
@@ -68,7 +67,7 @@ def walk(
     context = Context(event, name=name, fallback_id=fallback_id, settings=rules.settings)
     judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
-    without_person = hides_person(event.consent, rules.consent)
+    without_person = hides_person(event.consent, rules.consent, rules.identifiers)
     for field in rules.asked(event):
         if without_person and field.person:
             continue
@@ -111,7 +110,7 @@ def _first_usable(field: Field, context: Context, recorder: Recorder | None) -> 
         given = source.read(context)
         if given is None or given in ("", ()):
             continue
-        value = _clean_all(field, source, given, context) if field.many else _clean_one(field, source, given, context)
+        value = cleaned(source.clean or field.clean, given, context, many=field.many)
         if not isinstance(value, Left):
             if recorder is not None:
                 recorder.took(field, source, given, value)
@@ -131,45 +130,6 @@ def _tell_of_others(field: Field, sources: Iterable[Source], context: Context, r
     for source in sources:
         if source.place and (given := source.read(context)) not in (None, "", ()):
             recorder.also(field, source, given)
-
-
-def _clean_one(field: Field, source: Source, given: Any, context: Context) -> Any:
-    """Clean one value; of several the first usable counts."""
-    clean = source.clean or field.clean
-    if not is_tuple(given):
-        return clean(given, context)
-    left = Left.EMPTY
-    for one in given:
-        value = clean(one, context)
-        if not isinstance(value, Left):
-            return value
-        left = value if value is not Left.EMPTY else left
-    return left
-
-
-def _clean_all(field: Field, source: Source, given: Any, context: Context) -> Any:
-    """Clean every value: one comes out alone, more as a list without repeats."""
-    clean = source.clean or field.clean
-    found: list[Any] = []
-    left = Left.EMPTY
-    for one in _listed(given):
-        value = clean(one, context)
-        if isinstance(value, Left):
-            left = value if value is not Left.EMPTY else left
-            continue
-        found += [form for form in (value if is_several(value) else [value]) if form not in found]
-    if not found:
-        return left
-    return found[0] if len(found) == 1 else found[:_MOST_VALUES]
-
-
-def _listed(given: Any) -> Iterable[Any]:
-    """Several values come as a list, as its JSON text, or as an object with numbers for keys."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
-        given = decoded(given)
-    if is_object(given):
-        return list(given.values())[:_MOST_VALUES]
-    return given[:_MOST_VALUES] if is_several(given) else [given]
 
 
 def _add_custom_properties(body: dict[str, Any], rules: Rules, recorder: Recorder | None) -> None:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, is_several
-from tikrelay.mapping.conditions import Values, reader_of
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, cleaned
+from tikrelay.mapping.conditions import Mistakes, Values, reader_of
 from tikrelay.mapping.config import RuleConfig, Scalar
 from tikrelay.mapping.fields import FIELDS, Field
 from tikrelay.mapping.numbers import narrow
@@ -41,14 +41,21 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     is_person: bool = False
 
 
-def edits_of(rule: RuleConfig) -> tuple[Edit, ...]:
-    """Compile the changes of a rule. Raises ValueError with what to write instead."""
-    return (
-        *(_rename(source, target) for source, target in rule.rename.items()),
-        *(_copy(target, source) for target, source in rule.copy.items()),
-        *(_set(target, value) for target, value in rule.set.items()),
-        *(_remove(target) for target in rule.remove),
-    )
+def edits_of(rule: RuleConfig, mistakes: Mistakes) -> tuple[Edit, ...]:
+    """Compile the changes of a rule; what cannot be read is added to the mistakes, with what to write instead."""
+    wanted: list[tuple[str, Callable[..., Edit], tuple[Any, ...]]] = [
+        *(("rename", _rename, item) for item in rule.rename.items()),
+        *(("copy", _copy, item) for item in rule.copy.items()),
+        *(("set", _set, item) for item in rule.set.items()),
+        *(("remove", _remove, (target,)) for target in rule.remove),
+    ]
+    found: list[Edit] = []
+    for key, make, arguments in wanted:
+        try:
+            found.append(make(*arguments))
+        except ValueError as error:
+            mistakes.append((key, str(error)))
+    return tuple(found)
 
 
 def apply(edits: tuple[Edit, ...], body: Body, context: Context, *, without_person: bool, tell: Tell | None) -> None:
@@ -63,7 +70,7 @@ def apply(edits: tuple[Edit, ...], body: Body, context: Context, *, without_pers
 def _rename(source: str, target: str) -> Edit:
     for path in (source, target):
         if not _OWN.fullmatch(path):
-            raise ValueError(f"rename: {path} is no property; write both as properties.name")
+            raise ValueError(f"{path} is no property; write both as properties.name")
 
     def do(body: Body, _: Context) -> bool:
         properties = body.get("properties", {})
@@ -76,9 +83,9 @@ def _rename(source: str, target: str) -> Edit:
 
 
 def _copy(target: str, source: str) -> Edit:
-    field = _target(target, "copy")
+    field = _target(target)
     if field is None and (source in _OF_PERSONS or source.startswith(_PERSON_PLACES)):
-        raise ValueError(f"copy: {source} tells of a person, and {target} is not hashed; copy it to a field of user")
+        raise ValueError(f"{source} tells of a person, and {target} is not hashed; copy it to a field of user")
     read = reader_of(source)
 
     def do(body: Body, context: Context) -> bool:
@@ -88,7 +95,7 @@ def _copy(target: str, source: str) -> Edit:
 
 
 def _set(target: str, value: Scalar) -> Edit:
-    field = _target(target, "set")
+    field = _target(target)
 
     def do(body: Body, context: Context) -> bool:
         return _put(body, context, target, field, (value,))
@@ -98,9 +105,9 @@ def _set(target: str, value: Scalar) -> Edit:
 
 def _remove(target: str) -> Edit:
     if target in _NEEDED or target == "event":
-        raise ValueError(f"remove: TikTok takes no event without {target}")
+        raise ValueError(f"TikTok takes no event without {target}")
     if target not in _BY_PATH and target not in _GROUPS and not _OWN.fullmatch(target):
-        raise ValueError(f"remove: {target} is no field; see docs/reference/mapping.md for their names")
+        raise ValueError(f"{target} is no field; see docs/reference/mapping.md for their names")
     group, _, key = target.rpartition(".")
 
     def do(body: Body, _: Context) -> bool:
@@ -110,12 +117,12 @@ def _remove(target: str) -> Edit:
     return Edit(words=f"{target} removed", do=do)
 
 
-def _target(target: str, verb: str) -> Field | None:
+def _target(target: str) -> Field | None:
     """Find the row of a field; None for a property of the operator's own."""
     field = _BY_PATH.get(target)
     if field is None and not _OWN.fullmatch(target):
         hint = "send_as names the event" if target == "event" else "see docs/reference/mapping.md for their names"
-        raise ValueError(f"{verb}: {target} is no field and no properties.name; {hint}")
+        raise ValueError(f"{target} is no field and no properties.name; {hint}")
     # A row that takes what others worked out does not look at it; what a rule gives is looked at like an own property.
     return None if field is None or field.clean is as_is else field
 
@@ -123,7 +130,8 @@ def _target(target: str, verb: str) -> Field | None:
 def _put(body: Body, context: Context, target: str, field: Field | None, values: Values) -> bool:
     """Clean what is given and put it in its place; what cannot be used leaves the field as it was."""
     context.target = target
-    value = _own(values, context) if field is None else _cleaned(field, values, context)
+    given: Any = values[0] if len(values) == 1 else tuple(values)
+    value = _own(values, context) if field is None else cleaned(field.clean, given, context, many=field.many)
     if isinstance(value, Left):
         if value is Left.UNUSABLE:
             context.warn(NoticeKind.UNUSABLE, "what a rule puts here could not be read and was left out")
@@ -133,30 +141,13 @@ def _put(body: Body, context: Context, target: str, field: Field | None, values:
     return True
 
 
-def _cleaned(field: Field, values: Values, context: Context) -> Any:
-    """Clean as the row of the table does: many values make a list where it takes several, else the first counts."""
-    found: list[Any] = []
-    left = Left.EMPTY
-    for given in values[:_MOST_VALUES]:
-        value = field.clean(given, context)
-        if isinstance(value, Left):
-            left = value if value is not Left.EMPTY else left
-        elif not field.many:
-            return value
-        else:
-            found += [one for one in (value if is_several(value) else (value,)) if one not in found]
-    if not found:
-        return left
-    return found[0] if len(found) == 1 else found
-
-
 def _own(values: Values, context: Context) -> Any:
     """Read a property that no row knows: yes or no, a number, a text, or a list of those."""
     listed = [one for given in values for one in (given if isinstance(given, list) else [given])]
     found = [value for one in listed[:_MOST_VALUES] if not isinstance(value := _plain(one, context), Left)]
     if not found:
         return Left.UNUSABLE if listed else Left.EMPTY
-    return found[0] if len(listed) == 1 else found
+    return found[0] if len(values) == 1 and not isinstance(values[0], list) else found
 
 
 def _plain(value: Json, context: Context) -> Any:

@@ -27,4 +27,5 @@ def is_pattern(text: str) -> bool:
     >>> is_pattern("view_*"), is_pattern("*.shop.example"), is_pattern("a*b"), is_pattern(" ")
     (True, True, False, False)
     """
-    return bool(text.strip()) and "*" not in text.strip().removesuffix("*").removeprefix("*")
+    pattern = text.strip()
+    return bool(pattern) and (not pattern.count("*") or (pattern.count("*") == 1 and "*" in {pattern[0], pattern[-1]}))

@@ -7,7 +7,7 @@ import msgspec
 
 from tikrelay.event import DropReason, Event
 from tikrelay.mapping.cleaning import Settings
-from tikrelay.mapping.conditions import Condition, conditions_of, path_of_page
+from tikrelay.mapping.conditions import Condition, Mistakes, conditions_of, path_of_page
 from tikrelay.mapping.config import (
     ConsentRule,
     MappedDestination,
@@ -30,6 +30,14 @@ MOST_CONDITIONS: Final = 50  # of one rule
 _PLACES: Final = ("data", "user_data", "user_properties", "client_hints")
 
 
+class RuleError(ValueError):
+    """A rule that cannot be read: each key of it that is wrong, and what to write instead."""
+
+    def __init__(self, mistakes: Mistakes) -> None:
+        super().__init__("; ".join(f"{key} {what}" for key, what in mistakes))
+        self.mistakes = mistakes
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule, ready to be asked.
 
@@ -48,20 +56,28 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, config: RuleConfig, *, number: int, place: str = "rule") -> Self:
-        """Compile one. Raises ValueError with what to write instead."""
+        """Compile one. Raises RuleError with every mistake in it."""
+        mistakes: Mistakes = []
         groups = config.when if isinstance(config.when, tuple) else (config.when,) if config.when else ()
-        if sum(len(group) for group in groups) > MOST_CONDITIONS:
-            raise ValueError(f"when: more than {MOST_CONDITIONS} conditions; make several rules of it")
+        any_of = tuple(conditions_of(group, mistakes) for group in groups)
+        edits = edits_of(config, mistakes)
+        if sum(len(group) for group in any_of) > MOST_CONDITIONS:
+            mistakes.append(("when", f"holds more than {MOST_CONDITIONS} conditions; make several rules of it"))
         send_as = (config.send_as,) if isinstance(config.send_as, str) else config.send_as
         if config.drop and send_as:
-            raise ValueError("drop: and send_as contradict each other; keep one of them")
+            mistakes.append(("drop", "and send_as contradict each other; keep one of them"))
+        says_nothing = send_as is None and config.test_event_code is None and config.limited_data_use is None
+        if says_nothing and not (config.drop or config.destinations or edits or mistakes):
+            mistakes.append(("name", "the rule does nothing; write send_as, drop, destinations, set, copy ..."))
+        if mistakes:
+            raise RuleError(mistakes)
         return cls(
             name=config.name or f"{place} {number}",
             events=matcher((config.events,) if isinstance(config.events, str) else config.events),
-            any_of=tuple(conditions_of(group) for group in groups),
+            any_of=any_of,
             send_as=() if config.drop else None if send_as is None else tuple(name for name in send_as if name.strip()),
             destinations=frozenset(config.destinations),
-            edits=edits_of(config),
+            edits=edits,
             test_event_code=config.test_event_code,
             limited_data_use=config.limited_data_use,
         )
@@ -113,7 +129,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         destination: MappedDestination,
         rules: Sequence[RuleConfig] = (),
     ) -> Self:
-        """Put the settings that concern one destination together. Raises ValueError for a rule that cannot be read."""
+        """Put the settings that concern one destination together. Raises RuleError for a rule that cannot be read."""
         source = destination.event_source
         is_slow = source in {"offline", "crm"}
         fields = tuple(field for field in FIELDS if not field.only or source in field.only)
