@@ -99,13 +99,22 @@ class Shop:
         self.limiter = RateLimiter(1000, clock=clock)
 
     async def put(
-        self, *event_ids: str, destination: str = "shop", size: int = 0, spoilt: Collection[str] = ()
+        self,
+        *event_ids: str,
+        destination: str = "shop",
+        size: int = 0,
+        spoilt: Collection[str] = (),
+        code: str = "",
     ) -> None:
-        """Store events; those ``spoilt`` TikTok refuses."""
-        records = [self.record(one, destination=destination, size=size, is_bad=one in spoilt) for one in event_ids]
+        """Store events, as tests when there is a ``code``; those ``spoilt`` TikTok refuses."""
+        records = [
+            self.record(one, destination=destination, size=size, is_bad=one in spoilt, code=code) for one in event_ids
+        ]
         await self.outbox.put(records)
 
-    def record(self, event_id: str, *, destination: str = "shop", size: int = 0, is_bad: bool = False) -> Record:
+    def record(
+        self, event_id: str, *, destination: str = "shop", size: int = 0, is_bad: bool = False, code: str = ""
+    ) -> Record:
         tree = {
             "event": "Lead",
             "event_time": str(START) if is_bad else int(START),
@@ -119,6 +128,7 @@ class Shop:
             event="Lead",
             event_id=EventId(event_id),
             body=json.dumps(tree).encode(),
+            test_event_code=code,
         )
 
     @asynccontextmanager
@@ -130,15 +140,18 @@ class Shop:
         limiter: RateLimiter | None = None,
         url: str = "",
         max_wait_s: float = 0.0,
+        code: str = "",
         **options: Any,
     ) -> AsyncIterator[Sender]:
-        """Send while the block runs."""
+        """Send while the block runs; ``code`` is the destination's own test code."""
         config = TikTokConfig(base_url=url or self.url, timeout_s=timeout_s, connect_timeout_s=1)
         async with TikTokApi(config) as api, asyncio.TaskGroup() as tasks:
             sender = Sender(
                 outbox=self.outbox,
                 destination=DestinationConfig(
-                    name=DestinationName(destination), event_source_id=f"C0{destination.upper()}"
+                    name=DestinationName(destination),
+                    event_source_id=f"C0{destination.upper()}",
+                    test_event_code=code,
                 ),
                 token=lambda: Secret(self.token),
                 api=api,

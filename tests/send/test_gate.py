@@ -55,6 +55,35 @@ def test_maintenance_is_waited_out_for_minutes(gate):
     assert 120 <= gate.wait_s() <= 300
 
 
+def test_the_wait_after_a_failure_of_tests_is_for_tests_alone(gate):
+    gate.failed(after_s=900.0, slow=False, tests=True)
+
+    assert gate.state == "failing"
+    assert (0.0, pytest.approx(900)) == (gate.wait_s(), gate.wait_s(tests=True))
+
+
+def test_the_wait_after_a_pause_that_tests_met_is_for_tests_alone(gate):
+    gate.pause("token_invalid", tests=True)
+    first = gate.wait_s(tests=True)
+    gate.pause("token_invalid")
+
+    assert gate.probing
+    assert 0 < first < gate.wait_s()
+
+
+def test_tests_wait_as_long_as_all_others(gate):
+    gate.failed(after_s=900.0, slow=False)
+
+    assert gate.wait_s(tests=True) == gate.wait_s() == pytest.approx(900)
+
+
+def test_one_acceptance_opens_it_to_tests(gate):
+    gate.failed(after_s=900.0, slow=False, tests=True)
+    gate.accepted()
+
+    assert gate.wait_s(tests=True) == 0
+
+
 def test_one_acceptance_opens_it(gate, happenings):
     gate.failed(after_s=900.0, slow=False)
     gate.accepted()

@@ -648,6 +648,207 @@ async def test_a_full_batch_does_not_wait(shop):
     assert shop.clock.monotonic() - began < 150
 
 
+# Tests: events with a test code of their own.
+
+
+def calls(sandbox):
+    """Each call's test code, and the ids of its events."""
+    bodies = [request["body"] for request in sandbox.requests()]
+    return [(body.get("test_event_code", ""), [event["event_id"] for event in body["data"]]) for body in bodies]
+
+
+async def test_events_of_two_test_codes_and_one_without_go_out_in_three_calls_with_their_codes(shop, sandbox):
+    await shop.put("a", code="TEST1")
+    await shop.put("b", code="TEST2")
+    await shop.put("c")
+    async with shop.sending():
+        await shop.all_settled()
+    books = await shop.books()
+
+    assert [("", ["c"]), ("TEST1", ["a"]), ("TEST2", ["b"])] == sorted(calls(sandbox))
+    assert {"a": "TEST1", "b": "TEST2", "c": ""} == {
+        event["event_id"]: event["_"]["test_event_code"] for event in sandbox.events()
+    }
+    assert {"shop": 3} == books.accepted
+
+
+async def test_the_destinations_test_code_is_for_events_without_one_of_their_own(shop, sandbox):
+    await shop.put("a", code="TEST1")
+    await shop.put("b")
+    async with shop.sending(code="TEST9"):
+        await shop.all_settled()
+
+    assert [("TEST1", ["a"]), ("TEST9", ["b"])] == sorted(calls(sandbox))
+
+
+async def test_every_call_of_a_search_among_tests_carries_their_code(shop, sandbox):
+    sandbox.fault("refuse", event_id="e-0003", indexed=False)
+    await shop.put(*ids(8), code="TEST1")
+    await shop.put(*ids(2, first=8), code="TEST2")
+    async with shop.sending():
+        await shop.all_settled()
+    (letter,) = await shop.outbox.dead_letters()
+    of_the_search = [code for code, found in calls(sandbox) if not {*found} & {*ids(2, first=8)}]
+
+    assert ["TEST1"] * 7 == of_the_search
+    assert ("e-0003", "refused", "TEST1") == (letter.event_id, letter.reason, letter.test_event_code)
+    assert [one for one in ids(10) if one != "e-0003"] == delivered(sandbox)
+
+
+async def test_a_test_that_is_tried_again_is_still_a_test(shop, sandbox):
+    sandbox.fault("http", status=503, times=2)
+    await shop.put("a", code="TEST1")
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert [("TEST1", ["a"])] * 3 == calls(sandbox)
+
+
+async def test_no_test_is_sent_before_the_events_that_count(shop, sandbox):
+    for number in range(2):
+        await shop.put(f"t-{number}", code=f"TEST{number}")
+    await shop.put(*ids(8))
+    one_by_one = RateLimiter(0.1, clock=shop.clock)
+    async with shop.sending(max_batch=4, limiter=one_by_one):
+        await shop.all_settled()
+
+    assert ["", "", "TEST0", "TEST1"] == [code for code, _ in calls(sandbox)]
+
+
+async def test_an_event_that_counts_does_not_wait_for_the_answer_to_a_test(shop, sandbox):
+    sandbox.fault("hang", times=1)
+    for number in range(6):
+        await shop.put(f"t-{number}", code=f"TEST{number}")
+    async with shop.sending(timeout_s=30):
+        await shop.until(lambda: sandbox.counts()["requests"])
+        await shop.put("real")
+        await shop.until(lambda: "real" in delivered(sandbox))
+        await asyncio.sleep(0.1)
+
+    assert ["real"] == delivered(sandbox)  # of tests, one call at a time is under way
+
+
+async def test_tests_follow_each_other_without_a_pause_between(shop, sandbox):
+    for number in range(40):
+        await shop.put(f"t-{number:02}", code=f"TEST{number}")
+    async with shop.sending():
+        await shop.all_settled()
+
+    assert [(f"TEST{number}", [f"t-{number:02}"]) for number in range(40)] == calls(sandbox)
+
+
+@pytest.mark.parametrize("max_batch", [1, 1000])
+@pytest.mark.parametrize("words", ["Invalid value for test_event_code: no such code.", "Invalid value for value."])
+async def test_tests_that_are_refused_are_buried_and_pause_nothing(shop, sandbox, max_batch, words):
+    sandbox.fault("refuse", event="Lead", message=words, indexed=False)
+    await shop.put(*ids(12), code="TEST1")
+    async with shop.sending(max_batch=max_batch) as sender:
+        await shop.all_settled()
+        state = sender.state
+        sandbox.heal()
+        await shop.put("real")
+        await shop.all_settled()
+
+    assert dict.fromkeys(ids(12), "refused") == await shop.dead()
+    assert (state, ["real"]) == ("flowing", delivered(sandbox))
+    assert [] == shop.happened(DestinationPaused)
+
+
+async def test_a_small_test_that_alone_is_too_large_pauses_nothing(shop, firewall):
+    async with shop.sending(url=firewall) as sender:
+        await shop.put("odd", code="TEST1")
+        await shop.all_settled()
+        state = sender.state
+
+    assert {"odd": "refused"} == await shop.dead()
+    assert ("flowing", []) == (state, shop.happened(DestinationPaused))
+
+
+async def test_refused_tests_leave_the_doubt_about_other_events_as_it_was(shop, sandbox):
+    sandbox.fault("refuse", event="Lead")
+    async with shop.sending(max_batch=1) as sender:
+        await shop.put(*ids(3))
+        await shop.all_settled()
+        await shop.put(*ids(6, first=3), code="TEST1")
+        await shop.all_settled()
+        before = sender.state
+        await shop.put("e-0009")
+        await shop.all_settled()
+        await shop.put("e-0010")
+        await shop.until(lambda: sender.state == "paused")
+
+    assert before == "flowing"
+    assert dict.fromkeys([*ids(10)], "refused") == await shop.dead()
+    assert await shop.waiting() == 1
+
+
+async def test_an_accepted_test_is_no_proof_that_a_refusal_was_another_events_own_fault(shop, sandbox):
+    sandbox.fault("refuse", event_id="real", message="Invalid value for event_source_id: not a valid string.")
+    await shop.put("real")
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        far = shop.clock.now() + HOUR
+        held = await shop.outbox.lease("shop", most=1, max_bytes=10**6, now=far, tests=False)
+        while not held.events:  # its call is still being settled
+            await asyncio.sleep(0.005)
+            held = await shop.outbox.lease("shop", most=1, max_bytes=10**6, now=far, tests=False)
+        await shop.put("test", code="TEST1")
+        await shop.until(lambda: delivered(sandbox))
+        await shop.until(lambda: shop.happened(DestinationResumed))
+        shop.outbox.release(held)
+        await shop.until(lambda: len(shop.happened(DestinationPaused)) == 2)
+
+    assert ["test"] == delivered(sandbox)
+    assert ({}, 1) == (await shop.dead(), await shop.waiting())
+
+
+async def test_the_wait_after_a_failed_test_is_for_tests_alone(shop, sandbox):
+    sandbox.fault("http", status=503, times=1, retry_after=3000)
+    await shop.put("test", code="TEST1")
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "failing")
+        await shop.put("other test", code="TEST2")
+        await asyncio.sleep(0.1)
+        before = delivered(sandbox)
+        await shop.put("real")
+        await shop.until(lambda: "real" in delivered(sandbox), within_s=15)
+
+    assert [] == before
+
+
+@pytest.mark.parametrize("refused_first", [False, True])
+async def test_a_pause_that_a_test_met_holds_up_no_event_that_counts(shop, sandbox, refused_first):
+    sandbox.fault("revoke", times=1 if refused_first else None)
+    sandbox.fault("refuse", event="Lead")
+    waits = set()
+    await shop.put("test", code="TEST1")
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "paused")
+        for _ in range(30):
+            waits.add(sender._gate.wait_s())
+            await asyncio.sleep(0.01)
+        state = (sender.state, sender.reason)
+        sandbox.heal()
+        await shop.put("real")
+        await shop.all_settled()
+
+    assert ("paused", "token_invalid") == state
+    assert {0.0} == waits
+    assert ["real", "test"] == delivered(sandbox)
+
+
+async def test_a_pause_ends_with_a_test_when_nothing_else_waits(shop, sandbox):
+    sandbox.fault("revoke", times=2)
+    await shop.put("test", code="TEST1")
+    async with shop.sending() as sender:
+        await shop.until(lambda: shop.happened(DestinationPaused))
+        await shop.all_settled()
+        state = sender.state
+
+    assert state == "flowing"
+    assert ["test"] == delivered(sandbox)
+
+
 # A store that fails.
 
 

@@ -3,6 +3,11 @@
 Up to LANES calls are under way at once, one while the destination fails or is paused. Every event of a lease gets
 exactly one outcome, written in one transaction; if that cannot be written, the lease is given back and TikTok sees the
 events again under the same ids.
+
+A lease, and so every call made for it, is of one test code. Anybody who can post a hit can make tests, so these never
+stand in the way: the outbox hands them out when no other event is due, one lease of them is under way at a time, beside
+the LANES, and the wait after a failure of theirs is for tests alone. What TikTok says to them is no word on the others:
+a refusal buries the test and pauses nothing, and an acceptance proves no refusal of another event to be its own fault.
 """
 
 import asyncio
@@ -93,6 +98,7 @@ class Sender:
         self._trouble = ""
         self._begun: set[int] = set()
         self._flights: set[asyncio.Task[None]] = set()
+        self._flight_of_tests: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._landed = asyncio.Event()
         self._ended = asyncio.Event()
@@ -119,6 +125,8 @@ class Sender:
                         flight = group.create_task(self._deliver(lease))
                         self._flights.add(flight)
                         flight.add_done_callback(self._flown)
+                        if _are_tests(lease.events):
+                            self._flight_of_tests = flight
         finally:
             self._ended.set()
 
@@ -133,14 +141,17 @@ class Sender:
 
     def _flown(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
+        if flight is self._flight_of_tests:
+            self._flight_of_tests = None
         self._landed.set()
 
     # What to send next.
 
     async def _next_lease(self) -> Lease | None:
         """Wait for a lane, the gate and events; None when it is time to look again."""
-        if len(self._flights) >= (1 if self._gate.state != "flowing" else LANES):
-            self._landed.clear()
+        self._landed.clear()
+        in_lanes = len(self._flights) - (self._flight_of_tests is not None)
+        if in_lanes >= (1 if self._gate.state != "flowing" else LANES):
             await self._or_stop(self._landed.wait())
             return None
         if wait_s := self._gate.wait_s():
@@ -151,7 +162,7 @@ class Sender:
             return None
         if not lease.events:
             arrival = self._outbox.wait_for_work(self.name, timeout_s=_LONGEST_IDLE_S)
-            await self._or_stop(arrival, self._clock.sleep(_LOOK_FOR_RETRIES_EVERY_S))
+            await self._or_stop(arrival, self._landed.wait(), self._clock.sleep(_LOOK_FOR_RETRIES_EVERY_S))
             return None
         if linger_s := self._linger_s(lease):
             self._outbox.release(lease)
@@ -162,8 +173,10 @@ class Sender:
     async def _lease(self) -> Lease | None:
         most = 1 if self._gate.probing else self._config.max_batch
         max_bytes = self._max_body_bytes - _ENVELOPE_BYTES - most  # a comma between two events
+        tests = self._flight_of_tests is None and not self._gate.wait_s(tests=True)
+        now = self._clock.now()
         try:
-            return await self._outbox.lease(self.name, most=most, max_bytes=max_bytes, now=self._clock.now())
+            return await self._outbox.lease(self.name, most=most, max_bytes=max_bytes, now=now, tests=tests)
         except OutboxUnavailable:
             await self._or_stop(self._clock.sleep(_SETTLE_AGAIN_AFTER_S))
             return None
@@ -251,7 +264,7 @@ class Sender:
         envelope = Envelope(
             event_source=self._destination.event_source,
             event_source_id=self._destination.event_source_id,
-            test_event_code=self._destination.test_event_code,
+            test_event_code=events[0].test_event_code or self._destination.test_event_code,
         )
         answer = await self._api.call(envelope, token=self._token(), events=[leased.body for leased in events])
         verdict = self._verdict(events, answer)
@@ -275,7 +288,9 @@ class Sender:
         is_small = len(events) == 1 and len(events[0].body) < _SMALLEST_BODY_BYTES
         if isinstance(verdict, TooLarge) and answer.code is None and is_small:
             verdict = _TOO_LARGE_AND_SMALL
-        return Refused() if verdict in _DOUBTED and self._is_own_fault(shape_of(answer)) else verdict
+        if verdict in _DOUBTED and (_are_tests(events) or self._is_own_fault(shape_of(answer))):
+            return Refused()
+        return verdict
 
     # What an answer means for each event of its call.
 
@@ -283,16 +298,17 @@ class Sender:
         keys = {leased.key for leased in events}
         unknown = keys if leaves_open(verdict) else set[int]()
         if self._gate.paused_for and isinstance(verdict, Refused | Partial | TooLarge | Unheard):
-            self._gate.pause(self._gate.paused_for)  # only an accepted probe opens it, and the next is another event
+            # Only an accepted probe opens it, and the next is another event.
+            self._gate.pause(self._gate.paused_for, tests=_are_tests(events))
             return self._put_back(events, unknown=unknown)
         match verdict:
             case Accepted():
-                self._note_accepted()
+                self._note_accepted(events)
                 return {leased.key: Delivered() for leased in events}
             case Retry():
                 return self._tried_again(events, verdict, unknown=unknown)
             case Pause():
-                self._pause(answer, verdict)
+                self._pause(events, answer, verdict)
                 return self._put_back(events, unknown=unknown)
             case Unheard() if len(events) == 1 or all(one.attempts + 1 < MOST_UNHEARD for one in events):
                 return self._unheard(events, answer)
@@ -303,12 +319,15 @@ class Sender:
             case _:
                 assert_never(verdict)
 
-    def _pause(self, answer: Answer, verdict: Pause) -> None:
+    def _pause(self, events: Sequence[Leased], answer: Answer, verdict: Pause) -> None:
         if verdict in _DOUBTED:
             self._suspect = shape_of(answer)
-        self._gate.pause(verdict.reason)
+        self._gate.pause(verdict.reason, tests=_are_tests(events))
 
-    def _note_accepted(self) -> None:
+    def _note_accepted(self, events: Sequence[Leased]) -> None:
+        if _are_tests(events):
+            self._gate.accepted()
+            return
         self._alike.end()
         if self._suspect is not None:  # others are taken, so what was refused is those events' own fault
             self._own_faults[self._suspect] = self._clock.monotonic() + _OWN_FAULT_FOR_S
@@ -316,7 +335,7 @@ class Sender:
         self._gate.accepted()
 
     def _tried_again(self, events: Sequence[Leased], verdict: Retry, *, unknown: set[int]) -> Outcomes:
-        self._gate.failed(after_s=verdict.after_s, slow=verdict.slow)
+        self._gate.failed(after_s=verdict.after_s, slow=verdict.slow, tests=_are_tests(events))
         if verdict.rate:
             self._limiter.slow_down()
         now = self._clock.now()
@@ -333,12 +352,14 @@ class Sender:
         return {leased.key: RetryAt(at=now, unknown=leased.key in unknown, counts=False) for leased in events}
 
     def _unheard(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
-        self._gate.failed(after_s=answer.retry_after_s, slow=False)
+        self._gate.failed(after_s=answer.retry_after_s, slow=False, tests=_are_tests(events))
         return self._singled_out([(leased, answer) for leased in events], maybe={leased.key for leased in events})
 
     def _singled_out(self, bad: Sequence[tuple[Leased, Answer]], *, maybe: set[int]) -> Outcomes:
         """Bury events that stand alone, unless so many in a row met the same that the fault is none of theirs."""
         outcomes = {leased.key: self._bad(leased, said) for leased, said in bad}
+        if _are_tests([leased for leased, _ in bad]):
+            return outcomes
         for leased, said in bad:
             if isinstance(outcomes[leased.key], Dead):
                 self._alike.add(shape_of(said))
@@ -368,15 +389,18 @@ class Sender:
 
     async def _searched(self, events: Sequence[Leased], answer: Answer) -> Outcomes:
         """Find the bad events of a refused call."""
-        found = await isolate(events, answer, call=self._call, is_own_fault=self._is_own_fault)
+        of_tests = _are_tests(events)
+        is_own_fault = (lambda _: True) if of_tests else self._is_own_fault
+        found = await isolate(events, answer, call=self._call, is_own_fault=is_own_fault)
         if found.accepted:
-            self._note_accepted()
+            self._note_accepted(events)
             buried = {leased.key: self._bad(leased, said) for leased, said in found.bad}
             return self._after_search(found) | {leased.key: Delivered() for leased in found.accepted} | buried
         if found.stopped_by is None and self._gate.state == "failing":
             self._gate.accepted()  # refusals are answers: the way to TikTok is open
         outcomes = self._after_search(found) | self._singled_out(found.bad, maybe=found.maybe)
-        for _, said in found.bad:  # nothing beside them was accepted: the next search doubts it again
+        for _, said in found.bad if not of_tests else ():
+            # Nothing beside them was accepted: the next search doubts it again.
             self._own_faults.pop(shape_of(said), None)
         return outcomes
 
@@ -390,13 +414,18 @@ class Sender:
                 case (_, Retry() as verdict):
                     return self._tried_again(found.open, verdict, unknown=found.maybe)
                 case (said, Pause() as verdict):
-                    self._pause(said, verdict)
+                    self._pause(found.open, said, verdict)
                 case _:
                     pass
         return self._put_back(found.open, unknown=found.maybe)
 
     def _is_own_fault(self, shape: Shape) -> bool:
         return self._own_faults.get(shape, 0.0) > self._clock.monotonic()
+
+
+def _are_tests(events: Sequence[Leased]) -> bool:
+    """Say whether events of one lease have a test code of their own."""
+    return any(leased.test_event_code for leased in events[:1])
 
 
 def _words(answer: Answer) -> str:
