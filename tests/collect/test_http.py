@@ -215,6 +215,49 @@ async def test_event_data_from_a_browser_keeps_it_too(relay, key):
     assert servers.header("set-cookie") is None
 
 
+async def test_a_visitor_may_be_given_an_id_beside_the_click_id(relay_with):
+    relay = relay_with(cookies={"generate_ttp": True})
+
+    answer = await relay.ask("GET", f"{HIT}&dl={PAGE}", headers={"host": "gw.shop.example"})
+
+    (event,) = relay.events
+    click_id, pixel = answer.all_of("set-cookie")
+    assert click_id.startswith("ttclid=E.C.P.abc; ")
+    assert pixel.startswith(f"_ttp={event.visitor.ttp_cookie}; Max-Age=34128000; ")
+
+
+@pytest.mark.parametrize("cookie", ["_ttp=2abc", 'ttclid=a; _ttp="2abc"'])
+async def test_the_id_a_browser_has_stays_as_it_is(relay_with, cookie):
+    relay = relay_with(cookies={"generate_ttp": True})
+
+    answer = await relay.ask("GET", f"{HIT}&dl={PAGE}", headers={"host": "gw.shop.example", "cookie": cookie})
+
+    assert "2abc" == relay.events[0].visitor.ttp_cookie
+    assert ["ttclid"] == [one.partition("=")[0] for one in answer.all_of("set-cookie")]
+
+
+async def test_only_a_browser_is_given_cookies(relay_with):
+    relay = relay_with(cookies={"generate_ttp": True})
+    page = b'{"event_name":"a","page_location":"https://www.shop.example/?ttclid=E.C.P.abc"}'
+    call = b'{"client_id":"1","events":[{"name":"a","params":{"page_location":"https://shop.example/?ttclid=a"}}]}'
+    host = {"host": "gw.shop.example"}
+
+    browsers = await relay.ask("POST", "/data", body=page, headers={**host, **CORS})
+    servers = await relay.ask("POST", "/data", body=page, headers=host)
+    protocols = await relay.ask("POST", "/mp/collect", body=call, headers={**host, **CORS})
+
+    assert [2, 0, 0] == [len(answer.all_of("set-cookie")) for answer in (browsers, servers, protocols)]
+    assert [True, False, False] == [event.visitor.ttp_cookie is not None for event in relay.events]
+
+
+async def test_what_could_not_be_stored_sets_no_cookie(relay):
+    relay.is_full = True
+
+    answer = await relay.ask("GET", f"{HIT}&dl={PAGE}", headers={"host": "gw.shop.example"})
+
+    assert (503, []) == (answer.status, answer.all_of("set-cookie"))
+
+
 # Measurement Protocol
 
 

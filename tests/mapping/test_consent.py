@@ -44,6 +44,50 @@ def test_a_no_to_ad_user_data_takes_the_person_out(rule, user_data, hidden):
     assert hidden is hides_person(Consent(sending="granted", user_data=user_data), rule)
 
 
+SIGNALS = ("granted", None, "denied")
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "hidden"),
+    [
+        ("ignore", "", (False, False, False)),
+        ("required", "", (False, False, True)),
+        ("ignore", "required_or_unknown", (False, False, True)),
+        ("ignore", "required", (False, True, True)),
+        ("ignore", "never", (True, True, True)),
+        ("required", "ignore", (False, False, False)),
+        ("required", "required_or_unknown", (False, False, True)),
+        ("required_or_unknown", "required", (False, True, True)),
+        ("required_or_unknown", "never", (True, True, True)),
+    ],
+)
+def test_identifiers_have_a_rule_of_their_own(rule, own, hidden):
+    """By ad_user_data: what ad_storage says decides nothing here."""
+    for sending in SIGNALS:
+        said = [Consent(sending=sending, user_data=signal) for signal in SIGNALS]
+
+        assert hidden == tuple(hides_person(consent, rule, own) for consent in said)
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "allowed"),
+    [
+        ("ignore", "", (True, True, False)),
+        ("required", "", (True, False, False)),
+        ("required", "ignore", (True, True, True)),
+        ("required", "required_or_unknown", (True, True, False)),
+        ("ignore", "required", (True, False, False)),
+        ("ignore", "never", (False, False, False)),
+    ],
+)
+def test_cookies_have_a_rule_of_their_own(rule, own, allowed):
+    """By ad_storage: what ad_user_data says decides nothing here."""
+    for user_data in SIGNALS:
+        said = [Consent(sending=signal, user_data=user_data) for signal in SIGNALS]
+
+        assert allowed == tuple(may_set_cookie(consent, rule, own) for consent in said)
+
+
 PERSON = {
     "user_id": "U", "email": "ann@shop.example", "phone": "+12133734253", "first_name": "Ann", "last_name": "Lee",
     "zip": "94105", "city": "Bonn", "state": "CA", "country": "de",

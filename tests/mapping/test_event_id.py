@@ -1,5 +1,7 @@
 """The event id: made once, the same for a repeat, another for anything else."""
 
+import hashlib
+
 import pytest
 
 from tikrelay.mapping.event_id import derived_id, harmless_id
@@ -66,14 +68,47 @@ def test_two_lines_of_a_batch_differ_even_where_they_are_the_same(web):
 
 
 @pytest.mark.parametrize("first", ["gcs=G100", "gcd=13p3p3p3p5l1"])
-@pytest.mark.parametrize("rule", ["ignore"])
-def test_the_repeat_after_a_consent_update_carries_the_id_of_the_first(web, first, rule):
-    settings = {"consent_rule": rule}
-    (before,) = web(f"{HIT}&en=page_view&{first}", settings=settings)
-    (after,) = web(f"{HIT}&_s=3&en=page_view&gcs=G111&gcu=1", settings=settings)
-    (in_a_batch,) = web(f"{HIT}&_s=4", lines="en=page_view&gcs=G111&gcu=1", settings=settings)
+def test_the_repeat_after_a_consent_update_carries_the_id_of_the_first(web, first):
+    settings = {"consent_rule": "ignore"}
+    said = "en=contact&ep.form=Newsletter"
+    (before,) = web(f"{HIT}&{said}&{first}", settings=settings)
+    (after,) = web(f"{HIT}&_s=3&{said}&gcs=G111&gcu=1&ep.user_data.email=ann%40shop.example", settings=settings)
+    (in_a_batch,) = web(f"{HIT}&_s=4", lines=f"{said}&gcs=G111&gcu=1&sst.gcut=3", settings=settings)
 
     assert before["event_id"] == after["event_id"] == in_a_batch["event_id"]
+
+
+@pytest.mark.parametrize("other", ["ep.form=Support", "pr1=idA", "epn.value=1"])
+def test_what_the_site_said_tells_two_events_before_the_choice_apart(web, other):
+    settings = {"consent_rule": "ignore"}
+    first, second = (web(f"{HIT}&en=contact&gcs=G100{more}", settings=settings)[0] for more in ("", f"&{other}"))
+
+    assert first["event_id"] != second["event_id"]
+
+
+def test_a_second_click_before_the_choice_has_an_id_of_its_own(web):
+    """Within one request; over several the memory of the worker counts (tests/collect/test_repeats.py)."""
+    settings = {"consent_rule": "ignore"}
+    first, second = web(f"{HIT}&gcs=G100", lines="en=contact\r\nen=contact", settings=settings)
+    repeats = web(f"{HIT}&_s=2&gcs=G111&gcu=1", lines="en=contact\r\nen=contact", settings=settings)
+
+    assert first["event_id"] != second["event_id"]
+    assert [first["event_id"], second["event_id"]] == [event["event_id"] for event in repeats]
+
+
+def test_the_id_of_any_other_hit_is_what_it_always_was(web):
+    """Two versions side by side, or one after the other, must give a hit the same id."""
+    text = '["G-SHOP", "10.20", "1", "contact", "https://shop.example/", "1", 0]'
+    (event,) = web(f"{HIT}&en=contact&gcs=G111&ep.form=Newsletter")
+
+    assert hashlib.sha256(text.encode()).hexdigest()[:32] == event["event_id"]
+
+
+def test_number_and_content_count_only_together_with_a_page(event):
+    first, second = (derived_id(event(key={"page_id": "1", "content": "c", "nth": nth})) for nth in (0, 1))
+
+    assert first != second
+    assert derived_id(event(key={"content": "c", "nth": 1})) is None
 
 
 def test_two_events_after_the_update_still_differ_by_name(web):

@@ -16,6 +16,7 @@ from tikrelay.event import Consent, Json, Signal
 _ALPHABET: Final = {c: i for i, c in enumerate("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")}
 _TYPES: Final = ("ad_storage", "analytics_storage", "ad_user_data", "ad_personalization")
 _DENIED, _GRANTED = 2, 3  # two-bit values; 0 is not used, 1 not set
+_NUMBERS: Final[dict[float, Signal]] = {1: "granted", 0: "denied"}  # True and False are numbers too
 _DELEGATED: Final = 12  # 12 and up: taken from the type with this number less 12
 
 GcdType = Literal["ad_storage", "analytics_storage", "ad_user_data", "ad_personalization"]
@@ -118,9 +119,13 @@ def _text(value: Json) -> str:
 
 
 def _signal(value: Json) -> Signal:
-    """Read a consent however it is written."""
-    if isinstance(value, bool):
-        return "granted" if value else "denied"
+    """Read a consent however it is written.
+
+    >>> [_signal(value) for value in (True, 0, " Denied ", "maybe", 2)]
+    ['granted', 'denied', 'denied', None, None]
+    """
+    if isinstance(value, int | float):
+        return _NUMBERS.get(value)
     if isinstance(value, str):
         word = value.strip().lower()
         if word in {"granted", "true", "1", "yes"}:
