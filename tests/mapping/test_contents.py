@@ -70,7 +70,7 @@ def test_a_broken_product_costs_its_neighbours_nothing(body, kinds):
     data = {"items": [None, MUG, {"price": "x"}, 7]}
 
     assert [MUG_SENT] == body(data=data)["properties"]["contents"]
-    assert [("unusable", "properties.contents")] == [one for one in kinds(data=data) if one[1] != "user"][:1]
+    assert [("unusable", "properties.contents")] == [one for one in kinds(data=data) if one[1] == "properties.contents"]
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,47 @@ def test_more_products_than_anybody_buys_are_cut_in_all_that_follows(body, kinds
         len(properties["contents"]), len(properties["content_ids"]), properties["num_items"], properties["value"],
     }  # fmt: skip
     assert ("cut", "properties.contents") in kinds(data=data)
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ([{"item_id": "1", "price": "14,90"}], "price 14,90 read as 14.9"),
+        ([{"item_id": "1", "price": "14,90"}, {"item_id": "2", "price": "5,00"}], "price 14,90 read as 14.9"),
+        ([{"item_id": "1", "price": "EUR 1.299,00"}], "price 1.299,00 read as 1299"),
+        ([{"item_id": "1", "price": 1, "quantity": "2 x"}], "quantity 2 read as 2"),
+        ([{"item_id": "1", "price": "14.90", "quantity": "2"}], None),
+        ([{"item_id": "1", "price": 14.9, "quantity": 2}], None),
+    ],
+)
+def test_a_price_written_as_people_do_is_told_with_how_it_was_read(convert, items, told):
+    found = [one.text for one in convert(data={"items": items}).notices if one.kind == "number_read"]
+
+    assert ([] if told is None else [f"properties.contents: {told}"]) == found
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ([{"item_name": "Mug"}], True),
+        ([{"item_name": "Mug"}, {"item_name": "Pot"}], True),
+        ([{"item_id": "1"}, {"item_name": "Pot"}], True),
+        ([{"item_id": "1"}], False),
+        ([{"item_id": 0}], False),
+        ([{"price": 3}], False),
+    ],
+)
+def test_a_product_without_id_is_told_once(kinds, items, told):
+    found = [one for one in kinds(data={"items": items}) if one[0] == "content_without_id"]
+
+    assert [("content_without_id", "properties.contents")] * told == found
+
+
+def test_what_is_doubtful_in_many_products_is_told_once_for_each_kind(kinds):
+    items = [{"item_id": number, "price": "free", "quantity": "some"} for number in range(50)]
+    found = [kind for kind, field in kinds(data={"items": items}) if field == "properties.contents"]
+
+    assert ["id_as_number", "unusable", "unusable"] == found
 
 
 def test_a_product_without_id_has_no_place_among_the_ids(body):

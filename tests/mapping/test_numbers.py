@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikrelay.mapping.numbers import narrow, read_number
+from tikrelay.mapping.numbers import narrow, read_number, told_reading
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,32 @@ def test_a_number_stays_one_and_a_whole_one_is_an_integer(value, number):
     found = read_number(value)
 
     assert (number, type(number)) == (found, type(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("14,90", "14,90 read as 14.9"),
+        ("1.299,00 \u20ac", "1.299,00 \u20ac read as 1299"),
+        ("Anna S 14,90", "14,90 read as 14.9"),
+        ("1'299.50", "1'299.50 read as 1299.5"),
+        ("\u22125,00", "\u22125,00 read as -5"),
+        ("1\u00a0299,00", "1 299,00 read as 1299"),
+        ("14.90", ""), (" 14.90 ", ""), ("-3", ""), ("1e3", ""), (14.9, ""), (0, ""),
+    ],
+)  # fmt: skip
+def test_a_number_written_as_people_do_is_told_as_written_and_as_read(text, told):
+    assert told == told_reading(text, read_number(text))
+
+
+@given(st.text(max_size=60))
+def test_a_told_reading_is_short_and_shows_no_letters(text: str):
+    number = read_number(text)
+    told = "" if number is None else told_reading(text, number)
+    written, _, _ = told.partition(" read as ")
+
+    assert len(told) <= 80
+    assert not any(sign.isalpha() for sign in written)
 
 
 @given(st.decimals(min_value=-(10**9), max_value=10**9, places=2))

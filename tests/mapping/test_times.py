@@ -56,5 +56,49 @@ def test_a_time_far_off_is_sent_with_a_notice(body, kinds, at, kind):
     assert 1795312345 + at == body(data=data)["event_time"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "days"),
+    [
+        ({}, 7), ({"event_source": "app", "app_id": "1"}, 7), ({"event_source": "offline"}, 28),
+        ({"event_source": "crm"}, 28), ({"warn_older_than": 86400.0}, 1),
+        ({"event_source": "crm", "warn_older_than": 86400.0}, 28),
+        ({"event_source": "offline", "warn_older_than_offline": 129600.0}, 1.5),
+    ],
+)  # fmt: skip
+def test_how_old_is_old_is_a_setting_of_its_own_for_offline_events(convert, settings, days):
+    limit = 1795312345 - int(days * 86400)
+    found = [[one.text for one in convert(data={"event_time": at}, settings=settings).notices
+              if one.kind == "event_time_old"] for at in (limit, limit - 1)]  # fmt: skip
+
+    assert [[], [f"event_time: more than {days} days back; TikTok may no longer attribute it"]] == found
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "told"),
+    [
+        ("x-ttq-timestamp", AT, None),
+        ("x-ttq-timestamp", f"{AT}.5", None),
+        ("x-ttq-timestamp", "2026-11-22T01:46:41Z", None),
+        ("x-ttq-timestamp", AT * 1000, "milliseconds instead of seconds"),
+        ("event_time", f"{AT}000", "milliseconds instead of seconds"),
+        ("timestamp", AT * 10**6, "microseconds instead of seconds"),
+        ("timestamp", AT * 10**9, "nanoseconds instead of seconds"),
+        ("timestamp_micros", AT * 10**6, None),
+        ("timestamp_micros", str(AT * 10**6), None),
+        ("request.timestamp_micros", AT * 10**6, None),
+        ("timestamp_micros", AT * 1000, "milliseconds instead of microseconds"),
+        ("request.timestamp_micros", AT, "seconds instead of microseconds"),
+        ("timestamp_micros", "2026-11-22T01:46:41Z", None),
+    ],
+)
+def test_a_time_in_another_unit_than_its_source_means_is_read_and_told(convert, source, given, told):
+    outcome = convert(data={source: given})
+
+    assert AT == outcome.body["event_time"]
+    assert [f"event_time: came in {told}, and was read"] * (told is not None) == [
+        one.text for one in outcome.notices if one.kind == "event_time_unit"
+    ]
+
+
 def test_an_unreadable_time_is_told(kinds):
     assert ("unusable", "event_time") in kinds(data={"x-ttq-timestamp": "soon"})

@@ -77,6 +77,8 @@ def _event(parameters: Mapping[str, str], hit: Hit, line: int) -> Event:
     for key, name in _NAMES.items():
         if value := parameters.get(key):
             data[name] = value
+    if location := _location(parameters.get("ur", "")):
+        data["event_location"] = location
     if not data.get("page_location") and hit.referer:
         data["page_location"] = hit.referer
     if "client_id" not in data and (client_id := _client_id(hit.cookies.ga)):
@@ -132,6 +134,18 @@ def _own_parameters(parameters: Mapping[str, str]) -> tuple[dict[str, Json], dic
         kept: Json = value if number is None else number
         (data if kind[0] == "e" else properties)[name] = kept
     return data, properties
+
+
+def _location(region: str) -> Json:
+    """The place in ``ur``, as event data has it.
+
+    >>> _location("US-CA"), _location("DE"), _location("")
+    ({'country': 'US', 'region': 'CA'}, {'country': 'DE'}, None)
+    """
+    country, _, part = region[:10].partition("-")
+    if not country:
+        return None
+    return {"country": country, "region": part} if part else {"country": country}
 
 
 def _client_id(ga: str | None) -> str | None:

@@ -8,8 +8,9 @@ import msgspec
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded
 from tikrelay.mapping.event_id import harmless_id
-from tikrelay.mapping.numbers import narrow, read_number
+from tikrelay.mapping.numbers import narrow, read_number, told_reading
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut
+from tikrelay.mapping.texts import AS_NUMBER
 from tikrelay.tiktok.payload import Content
 
 MOST_CONTENTS: Final = 1000
@@ -36,6 +37,20 @@ class _Product(msgspec.Struct, frozen=True):
     currency: Json
 
 
+class _Told:
+    """Warns of each doubtful thing once, however many products have it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._already: set[tuple[NoticeKind, str]] = set()
+
+    def warn(self, kind: NoticeKind, about: str, text: str) -> None:
+        """Warn of what is doubtful about one key of a product."""
+        if (kind, about) not in self._already:
+            self._already.add((kind, about))
+            self._context.warn(kind, text)
+
+
 def read_contents(value: Json, context: Context) -> list[Content] | Left:
     """Read a list of products, one product, or either as JSON text."""
     given = decoded(value)
@@ -46,8 +61,8 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
         return Left.UNUSABLE
     if len(listed) > MOST_CONTENTS:
         context.warn(NoticeKind.CUT, f"more than {MOST_CONTENTS} products; the first are sent")
-    kind = _content_type(context)
-    read = [_read_item(item, kind, context) for item in listed[:MOST_CONTENTS] if isinstance(item, dict)]
+    kind, told = _content_type(context), _Told(context)
+    read = [_read_item(item, kind, told) for item in listed[:MOST_CONTENTS] if isinstance(item, dict)]
     products = [product for product in read if product is not None]
     if len(products) < min(len(listed), MOST_CONTENTS):
         context.warn(NoticeKind.UNUSABLE, "a product without id and name was left out")
@@ -71,48 +86,57 @@ def _content_type(context: Context) -> str:
     return _PRODUCT
 
 
-def _read_item(item: dict[str, Json], kind: str, context: Context) -> _Product | None:
+def _read_item(item: dict[str, Json], kind: str, told: _Told) -> _Product | None:
     """Read one product; None when nothing says which it is."""
     content: dict[str, Any] = {}
-    if (identifier := _first_text(item, "content_id")) is not None:
+    given, identifier = _first_text(item, "content_id")
+    if identifier is not None:
         content["content_id"] = harmless_id(identifier[: LONGEST_TEXT + LONGEST_MATCH])[:LONGEST_TEXT]
+        if not isinstance(given, str):
+            told.warn(NoticeKind.ID_AS_NUMBER, "content_id", f"a content_id {AS_NUMBER}")
     own = item.get("content_type")
     content["content_type"] = own if own in (_PRODUCT, _GROUP) else kind
     for target in ("content_name", "content_category", "brand", "description"):
-        if (text := _first_text(item, target)) is not None:
+        if (text := _first_text(item, target)[1]) is not None:
             content[target] = mask_and_cut(text, longest=LONGEST_TEXT)
-    if "content_id" not in content and "content_name" not in content:
-        return None
-    if (price := _number(item.get("price"), "price", context)) is not None:
+    if identifier is None:
+        if "content_name" not in content:
+            return None
+        told.warn(NoticeKind.CONTENT_WITHOUT_ID, "content_id", "a product has no id; no catalogue can be asked for it")
+    if (price := _number(item.get("price"), "price", told)) is not None:
         content["price"] = price
-    count = _count(item.get("quantity"), context)
+    count = _count(item.get("quantity"), told)
     if isinstance(count, int) and 0 < count <= MOST_OF_ONE:
         content["quantity"] = count
     else:
-        context.warn(NoticeKind.UNUSABLE, "a quantity is not a whole number above zero and was left out")
+        told.warn(NoticeKind.UNUSABLE, "amount", "a quantity is not a whole number above zero and was left out")
     return _Product(content, count, item.get("currency"))  # type: ignore[arg-type]  # the keys above are Content's
 
 
-def _first_text(item: dict[str, Json], target: str) -> str | None:
+def _first_text(item: dict[str, Json], target: str) -> tuple[Json, str | None]:
+    """The first value that is a text or a number: as it was given, and as text."""
     for key in _TEXTS[target]:
-        text = as_text(item.get(key))
+        given = item.get(key)
+        text = as_text(given)
         if isinstance(text, str):
-            return text
-    return None
+            return given, text
+    return None, None
 
 
-def _number(value: Json, name: str, context: Context) -> int | float | None:
+def _number(value: Json, name: str, told: _Told) -> int | float | None:
     if value is None or value == "":
         return None
     number = read_number(value)
     if number is None:
-        context.warn(NoticeKind.UNUSABLE, f"a {name} could not be read and was left out")
+        told.warn(NoticeKind.UNUSABLE, name, f"a {name} could not be read and was left out")
+    elif reading := told_reading(value, number):
+        told.warn(NoticeKind.NUMBER_READ, name, f"{name} {reading}")
     return number
 
 
-def _count(value: Json, context: Context) -> int | float | None:
+def _count(value: Json, told: _Told) -> int | float | None:
     """How many of one product: one when nothing is said or can be read, None when it is less than none."""
-    number = _number(value, "quantity", context)
+    number = _number(value, "quantity", told)
     if number is None:
         return 1
     return number if number >= 0 else None

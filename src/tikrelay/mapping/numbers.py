@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +19,8 @@ _SPACES: Final = re.compile(r"[' \u00a0\u202f\u2019]")
 _GROUPED: Final = re.compile(r"\d{1,3}(?: \d{2,3})* \d{3}(?:[.,]\d*)?", re.ASCII)
 _SEVERAL: Final = re.compile(r"[.,]")
 _PARTED: Final = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)  # India parts by two
+_SHOWN: Final = frozenset("0123456789.,'-+ \u00a0\u202f\u2019\u2212")
+_LONGEST_SHOWN: Final = 40
 _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 
 
@@ -40,6 +43,18 @@ def read_number(value: Json) -> int | float | None:
             return None
         value = float(text)
     return narrow(value)
+
+
+def told_reading(value: Json, number: float) -> str:
+    """Say how a text that is no plain number was read; nothing of a plain one. Letters around it are not shown.
+
+    >>> told_reading("EUR 14,90", 14.9), told_reading("14.90", 14.9), told_reading(14.9, 14.9)
+    ('14,90 read as 14.9', '', '')
+    """
+    if not isinstance(value, str) or _PLAIN.fullmatch(value.strip()):
+        return ""
+    shown = "".join(sign for sign in value if sign in _SHOWN or unicodedata.category(sign) == "Sc")
+    return f"{' '.join(shown.split())[:_LONGEST_SHOWN]} read as {number}"
 
 
 def narrow(number: float | Decimal) -> int | float | None:

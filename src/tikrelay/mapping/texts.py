@@ -1,20 +1,24 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tikrelay.base.addresses import is_public, read_address
 from tikrelay.base.shown import one_line
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Context, Left, NoticeKind, as_text, whole_signs
-from tikrelay.mapping.numbers import read_number
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Cleaner, Context, Left, NoticeKind, as_text, decoded, whole_signs
+from tikrelay.mapping.numbers import read_number, told_reading
 from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 
 LONGEST_NAME: Final = 200
+MOST_TEXTS: Final = 100
+AS_NUMBER: Final = "came as a number and was made a text; send it as a text, for long numbers lose digits on the way"
 UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}", re.ASCII)
+_BETWEEN: Final = re.compile(r"[\s_-]+")
 _POSIX: Final = re.compile(r"[@.]")
 _COOKIE: Final = re.compile(r"[\x21-\x7e]{1,1024}")
 
@@ -42,6 +46,18 @@ def text(value: Json, context: Context) -> str | Left:
     return masked
 
 
+def identifier(clean: Cleaner) -> Cleaner:
+    """Make a cleaner of ids also warn of one that came as a number."""
+
+    def told(value: Json, context: Context) -> Any:
+        found = clean(value, context)
+        if isinstance(value, int | float) and not isinstance(found, Left):
+            context.warn(NoticeKind.ID_AS_NUMBER, AS_NUMBER)
+        return found
+
+    return told
+
+
 def event_name(given: str) -> str:
     """Take an event's name as it is, but of bounded length and with nobody's address in it."""
     name = mask_and_cut(whole_signs(given), longest=LONGEST_NAME)
@@ -57,14 +73,48 @@ def shown_name(given: str) -> str:
     return one_line(event_name(given)).strip() or UNNAMED
 
 
-def number(value: Json, _: Context) -> int | float | Left:
+def number(value: Json, context: Context) -> int | float | Left:
     """Read a number; zero is one."""
     if value is None or value == "":
         return Left.EMPTY
     found = read_number(value)
     if found is None:
         return Left.EMPTY if isinstance(as_text(value), Left) and isinstance(value, str) else Left.UNUSABLE
+    if told := told_reading(value, found):
+        context.warn(NoticeKind.NUMBER_READ, told)
     return found
+
+
+def whole_number(value: Json, context: Context) -> int | Left:
+    """Read a whole number, zero or more."""
+    found = number(value, context)
+    return found if isinstance(found, Left) or (isinstance(found, int) and found >= 0) else Left.UNUSABLE
+
+
+def one_of(spellings: Mapping[str, str]) -> Cleaner:
+    """Make the cleaner of a field that takes a few words: whatever the case, blanks, dashes or underscores given."""
+    known = {_squeezed(written): spelled for written, spelled in spellings.items()}
+
+    def clean(value: Json, _: Context) -> str | Left:
+        given = as_text(value)
+        return given if isinstance(given, Left) else known.get(_squeezed(given[:LONGEST_NAME]), Left.UNUSABLE)
+
+    return clean
+
+
+def _squeezed(word: str) -> str:
+    return _BETWEEN.sub("", word).lower()
+
+
+def texts(value: Json, context: Context) -> list[str] | Left:
+    """Take a list of texts, one text, or either as JSON text."""
+    given = decoded(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
+    listed = given if isinstance(given, list) else [given]
+    if len(listed) > MOST_TEXTS:
+        context.warn(NoticeKind.CUT, f"more than {MOST_TEXTS} entries; the first are sent")
+    found = [text(one, context) for one in listed[:MOST_TEXTS]]
+    kept = [one for one in found if isinstance(one, str)]
+    return kept or (Left.UNUSABLE if Left.UNUSABLE in found else Left.EMPTY)
 
 
 def as_is(value: Json, _: Context) -> Any:
