@@ -1,23 +1,33 @@
 """A page's address: what of it is sent, and the click id in it.
 
 The query stays, because campaigns are read from it, cleared of parameters that name a person or hold a secret. The
-kept parameters stay byte for byte as they came.
+kept parameters stay byte for byte as they came. With ``strict_urls`` only the click id, ``utm_*`` and the parameters
+allowed by the operator stay, and nothing behind ``#``; they are looked at all the same.
 """
 
+import functools
 import re
 from typing import Final
 from urllib.parse import unquote
 
 from tikrelay.event import CLICK_ID, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text
-from tikrelay.mapping.personal import MASK, gives_away, value_gives_away
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, as_text
+from tikrelay.mapping.personal import (
+    MASK,
+    has_signs,
+    mask,
+    name_gives_away,
+    parameter_gives_away,
+    value_gives_away,
+)
 
 _BREAK: Final = re.compile(r"[\t\n\r]")
 LONGEST_URL: Final = 8192
 _FORM: Final = re.compile(
-    r"(https?)://([^/?#\\\s%+]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
+    r"(https?)://((?:[^/?#\\\s]*@)?)([^/?#\\\s%+@]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
 )
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
+_CAMPAIGN: Final = "utm_"
 
 
 def clean_url(value: Json, context: Context) -> str | Left:
@@ -25,18 +35,19 @@ def clean_url(value: Json, context: Context) -> str | Left:
     given = as_text(value)
     if isinstance(given, Left):
         return given
-    text = _BREAK.sub("", given)  # as browsers read an address
+    text = given if given.isprintable() else _BREAK.sub("", given)  # as browsers read an address
     match = _FORM.fullmatch(text) if len(text) <= LONGEST_URL else None
     if match is None:
         return Left.UNUSABLE
-    scheme, authority, path, query, fragment = match.groups()
-    host = authority.rpartition("@")[2]
-    kept_path = _without_people(path)
-    kept_query = None if query is None else _harmless(query)
-    kept_fragment = fragment if fragment is None or _fragment_is_harmless(fragment) else None
-    if not host or value_gives_away(host):
+    scheme, login, host, path, query, fragment = match.groups()
+    if value_gives_away(host):
         return Left.UNUSABLE
-    if (host, kept_path, kept_query, kept_fragment) != (authority, path, query, fragment):
+    if context.settings.strict_urls:
+        query, fragment = _allowed_of(query, context.settings), None
+    kept_path = _without_people(path, context.settings)
+    kept_query = query and _harmless(query, context.settings)
+    kept_fragment = fragment if fragment is None or _fragment_is_harmless(fragment, context.settings) else None
+    if login or (kept_path, kept_query, kept_fragment) != (path, query, fragment):
         context.warn(NoticeKind.PERSONAL_DATA_REMOVED, "personal data or a secret was taken out")
     whole = f"{scheme}://{host}{kept_path}"
     if kept_query or (query == "" and kept_query == ""):
@@ -44,27 +55,70 @@ def clean_url(value: Json, context: Context) -> str | Left:
     return whole if kept_fragment is None else f"{whole}#{kept_fragment}"
 
 
-def _without_people(path: str) -> str:
-    """Put stars for the parts of a path that are an e-mail address or a phone number."""
-    if not any(sign in path for sign in ("@", "%", "+", "00", "eyJ")):
+def _without_people(path: str, settings: Settings) -> str:
+    """Put stars for the parts of a path that are an e-mail address or a phone number.
+
+    Parameters of a part, behind ``;``, are left out like those of a query: ``/cart;jsessionid=1A``.
+    """
+    if ";" not in path and not parameter_gives_away(path):
         return path
-    return "/".join(MASK if part and value_gives_away(part) else part for part in path.split("/"))
+    kept = "/".join(_clean_part(part, settings) for part in path.split("/"))
+    return mask(kept)  # a number may stand in several parts
 
 
-def _harmless(query: str) -> str:
-    return "&".join(part for part in query.split("&") if not _part_gives_away(part))
+def _clean_part(part: str, settings: Settings) -> str:
+    own, *parameters = part.split(";")
+    return ";".join([MASK if parameter_gives_away(own) else own, *_stay(parameters, settings, signs=True)])
 
 
-def _part_gives_away(part: str) -> bool:
+def _allowed_of(query: str | None, settings: Settings) -> str | None:
+    """Take the allowed parameters of a query."""
+    return query and "&".join(part for part in re.split("[&;]", query) if _is_allowed(part, settings))
+
+
+def _is_allowed(part: str, settings: Settings) -> bool:
+    name = unquote(part.partition("=")[0])
+    return name == CLICK_ID or name.startswith(_CAMPAIGN) or _is_listed(name, settings)
+
+
+def _is_listed(name: str, settings: Settings) -> bool:
+    names, beginnings = _read_list(settings.allowed_parameters)
+    return name in names or name.startswith(beginnings)
+
+
+@functools.cache
+def _read_list(allowed: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Sort names from beginnings, which a star follows. There are as many lists as destinations."""
+    return frozenset(allowed), tuple(one[:-1] for one in allowed if one.endswith("*"))
+
+
+def _harmless(query: str, settings: Settings) -> str:
+    """Leave out the parameters that give away, whether ``&`` or ``;`` is between them."""
+    signs = has_signs(query)
+    if ";" not in query:
+        return "&".join(_stay(query.split("&"), settings, signs=signs))
+    groups = ((group, ";".join(_stay(group.split(";"), settings, signs=signs))) for group in query.split("&"))
+    return "&".join(kept for group, kept in groups if kept or not group)
+
+
+def _stay(parts: list[str], settings: Settings, *, signs: bool) -> list[str]:
+    return [part for part in parts if not _gives_away(part, settings, signs=signs)]
+
+
+def _gives_away(part: str, settings: Settings, *, signs: bool = True) -> bool:
+    """Judge a parameter by its name and its value; a name the operator allowed is let through."""
     name, _, value = part.partition("=")
-    if name == CLICK_ID:
-        return value_gives_away(unquote(value))
-    return gives_away(unquote(name), unquote(value.replace("+", " "))) or value_gives_away(unquote(value))
+    if (signs or "=" in value) and parameter_gives_away(value):
+        return True
+    if settings.strict_urls and _is_listed(unquote(name), settings):
+        return value_gives_away(name)
+    return name_gives_away(name)
 
 
-def _fragment_is_harmless(fragment: str) -> bool:
-    query = fragment.rpartition("?")[2]
-    return not value_gives_away(fragment) and not any(_part_gives_away(part) for part in query.split("&")[:50])
+def _fragment_is_harmless(fragment: str, settings: Settings) -> bool:
+    if parameter_gives_away(fragment):
+        return False
+    return not any("=" in part and _gives_away(part, settings) for part in re.split("[?&;]", fragment))
 
 
 def click_id_of_url(value: Json, context: Context) -> str | Left:
@@ -95,4 +149,4 @@ def host_of_url(value: Json) -> str:
     'shop.example'
     """
     match = _FORM.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= LONGEST_URL else None
-    return "" if match is None else match[2].rpartition("@")[2].partition(":")[0].lower()
+    return "" if match is None else match[3].partition(":")[0].lower()
