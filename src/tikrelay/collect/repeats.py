@@ -32,7 +32,7 @@ MOST_HITS: Final = 50_000
 # changed by the time of the repeat. So may the rest: user data and gtag's own ids wait for consent, time goes on.
 _NOT_OF_THE_EVENT: Final = frozenset({
     "page_location", "page_referrer", "page_title", "language", "user_id", "client_id", "ga_session_id",
-    "ga_session_number", "screen_resolution", "ip_override", "engagement_time_msec", "debug_mode",
+    "ga_session_number", "screen_resolution", "ip_override", "event_location", "engagement_time_msec", "debug_mode",
 })  # fmt: skip
 _NOT_OF_THE_EVENT_STARTS: Final = (USER_DATA, "ga_temp_")
 _BEFORE_THE_CHOICE: Final = "denied"
