@@ -77,7 +77,7 @@ def test_all_are_written_where_they_belong(tmp_path: Path, capsys: pytest.Captur
 
 def test_every_setting_has_words_and_stands_on_the_page():
     settings = [setting for section in sections() for setting in section.settings]
-    text = page("settings.md")
+    text = page("reference/settings.md")
 
     assert [] == [setting.variable for setting in settings if not setting.text]
     assert [] == missing([setting.variable or setting.key for setting in settings], text)

@@ -16,6 +16,8 @@ from tikrelay.mapping.cleaning import Basket, Cleaner, Context, NoticeKind
 from tikrelay.mapping.names import PURCHASES
 from tikrelay.tiktok.payload import EventSource
 
+Read = Callable[[Context], Any]
+
 
 class Source(msgspec.Struct, frozen=True):
     """Where a value may come from: the name users see, and how it is read. ``clean`` goes before the field's own.
@@ -25,7 +27,7 @@ class Source(msgspec.Struct, frozen=True):
     """
 
     name: str
-    read: Callable[[Context], Any]
+    read: Read
     clean: Cleaner | None = None
     place: Literal["", "data", "user_data", "user_properties", "client_hints"] = ""
     key: str = ""
@@ -75,13 +77,13 @@ def person(name: str) -> Source:
 
 def user_property(name: str) -> Source:
     """A user property."""
-    read = lambda context: context.event.user_properties.get(name)  # noqa: E731
+    read: Read = lambda context: context.event.user_properties.get(name)  # noqa: E731
     return Source(f"user property {name}", read, None, "user_properties", name)
 
 
 def hint(name: str) -> Source:
     """A client hint."""
-    read = lambda context: context.event.client_hints.get(name)  # noqa: E731
+    read: Read = lambda context: context.event.client_hints.get(name)  # noqa: E731
     return Source(f"client hint {name}", read, None, "client_hints", name)
 
 
@@ -100,13 +102,13 @@ def _same_host_referrer(context: Context) -> Json:
 
 def _unless(is_theirs: Callable[[Event], bool], name: str) -> Source:
     """A key of the event data that is somebody's address, unless the event says that it is another's."""
-    read = lambda context: None if is_theirs(context.event) else context.event.data.get(name)  # noqa: E731
+    read: Read = lambda context: None if is_theirs(context.event) else context.event.data.get(name)  # noqa: E731
     return Source(name, read, None, "data", name)
 
 
 def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str) -> Source:
     """The same key where it is the other's."""
-    read = lambda context: context.event.data.get(name) if is_theirs(context.event) else None  # noqa: E731
+    read: Read = lambda context: context.event.data.get(name) if is_theirs(context.event) else None  # noqa: E731
     return Source(f"{name} (of a {of})", read, None, "data", name)
 
 
@@ -204,7 +206,7 @@ FIELDS: Final = (
             user_property("id"),
         ),
         texts.identifier(user.hash_external_id),
-        "trimmed, case kept (`mapping.external_id_lowercase`)",
+        "trimmed, case kept (setting external_id_lowercase), SHA-256",
         _CODE_OF,
         hashed=True,
         many=True,
@@ -222,7 +224,7 @@ FIELDS: Final = (
             user_property("email"),
         ),
         user.hash_email,
-        "no white space, lower case",
+        "no white space, lower case, SHA-256",
         f"{_CODE_OF}; {_HELP} on customer files",
         hashed=True,
         many=True,
@@ -240,7 +242,7 @@ FIELDS: Final = (
             user_property("phone_number"),
         ),
         user.hash_phone,
-        "E.164; a country is never guessed (`mapping.default_phone_country`); China by `mapping.phone_cn`",
+        "E.164, SHA-256; a country is never guessed (setting default_phone_country); China's by phone_cn",
         f"{_CODE_OF}; {_SEGMENT}",
         hashed=True,
         many=True,
@@ -252,7 +254,7 @@ FIELDS: Final = (
         "user.zip_code",
         _ZIP,
         user.hash_zip,
-        "lower case, no spaces or dashes (`mapping.us_zip_first_five`)",
+        "lower case, no spaces or dashes (setting us_zip_first_five), SHA-256",
         f"{_SEGMENT}, RudderStack's",
         hashed=True,
         person=True,

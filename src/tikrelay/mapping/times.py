@@ -28,7 +28,7 @@ def whole_seconds(meant: int) -> Cleaner:
         if found is None:
             return Left.UNUSABLE
         at, unit = found
-        if unit not in {meant, None}:
+        if unit is not None and unit != meant:
             context.warn(NoticeKind.EVENT_TIME_UNIT, f"came in {_UNITS[unit]} instead of {_UNITS[meant]}, and was read")
         _judge_age(at, context)
         return at

@@ -19,14 +19,24 @@ from msgspec import Meta
 from tikrelay.app.config import Config
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
-from tikrelay.mapping.config import MappedDestination, RuleConfig, Scalar
+from tikrelay.mapping.config import MappedDestination, MappingConfig, RuleConfig, Scalar
 from tikrelay.mapping.fields import FIELDS, Field
-from tikrelay.mapping.names import DROPPED_NAMES, GA4_NAMES
+from tikrelay.mapping.names import (
+    APP_GA4_NAMES,
+    APP_NAMES,
+    DROPPED_NAMES,
+    ENDING_NAMES,
+    GA4_NAMES,
+    RESERVED_NAMES,
+    STANDARD_NAMES,
+    Names,
+)
+from tikrelay.mapping.texts import LISTED_CURRENCIES
 
 ROOT: Final = Path(__file__).parents[3]
-PAGE: Final = Path("docs/settings.md")
+PAGE: Final = Path("docs/reference/settings.md")
 EXAMPLE: Final = Path("deploy/tikrelay.example.toml")
-MAPPING_PAGE: Final = Path("docs/mapping.md")
+MAPPING_PAGE: Final = Path("docs/reference/mapping.md")
 _WIDTH: Final = 100
 
 _COMMAND: Final = "python -m tikrelay.tools.reference"
@@ -35,8 +45,8 @@ _HEAD: Final = f"""\
 
 <!-- Written by `{_COMMAND}` from the config structs. Change those, not this page. -->
 
-Do this first: copy [the example file](../deploy/tikrelay.example.toml) to `tikrelay.toml`, put in your pixel code and
-your access token, and run `tikrelay check`. It reports every mistake at once, with the line it stands in.
+Do this first: copy [the example file](../../deploy/tikrelay.example.toml) to `tikrelay.toml`, put in your pixel code
+and your access token, and run `tikrelay check`. It reports every mistake at once, with the line it stands in.
 
 - tikrelay reads the file named by `--config`, else `./tikrelay.toml`, else no file. Relative paths count from the
   file's folder.
@@ -47,13 +57,13 @@ your access token, and run `tikrelay check`. It reports every mistake at once, w
 - Without a file three variables are enough: `TIKTOK_PIXEL_CODE`, `TIKTOK_ACCESS_TOKEN` and, if you want,
   `TIKTOK_PURCHASE_EVENT`. They count only where no `[[destinations]]` is written.
 - This version keeps its outbox in SQLite only: `outbox.spill` stays empty.
-- Settings are read when tikrelay starts. To change one, change the file and restart; see [deploy.md](deploy.md).
+- Settings are read when tikrelay starts. To change one, change the file and restart; see [deploy.md](../deploy.md).
 """
 _EXAMPLE_HEAD: Final = f"""\
 # tikrelay's settings, all of them, at their defaults. Written by `{_COMMAND}`.
 #
 # Two lines must be changed before it starts: event_source_id and access_token, at the end. Then run: tikrelay check
-# What is commented out is at its default. docs/settings.md explains each setting.
+# What is commented out is at its default. docs/reference/settings.md explains each setting.
 """
 _MAPPING_HEAD: Final = f"""\
 # What becomes of an event
@@ -62,12 +72,34 @@ _MAPPING_HEAD: Final = f"""\
 
 Do this first: `tikrelay explain` with a hit's address from your browser's network view. It shows the TikTok event the
 hit becomes, and for each field which of the sources below it came from.
-
-## Names
-
-| GA4 name | TikTok event |
-|---|---|
 """
+_NAMES_INTRO: Final = """\
+`mapping.events` comes before these tables, and a destination's own `events` before that: a name there may become one
+event, several, or none. Then a GA4 name counts, written as GA4 writes it; then TikTok's own names, in upper or lower
+case. Any other name goes through as it is. Which app event is which of GA4's is our own inference. What a name is sent
+as can also depend on the event: see [rules](../rules.md).
+"""
+_FIELDS_INTRO: Final = """\
+Sources are asked in turn until one gives a value that can be used. A value that cannot be read is left out with a
+warning, and the next source is asked. `x-ttq-...` may come as keys of `/data`, as event parameters of a GA4 hit, or as
+Measurement Protocol params. Other parameters are not sent, unless [a rule of yours](../rules.md) copies them.
+
+`city`, `region`, `country` and `postal_code` are what a person's address is called, and a trip's or a vehicle's. They
+count as a trip's in an event that also carries dates of travel, airports, hotels, destinations or a class of travel,
+and `postal_code` as a vehicle's beside a vin, a make with a model, a mileage, a body style, a drivetrain, a fuel type
+or a state or condition of the vehicle. Then they are properties, sent as they are, and not taken for the person's;
+what stands in `user_data` always is. In any other event they are the person's alone.
+
+What the columns say: *hashed* is sent as its SHA-256, in lower-case hex; a value that already is one is passed on.
+*Only for* are the kinds of destination that get the field. *Basis* is who says that TikTok takes it so.
+"""
+_RESERVED_WORDS: Final = (
+    "On the web, offline and from a CRM TikTok counts these as another event. They are sent as they are, with a "
+    'warning ("Reserved events", TikTok\'s help centre).'
+)
+_CURRENCY_WORDS: Final = (
+    'TikTok lists these ("About parameters", TikTok\'s help centre). Any other code is sent as it is, with a warning.'
+)
 _LISTS: Final[dict[str, type]] = {"rules": RuleConfig, "destinations": MappedDestination}
 _IN_TABLES: Final[dict[Any, str]] = {str: "texts", Scalar: "texts, numbers, true or false"}
 _NOT_SET: Final = "not set"
@@ -211,7 +243,7 @@ def _limits(metas: list[Meta]) -> str:
 
 
 def render_page() -> str:
-    """Write ``docs/settings.md``."""
+    """Write ``docs/reference/settings.md``."""
     return "\n".join([_HEAD, *(_page_section(section) for section in sections())]).rstrip("\n") + "\n"
 
 
@@ -246,35 +278,62 @@ def _example_section(section: Section) -> str:
 
 
 def render_mapping() -> str:
-    """Write ``docs/mapping.md``."""
-    names = [f"| `{name}` | `{becomes}`{_setting_words(name)} |" for name, becomes in GA4_NAMES.items()]
+    """Write ``docs/reference/mapping.md``."""
     dropped = ", ".join(f"`{name}`" for name in sorted(DROPPED_NAMES))
-    words = (
-        f"Dropped, and counted: {dropped}. Names of TikTok's own are taken in any spelling of upper and lower case. "
-        "Any other name goes through as it is. `mapping.events` comes before all of these."
+    head = ["| TikTok field | sources, in order | cleaning | hashed | only for | basis |", "|---|---|---|---|---|---|"]
+    parts = [
+        [_MAPPING_HEAD, "## Names", "", _NAMES_INTRO, *_ga4_table(), ""],
+        [f"Dropped, and counted: {dropped}.", "", *_own_names()],
+        ["## Fields", "", _FIELDS_INTRO, *head, *map(_field_row, FIELDS), ""],
+        ["## Currencies", "", _wrapped(_CURRENCY_WORDS), "", _wrapped(" ".join(sorted(LISTED_CURRENCIES)))],
+    ]
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def _ga4_table() -> list[str]:
+    """What GA4's names become for each kind of destination, as the mapping itself says."""
+    web, app = (
+        Names(MappingConfig(), MappedDestination(event_source_id="any", event_source=source))
+        for source in ("web", "app")
     )
-    intro = (
-        "Sources are asked in turn until one gives a value that can be used. A value that cannot be read is "
-        "left out with a warning, and the next source is asked. `x-ttq-...` may come as keys of `/data`, as event "
-        "parameters of a GA4 hit, or as Measurement Protocol params."
-    )
-    head = ["| TikTok field | sources, in order | cleaning |", "|---|---|---|"]
-    paragraphs = ["", _wrapped(words), "", "## Fields", "", _wrapped(intro), ""]
-    return "\n".join([_MAPPING_HEAD + "\n".join(names), *paragraphs, *head, *map(_field_row, FIELDS)]) + "\n"
+    head = ["| GA4 name | TikTok event: web, offline, crm | app |", "|---|---|---|"]
+    listed = [*GA4_NAMES, *(name for name in APP_GA4_NAMES if name not in GA4_NAMES)]
+    return [*head, *(f"| `{name}` | {_becomes(web, name)} | {_becomes(app, name)} |" for name in listed)]
+
+
+def _becomes(names: Names, name: str) -> str:
+    found = names.of(name)
+    if found == (name,):
+        return "unchanged"
+    setting = _NAME_SETTINGS.get(name, "")
+    is_set = setting and found == (getattr(MappingConfig(), setting),)
+    return ", ".join(f"`{one}`" for one in found) + (f" (setting `mapping.{setting}`)" if is_set else "")
+
+
+def _own_names() -> list[str]:
+    """TikTok's own names: standard ones by event source, those that end, and those it reserves."""
+    page_view = MappingConfig().page_view_event
+    standard = {"web, offline, crm": sorted({*STANDARD_NAMES, page_view}), "app": sorted(APP_NAMES)}
+    rows = [f"| {source} | {', '.join(f'`{name}`' for name in names)} |" for source, names in standard.items()]
+    ending = [f"| `{name}` | {instead} |" for name, instead in ENDING_NAMES.items()]
+    reserved = [f"| `{name}` | `{becomes}` |" for name, becomes in RESERVED_NAMES.items()]
+    return [
+        *("### Standard events", "", "| event source | TikTok's standard events |", "|---|---|", *rows, ""),
+        *("These stop working at TikTok in 2027, and are warned of:", ""),
+        *("| name | TikTok suggests |", "|---|---|", *ending, ""),
+        *("### Reserved names", "", _wrapped(_RESERVED_WORDS), ""),
+        *("| name | counted as |", "|---|---|", *reserved, ""),
+    ]
 
 
 def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False))
 
 
-def _setting_words(name: str) -> str:
-    return f" (setting `mapping.{_NAME_SETTINGS[name]}`)" if name in _NAME_SETTINGS else ""
-
-
 def _field_row(field: Field) -> str:
     sources = "; ".join(source.name for source in field.sources)
-    cleaning = field.cleaning + (f" ({', '.join(field.only)} only)" if field.only else "")
-    return f"| `{field.path}` | {_cell(sources)} | {_cell(cleaning)} |"
+    cells = [sources, field.cleaning, "yes" if field.hashed else "no", ", ".join(field.only), field.basis]
+    return f"| `{field.path}` | {' | '.join(map(_cell, cells))} |"
 
 
 def main(root: Path = ROOT) -> int:
