@@ -25,7 +25,7 @@ class CookiesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The cookies that answers set; [privacy] cookies says whether they may."""
 
     ttclid: bool = True
-    """Keeps the click id of a page's address in the cookie ttclid."""
+    """Keeps the click id of a page's address in the cookie ttclid; set for pages of the gateway's own site alone."""
 
     ttclid_max_age: Duration = Duration(30 * 86400)
     """How long; TikTok attributes up to 28 days after a click."""
@@ -40,10 +40,13 @@ class CookiesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How long; the pixel keeps its own for 13 months."""
 
     domain: str = ""
-    """The domain they are set for; empty is the registrable domain of the request's host."""
+    """The domain they are set for; empty is the registrable domain of the request's host.
+
+    Under a host that is neither the domain nor below it none is set.
+    """
 
     same_site: Literal["Lax", "None", "Strict"] = "Lax"
-    """None also reaches a gateway on another site than the page, where a browser still allows that."""
+    """None has the browser send them from pages of other sites too, where it still allows that."""
 
     http_only: bool = False
-    """Hides them from scripts of the page; TikTok's pixel then cannot read them."""
+    """Hides them from scripts of the page; TikTok's pixel then can neither read them nor write its own."""
