@@ -239,6 +239,8 @@ def advise(config: Config) -> list[Advice]:
     return found + [
         Advice(kind="name_ends", text=text)
         for text in dict.fromkeys(
-            ending for destination in config.destinations for ending in ending_names(config.mapping, destination)
+            ending
+            for destination in config.destinations or (None,)
+            for ending in ending_names(config.mapping, destination)
         )
     ]

@@ -19,6 +19,7 @@ _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
 NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
+_LONGEST_NOTHING: Final = max(map(len, NOTHING))
 
 
 class Left(Enum):
@@ -243,8 +244,10 @@ def as_text(value: Json) -> str | Left:
     ('R-1', '1001', '12', <Left.EMPTY: 'empty'>, <Left.EMPTY: 'empty'>, <Left.UNUSABLE: 'unusable'>)
     """
     if isinstance(value, str):
-        text = whole_signs(value).strip()
-        return text if text and text.lower() not in NOTHING else Left.EMPTY
+        text = (value if value.isascii() else whole_signs(value)).strip()
+        if not text or (len(text) <= _LONGEST_NOTHING and text.lower() in NOTHING):
+            return Left.EMPTY
+        return text
     if value is None:
         return Left.EMPTY
     if isinstance(value, bool):

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned, is_tuple
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_whole
-from tikrelay.mapping.rules import Plan, Rules
+from tikrelay.mapping.rules import Plan, Row, Rules
 from tikrelay.tiktok.payload import TikTokEvent
 
 __all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
@@ -68,15 +68,14 @@ def walk(
     judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent, rules.identifiers)
-    for field in rules.asked(event):
+    for row in rules.asked(event):
+        field = row.field
         if without_person and field.person:
             continue
         context.target = field.path
-        value = _first_usable(field, context, recorder)
+        value = _first_usable(row, context, recorder)
         if value is not None:
             (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
-    if rules.settings.limited_data_use:
-        body["limited_data_use"] = True
     _add_custom_properties(body, rules, recorder)
     for rule in made.rules:
         tell = None if recorder is None else _teller(recorder, rule.name)
@@ -105,23 +104,28 @@ def _limit(body: dict[str, Any], *, to: bool) -> None:
         body.pop("limited_data_use", None)
 
 
-def _first_usable(field: Field, context: Context, recorder: Recorder | None) -> Any:
-    for place, source in enumerate(field.sources):
-        given = source.read(context)
-        if given is None or given in ("", ()):
+def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
+    """Ask a row's sources in turn; None when none gives a value that can be used."""
+    field = row.field
+    for place, step in enumerate(row.steps):
+        given: Any = getattr(context.event, step.place).get(step.key) if step.place else step.read(context)
+        if given is None or given == "":
             continue
-        value = cleaned(source.clean or field.clean, given, context, many=field.many)
+        if field.many or is_tuple(given):
+            value = cleaned(step.clean, given, context, many=field.many)
+        else:
+            value = step.clean(given, context)
         if not isinstance(value, Left):
             if recorder is not None:
-                recorder.took(field, source, given, value)
+                recorder.took(field, step.source, given, value)
                 _tell_of_others(field, field.sources[place + 1 :], context, recorder)
             return value
         if recorder is not None:
-            recorder.left(field, source, given, value)
+            recorder.left(field, step.source, given, value)
         if value is Left.WITHHELD:
             return None
         if value is Left.UNUSABLE:
-            context.warn(NoticeKind.UNUSABLE, f"{source.name} could not be read and was left out")
+            context.warn(NoticeKind.UNUSABLE, f"{step.source.name} could not be read and was left out")
     return None
 
 

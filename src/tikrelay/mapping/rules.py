@@ -1,12 +1,12 @@
 """Rules: everything the operator set that decides what becomes of an event on its way to one destination."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from tikrelay.event import DropReason, Event
-from tikrelay.mapping.cleaning import Settings
+from tikrelay.mapping.cleaning import Cleaner, Context, Settings
 from tikrelay.mapping.conditions import Condition, Mistakes, conditions_of, path_of_page
 from tikrelay.mapping.config import (
     ConsentRule,
@@ -18,7 +18,7 @@ from tikrelay.mapping.config import (
     Scalar,
 )
 from tikrelay.mapping.edits import Edit, edits_of
-from tikrelay.mapping.fields import FIELDS, Field
+from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.names import Names
 from tikrelay.mapping.page import host_of_url
 from tikrelay.mapping.patterns import Matcher, matcher
@@ -27,7 +27,7 @@ from tikrelay.mapping.texts import event_name, shown_name
 MOST_RULES: Final = 200
 MOST_CONDITIONS: Final = 50  # of one rule
 
-_PLACES: Final = ("data", "user_data", "user_properties", "client_hints")
+_MOST_SHAPES: Final = 500  # remembered; then it begins anew
 
 
 class RuleError(ValueError):
@@ -89,6 +89,54 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return not self.any_of or any(all(one.is_met(event) for one in group) for group in self.any_of)
 
 
+class Step(NamedTuple):
+    """One source of a row, ready to be asked: a key of one of the event's tables, or else a function."""
+
+    place: str
+    key: str
+    read: Callable[[Context], Any]
+    clean: Cleaner
+    source: Source
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One field of the table, ready to be walked."""
+
+    field: Field
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def of(cls, field: Field) -> Self:
+        """Take a field's sources apart once, not for every event."""
+        steps = [Step(one.place, one.key, one.read, one.clean or field.clean, one) for one in field.sources]
+        return cls(field, tuple(steps))
+
+    def may_give(self, event: Event) -> bool:
+        """Say whether any source could have a value, by the keys of the event alone."""
+        return any(not step.place or step.key in getattr(event, step.place) for step in self.steps)
+
+
+Shape = tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]
+"""Which keys that rows read are in an event, table after table."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The keys that rows read, by the event's tables."""
+
+    data: frozenset[str]
+    user_data: frozenset[str]
+    user_properties: frozenset[str]
+    client_hints: frozenset[str]
+
+    @classmethod
+    def to(cls, fields: Sequence[Field]) -> Self:
+        """Gather them of the table of fields."""
+        sources = [source for field in fields for source in field.sources]
+        return cls(
+            **{place: frozenset(one.key for one in sources if one.place == place) for place in cls.__struct_fields__}
+        )
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What an event becomes before any field is made: its TikTok names, or why it is dropped, and by what."""
 
@@ -101,15 +149,15 @@ class Plan(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Made once at start; read for every event.
 
-    ``always``  the places in ``fields`` of rows that are asked for every event
-    ``by_key``  those of rows that read nothing but keys of the event, by table and key
+    ``shapes``  which rows to ask, by the keys an event has; a shop's hits have few sets of keys
     """
 
     destination: str
     names: Names
     fields: tuple[Field, ...]
-    always: tuple[int, ...]
-    by_key: tuple[tuple[str, Mapping[str, tuple[int, ...]]], ...]
+    rows: tuple[Row, ...]
+    known: Known
+    shapes: dict[Shape, tuple[Row, ...]]
     consent: ConsentRule
     identifiers: OwnConsentRule
     settings: Settings
@@ -133,13 +181,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         source = destination.event_source
         is_slow = source in {"offline", "crm"}
         fields = tuple(field for field in FIELDS if not field.only or source in field.only)
-        always, by_key = _index(fields)
         return cls(
             destination=destination.name,
             names=Names(mapping, destination),
             fields=fields,
-            always=always,
-            by_key=by_key,
+            rows=tuple(Row.of(field) for field in fields),
+            known=Known.to(fields),
+            shapes={},
             consent=destination.consent or privacy.consent,
             identifiers=privacy.identifiers,
             settings=Settings(
@@ -213,25 +261,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             return "privacy.denied_paths"
         return ""
 
-    def asked(self, event: Event) -> list[Field]:
-        """The rows of the table that may give a value for an event, in the table's order."""
-        wanted = set(self.always)
-        for place, keys in self.by_key:
-            for key in getattr(event, place):
-                if rows := keys.get(key):
-                    wanted.update(rows)
-        return [self.fields[row] for row in sorted(wanted)]
-
-
-def _index(fields: Sequence[Field]) -> tuple[tuple[int, ...], tuple[tuple[str, Mapping[str, tuple[int, ...]]], ...]]:
-    """Sort rows into those that are always asked and those that some key of the event calls for."""
-    always: list[int] = []
-    by_key: dict[str, dict[str, tuple[int, ...]]] = {place: {} for place in _PLACES}
-    for number, field in enumerate(fields):
-        if not all(source.place for source in field.sources):
-            always.append(number)
-            continue
-        for source in field.sources:
-            rows = by_key[source.place]
-            rows[source.key] = (*rows.get(source.key, ()), number)
-    return tuple(always), tuple((place, keys) for place, keys in by_key.items() if keys)
+    def asked(self, event: Event) -> tuple[Row, ...]:
+        """The rows that may give a value for an event, in the table's order."""
+        known = self.known
+        shape = (
+            known.data.intersection(event.data),
+            known.user_data.intersection(event.user_data),
+            known.user_properties.intersection(event.user_properties),
+            known.client_hints.intersection(event.client_hints),
+        )
+        rows = self.shapes.get(shape)
+        if rows is None:
+            rows = tuple(row for row in self.rows if row.may_give(event))
+            if len(self.shapes) >= _MOST_SHAPES:
+                self.shapes.clear()
+            self.shapes[shape] = rows
+        return rows
