@@ -1,18 +1,25 @@
 """How what identifies a person is normalised and hashed."""
 
+from base64 import b64encode, urlsafe_b64encode
+
 import pytest
 
 from tikrelay.mapping.cleaning import Left
 from tikrelay.mapping.user import (
+    ATT_STATUS,
+    att_status,
     country,
     hash_email,
     hash_external_id,
+    hash_gaid,
+    hash_idfa,
     hash_name,
     hash_phone,
     hash_zip,
     place,
     sha256_hex,
     state,
+    vendor_id,
 )
 
 # Text and SHA-256 as known from TikTok's and others' examples; not worked out by this code.
@@ -95,6 +102,40 @@ def test_the_hash_of_nothing_is_not_passed_on(context, clean, given):
     assert Left.UNUSABLE == clean(given, context())
 
 
+HASHED_WORDS = ["undefined", "null", "NULL", "NaN", "nan", "(not set)", "[object Object]", "objectobject", "notset"]
+
+
+@pytest.mark.parametrize("clean", [hash_email, hash_external_id, hash_name, hash_zip, hash_phone])
+@pytest.mark.parametrize("word", HASHED_WORDS)
+def test_the_hash_of_a_word_that_means_nothing_is_not_passed_on(context, sha256, clean, word):
+    assert Left.UNUSABLE == clean(sha256(word).upper(), context())
+
+
+@pytest.mark.parametrize("clean", [hash_email, hash_phone])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("padding", ["=", ""])
+def test_a_hash_in_base64_becomes_hex(context, clean, encode, padding):
+    digest = KNOWN["+12133734253"]  # has both signs in which base64url differs
+    given = encode(bytes.fromhex(digest)).decode().rstrip("=") + padding
+
+    assert [digest] == clean(f" {given} ", context())
+
+
+def test_the_hash_of_nothing_in_base64_is_not_passed_on(context):
+    assert Left.UNUSABLE == hash_email(b64encode(bytes.fromhex(NOTHING)).decode(), context())
+
+
+def test_an_id_that_looks_like_base64_is_an_id(context, sha256):
+    given = b64encode(bytes.fromhex(KNOWN["jane"])).decode()
+
+    assert sha256(given) == hash_external_id(given, context())
+
+
+@pytest.mark.parametrize("given", ["sha256:" + KNOWN["jane"], "x" * 43 + "!", "=" * 44, "x" * 42, "0x" + "a" * 62])
+def test_another_form_of_a_hash_is_not_known(context, given):
+    assert Left.UNUSABLE == hash_email(given, context())
+
+
 @pytest.mark.parametrize(
     ("given", "country_code", "normal"),
     [
@@ -122,6 +163,16 @@ def test_the_hash_of_nothing_is_not_passed_on(context, clean, given):
         ("447911123456", "GB", "+447911123456"),
         ("06 1234 5678", "IT", "+390612345678"),
         (12133734253, "US", "+12133734253"),
+        (12133734253.0, "US", "+12133734253"),
+        ("(+49) 151 55501234", "", "+4915155501234"),
+        ("\uff0b49 151 55501234", "", "+4915155501234"),
+        ("tel:0151-555-01234", "DE", "+4915155501234"),
+        ("0011 49 151 55501234", "AU", "+4915155501234"),
+        ("011 49 151 55501234", "US", "+4915155501234"),
+        ("0151 55501234", "DEU", "+4915155501234"),
+        ("34612345678", "ES", "+34612345678"),
+        ("8 912 345-67-89", "RU", "+79123456789"),
+        ("+7 912 345-67-89", "DE", "+79123456789"),
     ],
 )
 def test_a_phone_number_is_hashed_in_e164(context, sha256, given, country_code, normal):
@@ -130,7 +181,33 @@ def test_a_phone_number_is_hashed_in_e164(context, sha256, given, country_code, 
 
 @pytest.mark.parametrize("given", ["0151 55501234", "2133734253", "12133734253", "4915155501234", "(213) 373-4253"])
 def test_a_country_is_never_guessed(context, given):
-    assert Left.UNUSABLE == hash_phone(given, context())
+    made = context()
+
+    assert Left.TOLD == hash_phone(given, made)
+    assert ["phone_without_country"] == [notice.kind for notice in made.notices]
+
+
+def test_a_number_without_a_country_is_said_once_and_in_its_own_words(convert):
+    notices = [one for one in convert(data={"phone": "0151 55501234"}).notices if one.field == "user.phone"]
+
+    assert [
+        "user.phone: has no country code: set mapping.default_phone_country; left out, since it could not be matched"
+    ] == [notice.text for notice in notices]
+
+
+def test_of_several_numbers_those_with_a_country_are_sent_and_the_others_told_of(context, sha256):
+    made = context()
+
+    assert [sha256("+4915155501234")] == hash_phone("0151 55501234, +49 151 55501234", made)
+    assert ["phone_without_country"] == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize("given", ["0049 151", "001", "+49", "abc", "12345", "1" * 16, "no 1234567 to call"])
+def test_what_has_not_the_form_of_a_number_is_not_told_to_lack_a_country(context, given):
+    made = context()
+
+    assert Left.UNUSABLE == hash_phone(given, made)
+    assert [] == made.notices
 
 
 @pytest.mark.parametrize(
@@ -153,13 +230,23 @@ def test_a_country_that_cannot_be_read_leaves_the_setting(context, sha256):
     assert [sha256("+4915155501234")] == hash_phone("0151 55501234", made)
 
 
-def test_a_country_nobody_knows_makes_the_number_unusable_and_no_more(context):
-    assert Left.UNUSABLE == hash_phone("0151 55501234", context(user_data={"address.country": "ZZ"}))
+def test_a_country_nobody_knows_is_none(context):
+    assert Left.TOLD == hash_phone("0151 55501234", context(user_data={"address.country": "ZZ"}))
 
 
 @pytest.mark.parametrize("given", ["+86 138 0000 0000", "0086 13800000000"])
 def test_a_chinese_number_comes_with_and_without_its_country(context, given):
     assert [KNOWN["+8613800000000"], KNOWN["13800000000"]] == hash_phone(given, context())
+
+
+@pytest.mark.parametrize(("form", "normal"), [("e164", "+8613800000000"), ("national", "13800000000")])
+def test_a_chinese_number_comes_in_the_form_that_is_set(context, form, normal):
+    assert [KNOWN[normal]] == hash_phone("+86 138 0000 0000", context(settings={"phone_cn": form}))
+
+
+@pytest.mark.parametrize("given", ["+1 373-4253", "+491234567890123456", "+4912345678901234"])
+def test_a_number_that_is_not_whole_or_too_long_is_unusable(context, given):
+    assert Left.UNUSABLE == hash_phone(given, context())
 
 
 def test_a_chinese_number_makes_a_list(body):
@@ -180,6 +267,11 @@ def test_an_external_id_is_trimmed_and_keeps_its_case(context, given, normal):
     assert KNOWN[normal] == hash_external_id(given, context())
 
 
+@pytest.mark.parametrize(("given", "normal"), [("UserABC", "userabc"), (" userABC", "userabc")])
+def test_an_external_id_is_written_in_lower_case_where_that_is_set(context, given, normal):
+    assert KNOWN[normal] == hash_external_id(given, context(settings={"external_id_lowercase": True}))
+
+
 @pytest.mark.parametrize(
     ("given", "normal"), [(77, "77"), (77.0, "77"), ("007", "007"), ("a,b", "a,b"), ("A B", "A B")]
 )
@@ -198,7 +290,16 @@ def test_a_name_is_hashed_without_punctuation_in_lower_case_and_composed(context
     assert KNOWN[normal] == hash_name(given, context())
 
 
-@pytest.mark.parametrize(("given", "normal"), [("O'Neil-Müller", "oneilmüller"), ("王 芳", "王芳"), ("अनिता", "अनिता")])
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("O'Neil-Müller", "oneilmüller"), ("O\u2019Neil", "oneil"), ("O\u00b4Neil", "oneil"), ("St. John", "stjohn"),
+        ("J.\u00a0R.", "jr"), ("Jean_Luc", "jeanluc"), ("王 芳", "王芳"), ("佐藤・花子", "佐藤花子"),
+        ("محمد علي", "محمدعلي"),
+        ("अनिता", "अनिता"), ("Łukasz", "łukasz"), ("ΣΟΦΊΑ", "σοφία"), ("e\u0301lodie", "\u00e9lodie"),
+        ("Nguye\u0302\u0303n", "nguy\u1ec5n"), ("Straße", "straße"), ("Ann 2", "ann2"),
+    ],
+)  # fmt: skip
 def test_a_name_keeps_its_accents_and_script(context, sha256, given, normal):
     assert sha256(normal) == hash_name(given, context())
 
@@ -218,6 +319,25 @@ def test_a_postal_code_is_hashed_without_spaces_and_dashes(context, given, norma
 def test_a_postal_code_with_letters_is_in_lower_case_and_is_not_cut(context, sha256):
     assert sha256("sw1a1aa") == hash_zip("SW1A 1AA", context())
     assert sha256("941051234") == hash_zip("94105-1234", context())
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "normal"),
+    [
+        ("94105-1234", {"country": "US"}, "94105"),
+        ("94105 1234", {"country": "usa"}, "94105"),
+        ("941051234", {"country": "US"}, "94105"),
+        ("94105-1234", {}, "94105"),
+        ("941051234", {}, "941051234"),
+        ("94105-1234", {"country": "SA"}, "941051234"),
+        ("94105-12", {"country": "US"}, "9410512"),
+        ("SW1A 1AA", {"country": "US"}, "sw1a1aa"),
+    ],
+)
+def test_the_first_five_digits_of_a_us_code_are_taken_where_that_is_set(context, sha256, given, where, normal):
+    made = context(data=where, settings={"us_zip_first_five": True})
+
+    assert sha256(normal) == hash_zip(given, made)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +372,14 @@ def test_a_country_is_two_letters_in_lower_case(context, given, written):
     assert written == country(given, context())
 
 
-@pytest.mark.parametrize("given", ["Germany", "DEU", "D", "49", "DÉ", True])
+@pytest.mark.parametrize(
+    ("given", "written"), [("DEU", "de"), ("usa", "us"), ("UK", "gb"), ("XKX", None), ("XK", "xk")]
+)
+def test_a_country_of_three_letters_becomes_two(context, given, written):
+    assert (written or Left.UNUSABLE) == country(given, context())
+
+
+@pytest.mark.parametrize("given", ["Germany", "Deutschland", "ABC", "D", "49", "DÉ", True])
 def test_what_is_no_country_code_is_unusable(context, given):
     assert Left.UNUSABLE == country(given, context())
 
@@ -263,7 +390,10 @@ def test_what_is_no_country_code_is_unusable(context, given):
         ["test@test.com", "user@example.com"],
         '["test@test.com", "user@example.com"]',
         "test@test.com,user@example.com",
+        "test@test.com, USER@example.com ,",
         {"0": "test@test.com", "1": "user@example.com"},
+        '{"0": "test@test.com", "1": "user@example.com"}',
+        ['["test@test.com", "user@example.com"]'],
         ["test@test.com", "TEST@test.com ", "no address", None, "user@example.com"],
         [KNOWN["test@test.com"].upper(), "user@example.com"],
     ],
@@ -301,10 +431,62 @@ def test_a_list_of_nothing_is_nothing(body, kinds, given):
     ("data", "field"),
     [
         ({"email": "nobody"}, "user.email"),
-        ({"phone": "0151 5550"}, "user.phone"),
+        ({"phone": "+49 151"}, "user.phone"),
         ({"country": "Germany"}, "user.country"),
     ],
 )
 def test_what_cannot_be_read_is_left_out_with_a_notice(body, kinds, data, field):
     assert "user" not in body(data=data)
     assert ("unusable", field) in kinds(data=data)
+
+
+APPLES = "AEBE52E7-03EE-455A-B3C4-E57283966239"
+NO_DEVICE = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("given", [APPLES, APPLES.lower(), f" {APPLES} "])
+def test_an_advertising_id_is_hashed_in_the_case_its_system_writes(context, sha256, given):
+    assert sha256(APPLES) == hash_idfa(given, context())
+    assert sha256(APPLES.lower()) == hash_gaid(given, context())
+
+
+@pytest.mark.parametrize("clean", [hash_idfa, hash_gaid])
+def test_an_advertising_id_hashed_already_is_passed_on(context, clean):
+    assert KNOWN["jane"] == clean(KNOWN["jane"].upper(), context())
+
+
+@pytest.mark.parametrize("clean", [hash_idfa, hash_gaid, vendor_id])
+def test_an_id_of_zeros_is_never_sent(context, clean):
+    assert Left.WITHHELD == clean(NO_DEVICE, context())
+
+
+@pytest.mark.parametrize("clean", [hash_idfa, hash_gaid])
+def test_the_hash_of_zeros_is_never_sent(context, sha256, clean):
+    assert Left.WITHHELD == clean(sha256(NO_DEVICE), context())
+
+
+@pytest.mark.parametrize("clean", [hash_idfa, hash_gaid])
+@pytest.mark.parametrize("given", ["x", APPLES[1:], APPLES.replace("-", ""), "ann@shop.example", True, 7])
+def test_what_is_no_advertising_id_is_unusable(context, clean, given):
+    assert Left.UNUSABLE == clean(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(APPLES, APPLES), (f" {APPLES.lower()} ", APPLES.lower()), ("ann@shop.example", None), ("a b", None)],
+)
+def test_an_id_of_a_vendor_is_sent_as_it_is_unless_it_is_somebodys_address(context, given, kept):
+    assert (kept or Left.UNUSABLE) == vendor_id(given, context())
+
+
+@pytest.mark.parametrize("status", ATT_STATUS)
+@pytest.mark.parametrize("spell", [str.lower, str.upper, str.title, lambda word: word.replace("_", " ")])
+def test_a_tracking_status_is_one_of_five_words_in_any_case(context, status, spell):
+    assert status == att_status(spell(status), context())
+
+
+@pytest.mark.parametrize(
+    ("given", "written"), [("notDetermined", "NOT_DETERMINED"), ("3", None), ("yes", None), (3, None), (True, None)]
+)
+def test_a_tracking_status_is_read_as_apple_spells_it_and_no_other_word_is(context, given, written):
+    assert (written or Left.UNUSABLE) == att_status(given, context())

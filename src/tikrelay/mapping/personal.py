@@ -9,10 +9,10 @@ import functools
 import re
 import unicodedata
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+from tikrelay.mapping.phones import has_possible_length
 
 MASK: Final = "***"
 
@@ -176,40 +176,6 @@ def _is_phone(found: re.Match[str]) -> bool:
     groups[0] = groups[0][2:]
     starts = ("".join(groups[:end]) for end in range(1, len(groups) + 1))  # a year may follow it
     return any(len(start) >= SHORTEST_PHONE and has_possible_length(start) for start in starts)
-
-
-class NumberingPlan(NamedTuple):
-    """What the numbers behind a calling code are like: how long it and they are, and what is dialled before them."""
-
-    code_length: int
-    lengths: frozenset[int]
-    trunk_prefix: re.Pattern[str] | None
-
-
-@functools.cache
-def plan_of(first_three: str) -> NumberingPlan | None:
-    """Find the plan of a number by its first three digits; at most 1,000 are asked for."""
-    if first_three.startswith("0"):
-        return None
-    for size in (1, 2, 3):
-        code = int(first_three[:size])
-        region, *_ = COUNTRY_CODE_TO_REGION_CODE.get(code, ("",))
-        metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region) if region else None
-        if metadata is not None and metadata.general_desc is not None:
-            prefix = metadata.national_prefix_for_parsing
-            lengths = frozenset(metadata.general_desc.possible_length)
-            return NumberingPlan(size, lengths, re.compile(prefix) if prefix else None)
-    return None
-
-
-def has_possible_length(digits: str) -> bool:
-    """Say whether digits begin with a country's code and are as many as a number there has.
-
-    >>> has_possible_length("4915155501234"), has_possible_length("1213373"), has_possible_length("999123456789")
-    (True, False, False)
-    """
-    plan = plan_of(digits[:3])
-    return plan is not None and len(digits) - plan.code_length in plan.lengths
 
 
 def mask(text: str) -> str:

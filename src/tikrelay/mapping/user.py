@@ -1,41 +1,51 @@
 """How what identifies a person is normalised and hashed.
 
-SHA-256 of UTF-8, in lower-case hex. A value that is 64 hex digits already is passed on in lower case and never hashed
-twice; nothing empty is hashed. Normalising follows what TikTok's server template and help pages ask for.
+SHA-256 of UTF-8, in lower-case hex. A value that is hashed already is passed on in lower case and never hashed twice;
+nothing empty is hashed, nor is the hash of nothing passed on. Normalising follows what TikTok's server template and
+help pages ask for. Most values are short and ASCII; those take a short way to the same result.
 """
 
+import binascii
 import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from phonenumbers import (
-    NumberParseException,
-    PhoneMetadata,
-    PhoneNumber,
-    PhoneNumberFormat,
-    format_number,
-    is_possible_number,
-    is_valid_number_for_region,
-    parse,
-)
-
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Context, Left, as_text
+from tikrelay.mapping import phones
+from tikrelay.mapping.cleaning import (
+    LONGEST_TEXT,
+    NOTHING,
+    Context,
+    Left,
+    NoticeKind,
+    as_text,
+    decoded,
+    is_object,
+    is_several,
+)
+from tikrelay.mapping.countries import alpha_2
 from tikrelay.mapping.personal import value_gives_away
 
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
-_COUNTRY: Final = re.compile(r"[A-Za-z]{2}", re.ASCII)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?", re.ASCII)  # 32 bytes, as gtag.js and some shops write a hash
 _REGION: Final = re.compile(r"[a-z]{2}-([a-z0-9]{1,3})", re.ASCII)  # ISO 3166-2, as Measurement Protocol's region_id
-# The hash of an empty text: whoever sends it hashed nothing, and all of those would be one person.
-_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
 _UNSEEN: Final = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")  # what copying leaves in an address
+_PLAIN_ADDRESS: Final = re.compile(r"[a-z0-9._%+-]+@[a-z0-9.-]+", re.ASCII)
 _NO_ADDRESS: Final = re.compile(r"[<>()\[\]:;,\"\\]")
 _MANY_DIGITS: Final = re.compile(r"\d{7}")
+_ZIP_PLUS_FOUR: Final = re.compile(r"([0-9]{5})( ?-? ?)[0-9]{4}", re.ASCII)
+_DEVICE_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_NO_DEVICE: Final = "00000000-0000-0000-0000-000000000000"  # what a phone gives where ad tracking is limited
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 _MOST: Final = 20  # of one kind, in one text
 _LONGEST: Final = 320  # the longest e-mail address; longer than any name
-_CHINA: Final = 86
+_CHINA: Final = "+86"
+_ASCII_LETTERS: Final = {sign: None for sign in range(128) if not chr(sign).isalnum()}
+
+ATT_STATUS: Final = ("AUTHORIZED", "DENIED", "NOT_DETERMINED", "RESTRICTED", "NOT_APPLICABLE")
+"""What a visitor said to Apple's App Tracking Transparency; NOT_APPLICABLE on Android and iOS below 14."""
 
 
 def sha256_hex(text: str) -> str:
@@ -47,112 +57,153 @@ def sha256_hex(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
+def _spellings(word: str) -> tuple[str, ...]:
+    return word, word.upper(), word.capitalize(), "".join(filter(str.isalnum, word))
+
+
+# Who sends one of these hashed nothing, or the word a template wrote for it; all of those would be one person.
+_OF_NOTHING: Final = frozenset(
+    sha256_hex(text)
+    for text in (
+        "",
+        " ",
+        "+",
+        "NaN",
+        "[object Object]",
+        _NO_DEVICE,
+        *(form for word in NOTHING for form in _spellings(word)),
+    )
+)
+
+
 def hash_email(value: Json, _: Context) -> list[str] | Left:
     """Hash an e-mail address: white space out, lower case; dots and plus tags stay."""
     return _each(value, _email)
 
 
-def _each(value: Json, hash_one: Callable[[str], list[str]]) -> list[str] | Left:
-    """Hash one value, or each of a list as gtag.js writes it: joined by commas."""
+def _each(value: Json, hash_one: Callable[[str], list[str] | Left]) -> list[str] | Left:
+    """Hash one value, or each of several; a field of which each value has a form no other text has."""
     text = as_text(value)
     if isinstance(text, Left):
         return text
+    if "," not in text and text[0] not in "[{":
+        return _digest_or(text, hash_one)
     found: list[str] = []
-    for one in text.split(",", _MOST)[:_MOST]:
-        digest = _hashed_already(one.strip())
-        found += ([] if digest == _OF_NOTHING else [digest]) if digest else hash_one(one)
-    return found or Left.UNUSABLE
+    left = Left.EMPTY
+    for one in _several(text):
+        piece = as_text(one)
+        digests = piece if isinstance(piece, Left) else _digest_or(piece, hash_one)
+        if isinstance(digests, Left):
+            left = digests if left is Left.EMPTY or digests is Left.TOLD else left
+        else:
+            found += [digest for digest in digests if digest not in found]
+    return found or left
 
 
-def _email(text: str) -> list[str]:
-    address = _UNSEEN.sub("", text).lower()
-    name, at, domain = address.rpartition("@")
-    if not (name and at and domain) or "@" in name or len(address) > _LONGEST or _NO_ADDRESS.search(address):
-        return []
-    return [sha256_hex(address)]
+def _several(text: str) -> list[Json]:
+    """Take apart what gtag.js joins by commas, and a list or an object in JSON."""
+    read = decoded(text) if text[0] in "[{" else text
+    if is_object(read):
+        read = list(read.values())
+    return [*(read if is_several(read) else text.split(",", _MOST))][:_MOST]
+
+
+def _digest_or(text: str, hash_one: Callable[[str], list[str] | Left]) -> list[str] | Left:
+    digest = _hashed_already(text) or (_hashed_in_base64(text) if len(text) in {43, 44} else None)
+    if digest is None:
+        return hash_one(text)
+    return Left.UNUSABLE if digest in _OF_NOTHING else [digest]
+
+
+def _email(text: str) -> list[str] | Left:
+    address = text.lower()
+    if not _PLAIN_ADDRESS.fullmatch(address):
+        address = _UNSEEN.sub("", address)
+        name, at, domain = address.rpartition("@")
+        if not (name and at and domain) or "@" in name or _NO_ADDRESS.search(address):
+            return Left.UNUSABLE
+    return [sha256_hex(address)] if len(address) <= _LONGEST else Left.UNUSABLE
 
 
 def hash_phone(value: Json, context: Context) -> list[str] | Left:
     """Hash a phone number in E.164; a country is taken from the number, the event's address, or the setting.
 
-    A Chinese number comes out in both forms, with ``+86`` and without: TikTok's template asks for the second, its newer
-    pages for the first.
+    A Chinese number comes out in both forms, with ``+86`` and without, unless ``phone_cn`` says which: TikTok's
+    template asks for the second, its newer pages for the first.
     """
-    return _each(value, lambda text: _phone(text.strip(), context))
+    return _each(value, lambda text: _phone(text, context))
 
 
-def _phone(text: str, context: Context) -> list[str]:
-    given = text.removeprefix("tel:")
-    given = "+" + given[2:] if given.startswith("00") else given
-    country = None if given.startswith("+") else _country_of(context)
-    number = _read_phone(given, country)
-    if number is None:
-        return []
-    e164 = format_number(number, PhoneNumberFormat.E164)
-    forms = [e164, e164.removeprefix(f"+{_CHINA}")] if number.country_code == _CHINA else [e164]
-    return [sha256_hex(form) for form in forms]
+def _phone(text: str, context: Context) -> list[str] | Left:
+    e164 = text if phones.is_e164(text) else _read_phone(text, context)
+    if isinstance(e164, Left):
+        return e164
+    if not e164.startswith(_CHINA) or context.settings.phone_cn == "e164":
+        return [sha256_hex(e164)]
+    national = sha256_hex(e164.removeprefix(_CHINA))
+    return [national] if context.settings.phone_cn == "national" else [sha256_hex(e164), national]
 
 
-def _read_phone(given: str, country: str | None) -> PhoneNumber | None:
-    """Read a number that names its country, or one of the country given; None when it can be no number there."""
-    if country is None and not given.startswith("+"):
-        return None
-    try:
-        number = parse(given[:100], country)
-        if country is not None and _names_country(given, country):
-            number = parse("+" + given[:100])
-    except NumberParseException:
-        return None
-    return number if is_possible_number(number) else None
+def _read_phone(text: str, context: Context) -> str | Left:
+    """Read a number as people write it."""
+    given = text.removeprefix("tel:").lstrip("( ")
+    country = _country_of_address(context) or alpha_2(context.settings.phone_country)
+    e164 = phones.read(given, country)
+    if e164 is None and phones.lacks_country(given, country):
+        return _without_country(context)
+    return e164 or Left.UNUSABLE
 
 
-def _names_country(given: str, country: str) -> bool:
-    """Say whether a number begins with its country's code, though without a plus.
-
-    Where numbers are written with a leading zero, one that lacks it and is right behind a plus was meant so:
-    ``4915155501234`` of Germany, where lengths vary and it could pass for a number of the town 04915 too.
-    """
-    metadata = PhoneMetadata.metadata_for_region(country)
-    if metadata is None or metadata.national_prefix != "0" or not given.startswith(str(metadata.country_code)):
-        return False
-    return is_valid_number_for_region(parse("+" + given[:100]), country)
+def _without_country(context: Context) -> Left:
+    context.warn(
+        NoticeKind.PHONE_WITHOUT_COUNTRY,
+        "has no country code: set mapping.default_phone_country; left out, since it could not be matched",
+    )
+    return Left.TOLD
 
 
-def _country_of(context: Context) -> str | None:
-    """The country of the event's address, else the one set; never a guess."""
+def _country_of_address(context: Context) -> str | None:
+    """The country of the event's address; never a guess."""
     people = context.event.user_data
     own = context.event.data.get("country")
-    for given in (*people.get("address.country", ()), *people.get("country", ()), own if isinstance(own, str) else ""):
-        if _COUNTRY.fullmatch(given.strip()):
-            return given.strip().upper()
-    return context.settings.phone_country.strip().upper() or None
+    given = (*people.get("address.country", ()), *people.get("country", ()), own if isinstance(own, str) else "")
+    return next((code for one in given if (code := alpha_2(one))), None)
 
 
-def hash_external_id(value: Json, _: Context) -> str | Left:
+def hash_external_id(value: Json, context: Context) -> str | Left:
     """Hash the shop's own id of a person: trimmed, its case kept, as the browser pixel must give it too."""
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    digest = _hashed_already(text) or sha256_hex(text)
-    return digest if digest != _OF_NOTHING else Left.UNUSABLE
+    return _digest_of(text, text.lower() if context.settings.external_id_lowercase else text)
 
 
 def hash_name(value: Json, _: Context) -> str | Left:
     """Hash a first or last name: NFC, lower case, no punctuation, no white space; accents and scripts stay."""
-    return _hash_letters(value, keep="LNM")
+    text = as_text(value)
+    return text if isinstance(text, Left) else _digest_of(text, _letters(text))
 
 
-def hash_zip(value: Json, _: Context) -> str | Left:
-    """Hash a postal code: lower case, without spaces and dashes."""
-    return _hash_letters(value, keep="LN")
+def hash_zip(value: Json, context: Context) -> str | Left:
+    """Hash a postal code: lower case, without spaces and dashes.
 
-
-def _hash_letters(value: Json, *, keep: str) -> str | Left:
+    With ``us_zip_first_five`` the first five digits of a US one that has four more. A code without a country is taken
+    for one where it is written with a dash.
+    """
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    digest = _hashed_already(text) or sha256_hex(_letters(text, keep))
-    return digest if digest != _OF_NOTHING else Left.UNUSABLE
+    if context.settings.us_zip_first_five and (whole := _ZIP_PLUS_FOUR.fullmatch(text)):
+        country = _country_of_address(context)
+        if country == "US" or (country is None and "-" in whole[2]):
+            text = whole[1]
+    return _digest_of(text, _letters(text, "LN"))
+
+
+def _digest_of(text: str, normal: str) -> str | Left:
+    """Hash a normalised text, unless the text is hashed already."""
+    digest = _hashed_already(text) or (sha256_hex(normal) if normal else None)
+    return Left.UNUSABLE if digest is None or digest in _OF_NOTHING else digest
 
 
 def _letters(text: str, keep: str = "LNM") -> str:
@@ -161,6 +212,9 @@ def _letters(text: str, keep: str = "LNM") -> str:
     >>> _letters(" O'Neil-Müller ")
     'oneilmüller'
     """
+    if text.isascii():
+        lower = text[:_LONGEST].lower()
+        return lower if lower.isalnum() else lower.translate(_ASCII_LETTERS)
     lower = unicodedata.normalize("NFC", text[:_LONGEST]).lower()
     return unicodedata.normalize("NFC", "".join(sign for sign in lower if unicodedata.category(sign)[0] in keep))
 
@@ -171,33 +225,89 @@ def place(value: Json, _: Context) -> str | Left:
     What holds somebody's address or number is no city.
     """
     text = as_text(value)
-    if isinstance(text, Left) or (digest := _hashed_already(text)) is None:
-        return _place(text) if isinstance(text, str) else text
-    return digest
+    return text if isinstance(text, Left) else _place(text)
 
 
 def _place(text: str) -> str | Left:
+    if len(text) > _LONGEST:
+        return Left.UNUSABLE
     letters = _letters(text)
-    gives_away = len(text) > _LONGEST or value_gives_away(text) or _MANY_DIGITS.search(letters)
+    if letters.isalpha() and "@" not in text and "%" not in text and text.isascii():
+        return letters
+    if (digest := _hashed_already(text)) is not None:
+        return Left.UNUSABLE if digest in _OF_NOTHING else digest
+    gives_away = value_gives_away(text) or _MANY_DIGITS.search(letters)
     return letters if letters and not gives_away else Left.UNUSABLE
 
 
-def state(value: Json, context: Context) -> str | Left:
+def state(value: Json, _: Context) -> str | Left:
     """Write a state: of ``US-CA`` the part that is the state's."""
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    region = _REGION.fullmatch(text.lower())
-    return region[1] if region else place(text, context)
+    region = _REGION.fullmatch(text.lower()) if "-" in text else None
+    return region[1] if region else _place(text)
 
 
 def country(value: Json, _: Context) -> str | Left:
-    """Write a country: ISO 3166-1 alpha-2, lower case."""
+    """Write a country: ISO 3166-1 alpha-2, lower case. Alpha-3 is read too; names of countries are not."""
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    return text.lower() if _COUNTRY.fullmatch(text) else Left.UNUSABLE
+    code = alpha_2(text)
+    return Left.UNUSABLE if code is None else code.lower()
+
+
+def hash_idfa(value: Json, _: Context) -> str | Left:
+    """Hash Apple's advertising id in upper case, as Apple writes it; peers differ, so this is our choice."""
+    return _hash_device(value, str.upper)
+
+
+def hash_gaid(value: Json, _: Context) -> str | Left:
+    """Hash Google's advertising id in lower case, as Android writes it; peers differ, so this is our choice."""
+    return _hash_device(value, str.lower)
+
+
+def _hash_device(value: Json, spell: Callable[[str], str]) -> str | Left:
+    """Hash an advertising id; one of zeros says that ads must not be tracked, so that none at all is sent."""
+    text = as_text(value)
+    if isinstance(text, Left):
+        return text
+    if (digest := _hashed_already(text)) is not None:
+        return Left.WITHHELD if digest in _OF_NOTHING else digest
+    if text == _NO_DEVICE:
+        return Left.WITHHELD
+    return sha256_hex(spell(text)) if _DEVICE_ID.fullmatch(text.lower()) else Left.UNUSABLE
+
+
+def vendor_id(value: Json, _: Context) -> str | Left:
+    """Take Apple's id of a vendor's apps as it is."""
+    text = as_text(value)
+    if isinstance(text, Left):
+        return text
+    if text == _NO_DEVICE:
+        return Left.WITHHELD
+    is_one = len(text) <= LONGEST_TEXT and _PRINTABLE.fullmatch(text) and not value_gives_away(text)
+    return text if is_one else Left.UNUSABLE
+
+
+def att_status(value: Json, _: Context) -> str | Left:
+    """Write what a visitor said to App Tracking Transparency; ``notDetermined`` is Apple's own spelling."""
+    text = as_text(value)
+    if isinstance(text, Left):
+        return text
+    return _ATT_STATUS.get(_letters(text), Left.UNUSABLE)
+
+
+_ATT_STATUS: Final = {_letters(status): status for status in ATT_STATUS}
 
 
 def _hashed_already(text: str) -> str | None:
     return text.lower() if len(text) == 64 and _DIGEST.fullmatch(text) else None
+
+
+def _hashed_in_base64(text: str) -> str | None:
+    """Read a hash of 43 characters in base64 or base64url, or 44 with the sign that fills it up."""
+    if not _BASE64.fullmatch(text):
+        return None
+    return binascii.a2b_base64(text.rstrip("=").replace("-", "+").replace("_", "/") + "=").hex()
