@@ -1,12 +1,13 @@
 """Where each field of a TikTok event came from: the mapper's own walk over the table, written down."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
-from tikrelay.event import Event, Json
-from tikrelay.mapping.cleaning import Left, is_object, is_several, whole_signs
+from tikrelay.event import DropReason, Event, Json, Notice
+from tikrelay.mapping.cleaning import Left, NoticeKind, is_object, is_several, whole_signs
 from tikrelay.mapping.convert import plan, walk
 from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
@@ -20,8 +21,30 @@ _LONGEST_SHOWN: Final = 120
 _USED: Final = frozenset({
     "event_name", "x-ttq-event-name", "client_id", "ga_session_id", "screen_resolution", "page_title", "user_data",
     "tt_content_type", "content_type", "transaction_id", "page_location", "page_referrer", "x-ttq-ct-page-url",
-    "consent_state", "client_hints", "user_properties",
+    "consent_state", "client_hints", "user_properties", "x-ttq-test-event-code",
 })  # fmt: skip
+
+Outcome = Literal["taken", "empty", "unusable", "withheld", "not_asked"]
+"""What became of a source: ``not_asked`` is one that had a value too, below the one that was taken."""
+
+# Why an event is dropped, and what would send it.
+WHY_DROPPED: Final[Mapping[DropReason, str]] = {
+    DropReason.NO_MAPPING: 'housekeeping of GA4\'s own; [mapping] events = {{ {name} = "YourName" }} would send it',
+    DropReason.BY_RULE: "{by} sends nothing for it; give it a name there, or take the entry out",
+    DropReason.NOT_ROUTED: "{by} leaves it to other destinations; add what this event has, or empty it",
+    DropReason.DENY_LISTED: "{by} holds its page or its name; take that entry out",
+    DropReason.CONSENT_DENIED: 'the visitor said no, and {by} obeys; only "ignore" there would send it',
+    DropReason.CONSENT_MISSING: 'no signal says yes, and {by} is "required"; "required_or_unknown" would send it',
+}
+
+# A value that a cleaner warned of itself is as unusable as one that the mapper warns of.
+_LEFT: Final[Mapping[Left, Outcome]] = {
+    Left.EMPTY: "empty",
+    Left.UNUSABLE: "unusable",
+    Left.TOLD: "unusable",
+    Left.WITHHELD: "withheld",
+}
+_OF_WHAT_IS_MISSING: Final = frozenset({NoticeKind.NO_EVENT_ID, NoticeKind.VALUE_WITHOUT_CURRENCY})
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,48 +53,75 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str
     source: str
     given: str
-    outcome: Literal["taken", "empty", "unusable", "withheld"]
+    outcome: Outcome
     value: Any = None
     cleaning: str = ""
 
 
+class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A warning, and the source it is about with what that gave; masked as in its Origin."""
+
+    kind: str
+    field: str
+    text: str
+    source: str = ""
+    given: str = ""
+
+
+class Ruled(msgspec.Struct, frozen=True):
+    """One thing that a rule of the operator did."""
+
+    rule: str
+    text: str
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event explained: what it becomes, and why. ``not_sent`` are parameters that no field is made of."""
+    """One outcome of an event explained: what it becomes, and why.
+
+    ``tiktok``    the exact event; None where it is dropped
+    ``dropped``   the reason, ``by`` the setting or rule it follows from, ``why`` in words, with what would send it
+    ``not_sent``  parameters of the event that no field is made of
+    """
 
     name: str
+    destination: str = ""
     tiktok: EventBody | None = None
+    test_event_code: str = ""
     dropped: str = ""
+    by: str = ""
+    why: str = ""
     origins: tuple[Origin, ...] = ()
-    notices: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    rules: tuple[Ruled, ...] = ()
     not_sent: tuple[str, ...] = ()
 
 
 class _Listener:
     def __init__(self, *, show_personal_data: bool) -> None:
         self.origins: list[Origin] = []
+        self.rules: list[Ruled] = []
         self._show = show_personal_data
 
     def took(self, field: Field, source: Source, given: Json, value: Any) -> None:
         """Write down a value that was taken."""
-        shown = self._shown(field, given)
-        self.origins.append(
-            Origin(
-                field=field.path, source=source.name, given=shown, outcome="taken", value=value, cleaning=field.cleaning
-            )
-        )
+        self._add(field, source, given, "taken", value=value, cleaning=_cleaning(field))
 
     def left(self, field: Field, source: Source, given: Json, why: Left) -> None:
         """Write down a value that was not."""
-        outcome: Any = why.value
-        self.origins.append(
-            Origin(field=field.path, source=source.name, given=self._shown(field, given), outcome=outcome)
-        )
+        self._add(field, source, given, _LEFT[why])
 
     def also(self, field: Field, source: Source, given: Json) -> None:
-        """Pass over what was not asked."""
+        """Write down a value below the one that was taken."""
+        self._add(field, source, given, "not_asked")
 
     def ruled(self, rule: str, text: str) -> None:
-        """Pass over what rules did."""
+        """Write down what a rule did."""
+        if text:
+            self.rules.append(Ruled(rule, text))
+
+    def _add(self, field: Field, source: Source, given: Json, outcome: Outcome, **more: Any) -> None:
+        shown = self._shown(field, given)
+        self.origins.append(Origin(field=field.path, source=source.name, given=shown, outcome=outcome, **more))
 
     def _shown(self, field: Field, given: Json) -> str:
         if field.person and not self._show:
@@ -85,36 +135,66 @@ class _Listener:
 def explain(
     event: Event, rules: Rules, *, fallback_id: str, show_personal_data: bool = False
 ) -> tuple[Explanation, ...]:
-    """Map an event and say where each field came from; one explanation for each TikTok event."""
+    """Map an event and say of each TikTok event it becomes where each field came from, or why it is dropped."""
     made = plan(event, rules)
+    name = event_name(event.name)
     if made.dropped is not None:
-        return (Explanation(name=event_name(event.name), dropped=made.dropped.value),)
+        why = _why(made.dropped, by=made.by, name=name)
+        return (Explanation(name=name, destination=rules.destination, dropped=made.dropped.value, by=made.by, why=why),)
     found: list[Explanation] = []
-    for name in made.names:
+    for becomes in made.names:
         listener = _Listener(show_personal_data=show_personal_data)
-        outcome = walk(event, rules, made, name, fallback_id=fallback_id, recorder=listener)
+        outcome = walk(event, rules, made, becomes, fallback_id=fallback_id, recorder=listener)
         found.append(
             Explanation(
-                name=event_name(event.name),
+                name=name,
+                destination=rules.destination,
                 tiktok=outcome.body,
+                test_event_code=outcome.test_event_code,
                 origins=tuple(listener.origins),
-                notices=tuple(notice.text for notice in outcome.notices),
-                not_sent=_not_sent(event.data),
+                warnings=tuple(_warned(notice, listener.origins) for notice in outcome.notices),
+                rules=tuple(listener.rules),
+                not_sent=_not_sent(event.data, listener.rules),
             )
         )
     return tuple(found)
 
 
+def _cleaning(field: Field) -> str:
+    """The row's own words, without the marks a page needs."""
+    words = field.cleaning.replace("`", "")
+    return f"{words}, then SHA-256" if field.hashed and "SHA" not in words else words
+
+
+def _why(reason: DropReason, *, by: str, name: str) -> str:
+    return WHY_DROPPED[reason].format(by=by or "a setting", name=json.dumps(name, ensure_ascii=False))
+
+
+def _warned(notice: Notice, origins: Sequence[Origin]) -> Warned:
+    """Put beside a warning the value it is about: that of the refused source it names, else any refused, else taken."""
+    told = Warned(kind=notice.kind, field=notice.field, text=notice.text)
+    shown = {"unusable"} if notice.kind in _OF_WHAT_IS_MISSING else {"unusable", "taken"}
+    about = [one for one in origins if one.field == notice.field and one.outcome in shown]
+    if not about:
+        return told
+    first = min(about, key=lambda one: (one.source not in notice.text, one.outcome == "taken"))
+    return msgspec.structs.replace(told, source=first.source, given=first.given)
+
+
 def masked(given: Any) -> str:
-    """Show of a value only how long it is, and its kind of characters at both ends.
+    """Show of a value only how long it is, and what it begins with.
 
     >>> masked("ann@shop.example"), masked(("a", "b"))
     ('a*** (16 characters)', '2 values')
     """
     if is_object(given) or (is_several(given) and len(given) != 1):
-        return f"{len(given)} values"
+        return _counted(len(given), "value")
     text = str(given[0] if is_several(given) else given)
-    return f"{whole_signs(text[:1])}*** ({len(text)} characters)"
+    return f"{whole_signs(text.lstrip()[:1])}*** ({_counted(len(text), 'character')})"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _as_json(given: Any) -> str:
@@ -124,10 +204,12 @@ def _as_json(given: Any) -> str:
         return str(given)
 
 
-def _not_sent(data: Mapping[str, Json]) -> tuple[str, ...]:
+def _not_sent(data: Mapping[str, Json], rules: Sequence[Ruled]) -> tuple[str, ...]:
     used = _USED | {source.name for field in FIELDS for source in field.sources}
     return tuple(
         mask_and_cut(whole_signs(name), longest=_LONGEST_SHOWN)
         for name in data
-        if name not in used and not name.startswith("user_data.")
+        if name not in used
+        and not name.startswith("user_data.")
+        and not any(one.text.endswith(f" copied from {name}") for one in rules)
     )

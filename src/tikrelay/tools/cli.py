@@ -91,13 +91,19 @@ def explain(
     hit: Annotated[
         str | None,
         Parameter(
-            allow_leading_hyphen=True, help="A hit's URL, a JSON body, or a file that holds one; - or nothing is stdin."
+            allow_leading_hyphen=True,
+            help="A hit's URL, a HAR, a curl command, Copy as fetch, JSON, or a file with one of these; - or nothing "
+            "is stdin.",
         ),
     ] = None,
     *,
     body: Annotated[str | None, Parameter(help="The body sent with the URL, when there is one.")] = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    diff: Annotated[
+        str | None,
+        Parameter(help="Show only what differs: from another hit, or under other settings (a .toml file)."),
+    ] = None,
     show_personal_data: Annotated[bool, Parameter(negative="", help="Do not mask what came in.")] = False,
     example: Annotated[str | None, Parameter(help="Explain one of the examples of the repository by its name.")] = None,
 ) -> int:
@@ -108,7 +114,13 @@ def explain(
     from tikrelay.tools.explain import explain_hit
 
     return explain_hit(
-        hit, body=body, config=config, as_json=json, show_personal_data=show_personal_data, example=example
+        hit,
+        body=body,
+        config=config,
+        as_json=json,
+        show_personal_data=show_personal_data,
+        example=example,
+        other=diff,
     )
 
 

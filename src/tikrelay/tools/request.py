@@ -1,19 +1,25 @@
 """One request given to the collecting routes in this process: what events it holds, without a server or a store."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Sequence
-from typing import Any
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.happenings import Happening, InputTurnedAway
+from tikrelay.base.secret import Secret
 from tikrelay.collect.config import CookiesConfig, SourcesConfig
 from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
-from tikrelay.event import Event, Json, Receipt
+from tikrelay.event import Event, EventReceipt, Json, Receipt
+
+NO_KEY: Final = Secret("")
+_DEBUG: Final = "/debug/mp/collect"  # takes the same as the route without debug, and gives no events
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,12 +32,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What the collecting routes made of a request: its events, what was turned away, and the answer."""
+    """What the collecting routes made of a request: its events, what was turned away, and the answer.
+
+    ``left_out``  for each event, in words, what collecting could not read of it
+    ``refusals``  the words for ``turned_away``, where the answer has them
+    """
 
     events: tuple[Event, ...]
     turned_away: tuple[str, ...]
     status: int
     answer: bytes
+    left_out: tuple[tuple[str, ...], ...] = ()
+    refusals: tuple[str, ...] = ()
 
 
 class FixedClock(SystemClock):
@@ -47,16 +59,43 @@ class FixedClock(SystemClock):
 
 def read_request(request: Request, *, received_at: float | None = None) -> Found:
     """Run a request through the collecting routes; nothing is stored and nothing is checked against a key."""
-    return asyncio.run(_read(request, received_at))
+    return read_requests([request], received_at=received_at)[0]
 
 
-async def _read(request: Request, received_at: float | None) -> Found:
+def read_requests(
+    requests: Iterable[Request], *, received_at: float | None = None, data_key: Secret = NO_KEY
+) -> list[Found]:
+    """Run several requests, one after another. A request that carries Authorization is held against ``data_key``.
+
+    The routes are asynchronous, and the caller may have an event loop that runs: a thread of its own gives them one.
+    """
+    found: list[Found] = []
+    failed: list[BaseException] = []
+
+    async def read_all() -> None:
+        found.extend([await _read(request, received_at, data_key) for request in requests])
+
+    def run() -> None:
+        try:
+            asyncio.run(read_all())
+        except BaseException as error:  # noqa: BLE001  raised again in the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="tikrelay-read")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found
+
+
+async def _read(request: Request, received_at: float | None, data_key: Secret) -> Found:
     events: list[Event] = []
     turned_away: list[str] = []
 
     async def take(given: Sequence[Event]) -> Receipt:
         events.extend(given)
-        return Receipt()
+        return Receipt(tuple(EventReceipt(event=event.name, outcome="stored") for event in given))
 
     def explain_nothing(_: Event) -> Json:
         return None
@@ -67,7 +106,7 @@ async def _read(request: Request, received_at: float | None) -> Found:
 
     clock = SystemClock() if received_at is None else FixedClock(received_at)
     application = CollectApp(
-        sources=SourcesConfig(),
+        sources=SourcesConfig(data_key=data_key if _carries_key(request) else NO_KEY),
         trusted_proxies=("0.0.0.0/0", "::/0"),
         accept=take,
         explain=explain_nothing,
@@ -86,7 +125,32 @@ async def _read(request: Request, received_at: float | None) -> Found:
 
     await application(_scope(request), receive, send)
     answer = b"".join(message.get("body", b"") for message in sent)
-    return Found(tuple(events), tuple(turned_away), sent[0]["status"], answer)
+    told = _receipts(answer)
+    return Found(
+        tuple(events),
+        tuple(turned_away),
+        sent[0]["status"],
+        answer,
+        left_out=tuple(one.warnings for one in told if one.outcome == "stored"),
+        refusals=tuple(text for one in told if one.outcome == "refused" for text in one.warnings),
+    )
+
+
+def _carries_key(request: Request) -> bool:
+    return any(name.lower() == "authorization" for name in request.headers)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What of a JSON answer is read back."""
+
+    events: tuple[EventReceipt, ...] = ()
+
+
+def _receipts(answer: bytes) -> tuple[EventReceipt, ...]:
+    """The receipts in an answer; ``/g/collect`` answers without any."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(answer, type=_Told).events
+    return ()
 
 
 def _scope(request: Request) -> dict[str, Any]:
@@ -99,7 +163,7 @@ def _scope(request: Request) -> dict[str, Any]:
         "http_version": "1.1",
         "method": request.method.upper(),
         "scheme": url.scheme or "https",
-        "path": url.path,
+        "path": url.path.removeprefix("/debug") if url.path == _DEBUG else url.path,
         "raw_path": url.path.encode(),
         "query_string": url.query.encode(),
         "headers": [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()],

@@ -1,0 +1,184 @@
+"""What becomes of hits under given settings, explained: the one thing that the command and the library both show."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tikrelay.app.config import Config
+from tikrelay.base.shown import one_line
+from tikrelay.collect.query import last_of_each
+from tikrelay.event import Event
+from tikrelay.mapping.cleaning import NoticeKind, is_object
+from tikrelay.mapping.config import MappedDestination
+from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Origin, Warned, explain
+from tikrelay.mapping.rules import Rules
+from tikrelay.tools.hit_text import OWN_ID, Hits
+from tikrelay.tools.request import Found, Request, read_requests
+
+FOREIGN: Final = "foreign_measurement_id"
+_NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain
+_NO_RULES: Final = ("mapping.", "x-ttq-")  # settings and parameters that are named as rules are
+_WORD: Final = re.compile(r"[^ ,]+")
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """One outcome, the hit it is of, and the event among all events (both counted from 1)."""
+
+    hit: int
+    event: int
+    explanation: Explanation
+
+
+class TurnedAway(msgspec.Struct, frozen=True):
+    """A hit, or a part of one, that gives no event: the reason that is counted, and words."""
+
+    hit: int
+    reason: str
+    text: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything there is to say about some hits. ``left_out`` are requests that are none, and how often."""
+
+    hits: int
+    events: tuple[Explained, ...] = ()
+    turned_away: tuple[TurnedAway, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One field of the event that is sent, or one that came to nothing (``is_sent`` is false then).
+
+    ``taken``   the source of its value; None for what a rule or a setting says
+    ``source``  in words, whatever it is
+    ``others``  the sources that were refused, or not asked
+    """
+
+    field: str
+    value: Any
+    is_sent: bool
+    source: str
+    taken: Origin | None = None
+    others: tuple[Origin, ...] = ()
+
+
+def rules_of(config: Config) -> list[Rules]:
+    """The rules of each destination; those of a plain web pixel where the settings have none."""
+    destinations = config.destinations or (_NO_DESTINATION,)
+    return [Rules.of(config.mapping, config.privacy, destination, config.rules) for destination in destinations]
+
+
+def explain_hits(hits: Hits, config: Config, *, received_at: float, show_personal_data: bool = False) -> Report:
+    """Run hits through collecting, and explain what each event becomes for each destination."""
+    rules = rules_of(config)
+    found = read_requests(hits.requests, received_at=received_at, data_key=config.sources.data_key)
+    explained: list[Explained] = []
+    turned_away: list[TurnedAway] = []
+    for number, (request, what) in enumerate(zip(hits.requests, found, strict=True), 1):
+        turned_away += [TurnedAway(number, reason, text) for reason, text in _turned_away(what)]
+        if foreign := _foreign_id(request, config):
+            text = f"these settings turn it away: {one_line(foreign)} is not in sources.measurement_ids"
+            turned_away.append(TurnedAway(number, FOREIGN, text))
+        for event, unread in zip_longest(what.events, what.left_out[: len(what.events)], fillvalue=()):
+            if not isinstance(event, Event):
+                continue
+            place = 1 + (explained[-1].event if explained else 0)
+            for one in rules:
+                outcomes = explain(event, one, fallback_id=FALLBACK_ID, show_personal_data=show_personal_data)
+                explained += [Explained(number, place, _with(outcome, unread)) for outcome in outcomes]
+    return Report(len(hits.requests), tuple(explained), tuple(turned_away), hits.left_out)
+
+
+def _with(explanation: Explanation, unread: Sequence[str]) -> Explanation:
+    """Add what collecting could not read of the event."""
+    if not unread:
+        return explanation
+    told = [Warned(kind=NoticeKind.UNUSABLE.value, field="", text=text) for text in unread]
+    return msgspec.structs.replace(explanation, warnings=(*told, *explanation.warnings))
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The error of an answer."""
+
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    error: Refusal = Refusal()
+
+
+def refusal_of(found: Found) -> Refusal:
+    """What a refused request would be answered; empty where it would not."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(found.answer, type=_Answer).error
+    return Refusal()
+
+
+def _turned_away(found: Found) -> Iterator[tuple[str, str]]:
+    error = refusal_of(found)
+    said = f"{error.message} ({error.hint})" if error.hint else error.message
+    texts = found.refusals or ((said,) if said else ())
+    for reason, text in zip_longest(found.turned_away, texts[: len(found.turned_away)], fillvalue=""):
+        yield reason, text or reason.replace("_", " ")
+    if not found.turned_away and error.code:
+        yield error.code, said
+
+
+def _foreign_id(request: Request, config: Config) -> str:
+    """The measurement id of a hit that these settings do not take."""
+    query = last_of_each(urlsplit(request.url).query)
+    given = query.get("tid") or query.get("measurement_id") or query.get("firebase_app_id") or ""
+    taken = config.sources.measurement_ids
+    return given if given and given != OWN_ID and taken and given not in taken else ""
+
+
+# Field by field.
+
+
+def lines_of(explanation: Explanation) -> list[Line]:
+    """Every field of the event in its order, then those of which nothing came."""
+    sent = dict(_sent(explanation))
+    origins: dict[str, list[Origin]] = {}
+    for origin in explanation.origins:
+        origins.setdefault(origin.field, []).append(origin)
+    lines = [_line(explanation, path, value, origins.get(path, ())) for path, value in sent.items()]
+    for path, of_field in origins.items():
+        if path not in sent:
+            words = _ruled(explanation, path)
+            others = tuple(of_field)
+            lines.append(Line(path, None, is_sent=False, source=words or "nothing usable", others=others))
+    return lines
+
+
+def _line(explanation: Explanation, path: str, value: Any, origins: Sequence[Origin]) -> Line:
+    taken = next((one for one in origins if one.outcome == "taken"), None)
+    others = tuple(one for one in origins if one is not taken)
+    if path == "event":
+        return Line(path, value, is_sent=True, source="name of the event")
+    if taken is not None and (taken.value == value or not _ruled(explanation, path)):
+        return Line(path, value, is_sent=True, source=taken.source, taken=taken, others=others)
+    return Line(path, value, is_sent=True, source=_ruled(explanation, path) or "a setting", others=tuple(origins))
+
+
+def _sent(explanation: Explanation) -> Iterator[tuple[str, Any]]:
+    body: dict[str, Any] = dict(explanation.tiktok or {})
+    for key, value in body.items():
+        if is_object(value):
+            yield from ((f"{key}.{inner}", given) for inner, given in value.items())
+        else:
+            yield key, value
+
+
+def _ruled(explanation: Explanation, path: str) -> str:
+    """The rule that changed a field, the last of several."""
+    named = [one.rule for one in explanation.rules if path in _WORD.findall(one.text)]
+    if not named:
+        return ""
+    return named[-1] if named[-1].startswith(_NO_RULES) else f"rule {named[-1]}"
