@@ -55,6 +55,16 @@ def event() -> Callable[..., Event]:
 
 
 @pytest.fixture
+def outcomes() -> Callable[..., list[TikTokEvent | Dropped]]:
+    """Map an event under the settings given, to however many there are."""
+
+    def to(name: str = "view_item", data: Mapping[str, Any] | None = None, *, settings: Any = None, **more: Any) -> Any:
+        return [*map_event(make_event(name, data, **more), make_rules(**(settings or {})), fallback_id="fallback")]
+
+    return to
+
+
+@pytest.fixture
 def convert() -> Callable[..., TikTokEvent | Dropped]:
     """Map an event under the settings given."""
 

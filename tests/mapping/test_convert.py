@@ -14,7 +14,7 @@ def test_an_event_without_anything_is_still_an_event(convert):
     outcome = convert("view_item")
 
     assert {"event": "ViewContent", "event_time": 1795312345, "event_id": "fallback"} == outcome.body
-    assert ["no_match_key"] == [notice.kind for notice in outcome.notices]
+    assert ["no_event_id", "no_contents", "no_match_key"] == [notice.kind for notice in outcome.notices]
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,79 @@ def test_a_field_that_cannot_be_read_never_costs_the_event(web, wrong):
     (event,) = web(f"en=purchase&ep.transaction_id=R-1&{wrong}")
 
     assert ("PlaceAnOrder", "R-1", 1795312345) == (event["event"], event["event_id"], event["event_time"])
+
+
+# One event, none or several.
+
+
+def test_one_event_becomes_several_under_one_id(outcomes):
+    found = outcomes("purchase", {"transaction_id": "R-1"}, settings={"events": {"purchase": ["Purchase", "BigOrder"]}})
+
+    assert [("Purchase", "R-1"), ("BigOrder", "R-1")] == [(one.body["event"], one.body["event_id"]) for one in found]
+
+
+@pytest.mark.parametrize("nothing", ["", [], [""]])
+def test_one_event_becomes_none(outcomes, nothing):
+    assert [Dropped(DropReason.BY_RULE)] == outcomes("click", settings={"events": {"click": nothing}})
+
+
+# What is doubtful.
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "settings", "notice"),
+    [
+        ("purchase", {}, {}, ("name_ends", "event")),
+        ("click", {}, {}, ("name_ends", "event")),
+        ("Checkout", {}, {}, ("reserved_name", "event")),
+        ("my event", {}, {}, ("custom_name", "event")),
+        ("view_item", {}, {}, ("no_contents", "properties.contents")),
+        ("Purchase", {}, {}, ("no_contents", "properties.contents")),
+        ("contact", {"value": 5}, {}, ("value_without_currency", "properties.currency")),
+        ("contact", {}, {"event_source": "crm"}, ("lead_without_id", "lead.lead_id")),
+        ("contact", {"ttclid": "E.C.P.a"}, {"event_source": "offline"}, ("no_match_key", "user")),
+        ("contact", {"x-ttq-test-event-code": "TEST1"}, {}, ("test_event", "test_event_code")),
+        ("contact", {"x-ttq-test-event-code": {"a": 1}}, {}, ("unusable", "test_event_code")),
+        ("contact", {"x-ttq-test-event-code": "a b"}, {}, ("unusable", "test_event_code")),
+    ],
+)
+def test_what_is_doubtful_about_an_event_is_told(kinds, name, data, settings, notice):
+    assert notice in kinds(name, data, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "settings", "kind"),
+    [
+        ("purchase", {}, {"purchase_event": "Purchase"}, "name_ends"),
+        ("purchase", {}, {"event_source": "app", "app_id": "1"}, "name_ends"),
+        ("my event", {}, {"event_source": "crm"}, "custom_name"),
+        ("view_item", {}, {"event_source": "offline"}, "no_contents"),
+        ("contact", {}, {}, "no_contents"),
+        ("contact", {"value": 0}, {}, "value_without_currency"),
+        ("contact", {"lead_id": "7"}, {"event_source": "crm"}, "lead_without_id"),
+        ("contact", {}, {"event_source": "crm"}, "no_match_key"),
+        ("contact", {"x-ttq-test-event-code": ""}, {}, "test_event"),
+    ],
+)
+def test_what_is_not_doubtful_is_not_told(kinds, name, data, settings, kind):
+    assert kind not in [found for found, _ in kinds(name, data, settings=settings)]
+
+
+# Tests of one event.
+
+
+@pytest.mark.parametrize(
+    ("given", "rule", "code"),
+    [
+        ("TEST12345", None, "TEST12345"), (" TEST1 ", None, "TEST1"), (None, "TEST2", "TEST2"),
+        ("TEST1", "TEST2", "TEST2"),
+        ("TEST1", "", ""), (None, None, ""), ("no code", None, ""), (12, None, "12"),
+    ],
+)  # fmt: skip
+def test_a_test_event_code_is_the_rules_else_the_hits(outcomes, given, rule, code):
+    data = {} if given is None else {"x-ttq-test-event-code": given}
+    rules = [] if rule is None else [{"test_event_code": rule}]
+    (found,) = outcomes("contact", data, settings={"rules": rules})
+
+    assert code == found.test_event_code
+    assert "TEST" not in json.dumps(found.body)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
-from tikrelay.mapping.rules import Rules
+from tikrelay.event import Dropped, DropReason
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
+from tikrelay.mapping.rules import Rule, RuleError, Rules
 
 
 def test_a_destinations_own_consent_wins(rules):
@@ -63,3 +64,151 @@ def test_a_crm_event_names_its_lead(body):
         "lead"
     ]
     assert "lead" not in body(data=data)
+
+
+# Which destination an event is for.
+
+
+@pytest.mark.parametrize(
+    ("destination", "event", "is_taken"),
+    [
+        ({"measurement_ids": ["G-1", "G-2"]}, {"key": {"measurement_id": "G-2"}}, True),
+        ({"measurement_ids": ["G-1"]}, {"key": {"measurement_id": "G-3"}}, False),
+        ({"measurement_ids": ["G-1"]}, {}, False),
+        ({"hosts": ["shop.example"]}, {"data": {"page_location": "https://Shop.example/x"}}, True),
+        ({"hosts": ["*.shop.example"]}, {"data": {"page_location": "https://de.shop.example/x"}}, True),
+        ({"hosts": ["*.shop.example"]}, {"data": {"page_location": "https://shop.example.evil.example/x"}}, False),
+        ({"hosts": ["shop.example"]}, {"data": {"x-ttq-ct-page-url": "https://other.example/x"}}, False),
+        ({"hosts": ["shop.example"]}, {}, False),
+        ({"hosts": ["shop.example"], "measurement_ids": ["G-1"]}, {"key": {"measurement_id": "G-1"}}, True),
+        (
+            {"hosts": ["shop.example"], "measurement_ids": ["G-1"]},
+            {"key": {"measurement_id": "G-1"}, "data": {"page_location": "https://other.example/"}},
+            False,
+        ),
+    ],
+)
+def test_a_destination_takes_the_events_its_settings_name(outcomes, destination, event, is_taken):
+    (found,) = outcomes("contact", settings={"destination": destination}, **event)
+
+    assert (None if is_taken else DropReason.NOT_ROUTED) == getattr(found, "reason", None)
+
+
+@pytest.mark.parametrize(
+    ("privacy", "name", "url", "is_denied"),
+    [
+        ({"denied_hosts": ["intern.shop.example"]}, "contact", "https://INTERN.shop.example/", True),
+        ({"denied_hosts": ["intern.shop.example"]}, "contact", "https://shop.example/", False),
+        ({"denied_paths": ["/account/*"]}, "contact", "https://shop.example/account/orders?x=1", True),
+        ({"denied_paths": ["/account/*"]}, "contact", "https://shop.example/accounts", False),
+        ({"denied_events": ["test_*", "contact"]}, "contact", "https://shop.example/", True),
+        ({"denied_events": ["test_*"]}, "test_1", None, True),
+        ({"denied_events": ["test_*"]}, "contact", None, False),
+        ({"denied_hosts": ["a"], "denied_paths": ["b"]}, "contact", None, False),
+    ],
+)
+def test_a_list_keeps_events_from_being_sent(outcomes, privacy, name, url, is_denied):
+    (found,) = outcomes(name, {} if url is None else {"page_location": url}, settings=privacy)
+
+    assert (DropReason.DENY_LISTED if is_denied else None) == getattr(found, "reason", None)
+
+
+# Rules of the operator's own.
+
+
+@pytest.mark.parametrize(
+    ("rules", "names"),
+    [
+        ([{"send_as": "Purchase"}], ["Purchase"]),
+        ([{"send_as": "purchase"}], ["PlaceAnOrder"]),
+        ([{"send_as": ["viewcontent", "own_name", "ViewContent"]}], ["ViewContent", "own_name"]),
+        ([{"send_as": "Lead", "events": "subscribe"}], ["Contact"]),
+        ([{"send_as": "Lead", "events": ["subscribe", "con*"]}], ["Lead"]),
+        ([{"send_as": "Lead"}, {"send_as": "Schedule"}], ["Schedule"]),
+        ([{"send_as": []}, {"send_as": "Schedule"}], ["Schedule"]),
+        ([{"drop": True}], [DropReason.BY_RULE]),
+        ([{"send_as": []}], [DropReason.BY_RULE]),
+        ([{"send_as": "Lead"}, {"drop": True}], [DropReason.BY_RULE]),
+        ([{"destinations": ["shop", "other"]}], ["Contact"]),
+        ([{"destinations": ["other"]}], [DropReason.NOT_ROUTED]),
+        ([{"drop": True, "when": {"value": 1}}], ["Contact"]),
+        ([{"drop": True, "when": [{"value": 1}, {"value": 5}]}], [DropReason.BY_RULE]),
+        ([{"drop": True, "when": {"value": 5, "coupon": "X"}}], ["Contact"]),
+    ],
+)
+def test_rules_decide_which_events_there_will_be(outcomes, rules, names):
+    found = outcomes("contact", {"value": 5}, settings={"rules": rules})
+
+    assert names == [one.reason if isinstance(one, Dropped) else one.body["event"] for one in found]
+
+
+def test_a_rule_sends_what_is_dropped_by_default(outcomes):
+    (found,) = outcomes("scroll", settings={"rules": [{"events": "scroll", "send_as": "ScrolledFar"}]})
+
+    assert "ScrolledFar" == found.body["event"]
+
+
+def test_the_rules_of_a_destination_come_after_all_others(outcomes):
+    settings = {"rules": [{"send_as": "Lead"}], "destination": {"rules": [{"send_as": "Schedule"}]}}
+    (found,) = outcomes("contact", settings=settings)
+
+    assert "Schedule" == found.body["event"]
+
+
+def test_the_names_of_a_destination_come_before_those_of_all(outcomes):
+    settings = {"events": {"contact": "Lead"}, "destination": {"events": {"contact": "Schedule"}}}
+    (found,) = outcomes("contact", settings=settings)
+
+    assert "Schedule" == found.body["event"]
+
+
+@pytest.mark.parametrize(("limited", "rule", "sent"), [(False, True, True), (True, False, None), (True, None, True)])
+def test_a_rule_sets_limited_data_use_or_takes_it_off(body, limited, rule, sent):
+    rules = [] if rule is None else [{"limited_data_use": rule}]
+
+    assert sent == body("contact", settings={"limited_data_use": limited, "rules": rules}).get("limited_data_use")
+
+
+@pytest.mark.parametrize(
+    ("rule", "keys"),
+    [
+        ({"drop": True, "send_as": "Lead"}, ["drop"]),
+        ({"name": "nothing"}, ["name"]),
+        (
+            {"when": {"a": {"no": 1}, "b": {}}, "remove": ["event"], "copy": {"x": "y"}},
+            ["when", "when", "copy", "remove"],
+        ),
+        ({"drop": True, "when": {f"key{n}": 1 for n in range(51)}}, ["when"]),
+    ],
+)
+def test_every_mistake_of_a_rule_is_told(rule, keys):
+    with pytest.raises(RuleError) as caught:
+        Rule.of(RuleConfig(**rule), number=1)
+
+    assert keys == [key for key, _ in caught.value.mistakes]
+
+
+def test_a_rule_without_a_name_is_called_by_its_number(rules):
+    made = rules(rules=[{"drop": True}], destination={"rules": [{"drop": True}, {"drop": True, "name": "mine"}]})
+
+    assert ["rule 1", "rule of shop 1", "mine"] == [rule.name for rule in made.own]
+
+
+# Which rows are asked.
+
+
+def test_rows_are_found_once_for_each_set_of_keys(rules, event):
+    made = rules()
+    first, second = made.asked(event(data={"value": 1, "own": 2})), made.asked(event(data={"value": 3, "other": 4}))
+
+    assert first is second
+    assert first is not made.asked(event(data={"currency": "EUR"}))
+
+
+def test_what_is_remembered_of_keys_is_bounded(rules, event):
+    made = rules()
+    keys = sorted(made.known.data)
+    for number in range(1500):
+        made.asked(event(data={key: 1 for place, key in enumerate(keys) if number >> place & 1}))
+
+    assert 500 >= len(made.shapes)

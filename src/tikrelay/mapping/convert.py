@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned, is_tuple
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
@@ -111,7 +111,7 @@ def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
         given: Any = getattr(context.event, step.place).get(step.key) if step.place else step.read(context)
         if given is None or given == "":
             continue
-        if field.many or is_tuple(given):
+        if field.many or type(given) is tuple:
             value = cleaned(step.clean, given, context, many=field.many)
         else:
             value = step.clean(given, context)

@@ -12,7 +12,7 @@ import msgspec
 
 from tikrelay.event import CLICK_ID, PAGE_URL, Event, Json
 from tikrelay.mapping import contents, device, event_id, industry, limited_use, page, texts, times, user
-from tikrelay.mapping.cleaning import Basket, Cleaner, Context, NoticeKind
+from tikrelay.mapping.cleaning import Basket, Cleaner, Context, Left, NoticeKind
 from tikrelay.mapping.names import PURCHASES
 from tikrelay.tiktok.payload import EventSource
 
@@ -88,7 +88,12 @@ def hint(name: str) -> Source:
 
 
 def _purchase_only(name: str) -> Callable[[Context], Any]:
-    return lambda context: context.event.data.get(name) if context.name in PURCHASES else None
+    return lambda context: context.event.data.get(name) if _is_purchase(context) else None
+
+
+def _is_purchase(context: Context) -> bool:
+    """Say whether the event is one, by TikTok's name or by GA4's: the operator may have it sent under another."""
+    return context.name in PURCHASES or context.event.name.strip() == "purchase"
 
 
 _REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer")
@@ -100,16 +105,15 @@ def _same_host_referrer(context: Context) -> Json:
     return referrer if host and host == page.host_of_url(referrer) else None
 
 
-def _unless(is_theirs: Callable[[Event], bool], name: str) -> Source:
+def _unless(is_theirs: Callable[[Event], bool], name: str, clean: Cleaner) -> Source:
     """A key of the event data that is somebody's address, unless the event says that it is another's."""
-    read: Read = lambda context: None if is_theirs(context.event) else context.event.data.get(name)  # noqa: E731
-    return Source(name, read, None, "data", name)
+    return data(name, lambda value, context: Left.EMPTY if is_theirs(context.event) else clean(value, context))
 
 
-def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str) -> Source:
+def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str, clean: Cleaner) -> Source:
     """The same key where it is the other's."""
-    read: Read = lambda context: context.event.data.get(name) if is_theirs(context.event) else None  # noqa: E731
-    return Source(f"{name} (of a {of})", read, None, "data", name)
+    theirs: Cleaner = lambda value, context: clean(value, context) if is_theirs(context.event) else Left.EMPTY  # noqa: E731
+    return Source(f"{name} (of a {of})", data(name).read, theirs, "data", name)
 
 
 def _made_id(value: Json, context: Context) -> Json:
@@ -136,7 +140,7 @@ _LAST_NAME: Final = (
 )  # fmt: skip
 _ZIP: Final = (
     person("address.postal_code"), person("address.sha256_postal_code"), person("address.zip_code"),
-    person("postal_code"), person("zip_code"), _unless(industry.is_vehicle, "postal_code"), data("zip_code"),
+    person("postal_code"), person("zip_code"), _unless(industry.is_vehicle, "postal_code", user.hash_zip), data("zip_code"),
     data("zip"),
 )  # fmt: skip
 _NAME_WORDS: Final = "NFC, lower case, no punctuation or spaces, SHA-256"
@@ -153,13 +157,13 @@ _OURS: Final = "our own choice"
 
 def _travel(name: str, clean: Cleaner = texts.text, cleaning: str = _TEXT_WORDS) -> Field:
     """A parameter of travel shops, by its own name."""
-    source = _of_trade(industry.is_trip, name, "trip") if name in {"city", "region", "country"} else data(name)
+    source = _of_trade(industry.is_trip, name, "trip", clean) if name in {"city", "region", "country"} else data(name)
     return Field(f"properties.{name}", (source,), clean, cleaning, _SEGMENT, only=("web",))
 
 
 def _vehicle(name: str, clean: Cleaner = texts.text, cleaning: str = _TEXT_WORDS, *others: Source) -> Field:
     """A parameter of vehicle shops, by its own name."""
-    source = _of_trade(industry.is_vehicle, name, "vehicle") if name == "postal_code" else data(name)
+    source = _of_trade(industry.is_vehicle, name, "vehicle", clean) if name == "postal_code" else data(name)
     return Field(f"properties.{name}", (source, *others), clean, cleaning, _SEGMENT, only=("web",))
 
 
@@ -261,7 +265,7 @@ FIELDS: Final = (
     ),
     Field(
         "user.city",
-        (person("address.city"), person("city"), _unless(industry.is_trip, "city")),
+        (person("address.city"), person("city"), _unless(industry.is_trip, "city", user.place)),
         user.place,
         _PLACE_WORDS,
         f"{_SEGMENT}; the spelling is {_OURS}",
@@ -275,7 +279,7 @@ FIELDS: Final = (
             person("region"),
             person("state"),
             data("state"),
-            _unless(industry.is_trip, "region"),
+            _unless(industry.is_trip, "region", user.state),
         ),
         user.state,
         _PLACE_WORDS,
@@ -284,7 +288,7 @@ FIELDS: Final = (
     ),
     Field(
         "user.country",
-        (person("address.country"), person("country"), _unless(industry.is_trip, "country")),
+        (person("address.country"), person("country"), _unless(industry.is_trip, "country", user.country)),
         user.country,
         "ISO 3166-1 alpha-2, lower case",
         f"{_SEGMENT}; the spelling is {_OURS}",
@@ -473,7 +477,13 @@ FIELDS: Final = (
         "mileage",
         industry.mileage,
         "value, and unit MI or KM",
-        Source("mileage.value and mileage.unit", industry.dotted_mileage, None, "data", "mileage.value"),
+        Source(
+            "mileage.value and mileage.unit",
+            data("mileage.value").read,
+            industry.dotted_mileage,
+            "data",
+            "mileage.value",
+        ),
     ),
     _vehicle("exterior_color"),
     _vehicle("interior_color"),
