@@ -111,7 +111,7 @@ def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
         given: Any = getattr(context.event, step.place).get(step.key) if step.place else step.read(context)
         if given is None or given == "":
             continue
-        if field.many or type(given) is tuple:
+        if field.many or given.__class__ is tuple:
             value = cleaned(step.clean, given, context, many=field.many)
         else:
             value = step.clean(given, context)
