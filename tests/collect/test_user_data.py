@@ -1,7 +1,7 @@
 """User data in all its shapes."""
 
 import hashlib
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 
 import pytest
 
@@ -28,11 +28,42 @@ DIGEST = hashlib.sha256(b"ann@shop.example")
         ({"user_data": {"email": "", "phone": None, "x": True, "y": 1.5}}, {}),
         ({"user_data": "a@b.c"}, {}),
         ({"user_data": ["a@b.c"]}, {}),
+        (
+            {"user_data": '{"email": "a@b.c", "address": [{"city": "Kiel"}, {"city": "Ulm"}]}'},
+            {"email": ("a@b.c",), "address.city": ("Kiel",)},
+        ),
+        ({"user_data.address": ' {"city": "Kiel"}'}, {"address.city": ("Kiel",)}),
+        ({"user_data.email": '["a@b.c", "d@e.f"]'}, {"email": ("a@b.c", "d@e.f")}),
+        ({"user_data.email": "[object Object]"}, {"email": ("[object Object]",)}),
+        ({"user_data": "{"}, {}),
+        ({"user_data.email": "[" * 5000}, {"email": ("[" * 5000,)}),
+        ({"user_data.email.0001": "a@b.c"}, {"email.0001": ("a@b.c",)}),
+        ({"user_data.email.\u0661": "a@b.c"}, {"email.\u0661": ("a@b.c",)}),
         ({"user_datax": {"email": "a@b.c"}, "email": "a@b.c"}, {}),
     ],
 )
 def test_every_shape_becomes_one_flat_table(parameters, flat):
     assert flat == from_parameters(parameters)
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@pytest.mark.parametrize("padding", ["=", ""])
+@pytest.mark.parametrize(
+    "key", ["sha256_email_address", "sha256_phone_number", "address.sha256_first_name", "address.0.sha256_last_name"]
+)
+def test_a_hash_in_base64_becomes_hex_where_the_key_says_it_is_one(encode, padding, key):
+    hashed = encode(DIGEST.digest()).decode().rstrip("=") + padding
+
+    assert [(DIGEST.hexdigest(),)] == [*from_parameters({f"user_data.{key}": f" {hashed} "}).values()]
+
+
+@pytest.mark.parametrize("given", ["Ann", DIGEST.hexdigest().upper(), "x" * 42, "!" * 43, "sha256:abc"])
+def test_what_is_no_hash_in_base64_stays(given):
+    assert {"sha256_email_address": (given,)} == from_parameters({"user_data.sha256_email_address": given})
+
+
+def test_a_name_that_could_be_base64_is_a_name():
+    assert {"address.first_name": ("A" * 43,)} == from_parameters({"user_data.address.first_name": "A" * 43})
 
 
 def test_of_endless_values_some_are_read():

@@ -1,24 +1,26 @@
 """The user data of a hit in all its shapes, as one flat table of texts.
 
 gtag.js flattens what the site set with dots (``user_data.address.0.city``), JSON senders nest it, and server containers
-write lists as objects with numbers for keys. Out comes: key to every value given; of several addresses the first.
+write lists as objects with numbers for keys; a query can hold only the JSON text of either. Out comes: key to every
+value given; of several addresses the first. A hash in base64 under a key that says it is one becomes hex.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 from urllib.parse import unquote
 
+from tikrelay.base.digests import HEX_LENGTH, of_base64, of_hex
+from tikrelay.base.errors import InputRefused
+from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Json
 
 PREFIX: Final = "user_data."
 MOST_VALUES: Final = 20  # of one key
 MOST_LEAVES: Final = 200  # of one event
 _DEEPEST: Final = 4
-_INDEX: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
+_LONGEST_INDEX: Final = 3
+_HASHED: Final = "sha256_"
 
 # The compact form gtag.js sends to Google's own hosts: tv.1~em.<hash>~pn.<hash>...
 _EM_KEYS: Final = {
@@ -31,13 +33,25 @@ Flat = dict[str, tuple[str, ...]]
 
 
 def from_parameters(parameters: Mapping[str, Json]) -> Flat:
-    """Read ``user_data.*`` of event parameters, and ``user_data`` itself where it is an object."""
-    whole = parameters.get("user_data")
+    """Read ``user_data.*`` of event parameters, and ``user_data`` itself where it is an object or the JSON of one."""
     given = [(name[len(PREFIX) :], value) for name, value in parameters.items() if name.startswith(PREFIX)]
+    whole = _read_object(parameters.get("user_data"))
     if isinstance(whole, dict):
         given.append(("", whole))
-    leaves = (leaf for name, value in given for leaf in _leaves(name, value, 0))
+    if not given:
+        return {}
+    leaves = (leaf for name, value in given for leaf in _leaves(name, _read_object(value), 0))
     return _gather(list(islice(leaves, MOST_LEAVES)))
+
+
+def _read_object(value: Json) -> Json:
+    """Read an object or a list that a query can only hold as JSON text; what is none stays as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return read_json(value.encode("utf-8", "replace"))
+    except InputRefused:
+        return value
 
 
 def _leaves(path: str, value: Json, depth: int) -> Iterator[tuple[str, Json]]:
@@ -58,18 +72,24 @@ def _gather(leaves: list[tuple[str, Json]]) -> Flat:
     first_address: str | None = None
     found: dict[str, list[str]] = {}
     for path, value in leaves:
-        parts = path.split(".")
-        if parts[0].startswith("_") or not (text := _text(value)):
+        if path.startswith("_") or not (text := _text(value)):
             continue
-        if parts[0] == "address" and len(parts) > 1 and _INDEX.fullmatch(parts[1]):
+        parts = path.split(".")
+        if parts[0] == "address" and len(parts) > 1 and _is_index(parts[1]):
             first_address = parts[1] if first_address is None else first_address
             if parts[1] != first_address:
                 continue
-        key = ".".join(part for part in parts if not _INDEX.fullmatch(part))
+        key = path if len(parts) == 1 else ".".join([part for part in parts if not _is_index(part)])
+        if _HASHED in key and len(text) < HEX_LENGTH:
+            text = of_base64(text.strip()) or text
         kept = found.setdefault(key, [])
         if len(kept) < MOST_VALUES:
             kept.append(text)
     return {key: tuple(values) for key, values in found.items()}
+
+
+def _is_index(part: str) -> bool:
+    return len(part) <= _LONGEST_INDEX and part.isascii() and part.isdigit()
 
 
 def _text(value: Json) -> str:
@@ -89,19 +109,7 @@ def from_em(em: str) -> Flat:
         key, _, value = piece.partition(".")
         name = _EM_KEYS.get(key.rstrip("[0123456789]"))
         if name and value:
-            text = _hex(value) if "sha256" in name else unquote(value)
+            text = (of_hex(value) or of_base64(value)) if _HASHED in name else unquote(value)
             if text:
                 found.setdefault(name, []).append(text)
     return {key: tuple(values) for key, values in found.items()}
-
-
-def _hex(value: str) -> str:
-    """Turn a SHA-256 in base64url without padding (43 characters) into hex; hex stays."""
-    if re.fullmatch(r"[0-9A-Fa-f]{64}", value):
-        return value.lower()
-    if re.fullmatch(r"[A-Za-z0-9_-]{43}", value):
-        try:
-            return base64.urlsafe_b64decode(value + "=").hex()
-        except (binascii.Error, ValueError):
-            return ""
-    return ""

@@ -5,13 +5,13 @@ nothing empty is hashed, nor is the hash of nothing passed on. Normalising follo
 help pages ask for. Most values are short and ASCII; those take a short way to the same result.
 """
 
-import binascii
 import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import Final
 
+from tikrelay.base.digests import of_base64, of_hex
 from tikrelay.event import Json
 from tikrelay.mapping import phones
 from tikrelay.mapping.cleaning import (
@@ -28,8 +28,6 @@ from tikrelay.mapping.cleaning import (
 from tikrelay.mapping.countries import alpha_2
 from tikrelay.mapping.personal import value_gives_away
 
-_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?", re.ASCII)  # 32 bytes, as gtag.js and some shops write a hash
 _REGION: Final = re.compile(r"[a-z]{2}-([a-z0-9]{1,3})", re.ASCII)  # ISO 3166-2, as Measurement Protocol's region_id
 _UNSEEN: Final = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")  # what copying leaves in an address
 _PLAIN_ADDRESS: Final = re.compile(r"[a-z0-9._%+-]+@[a-z0-9.-]+", re.ASCII)
@@ -109,7 +107,7 @@ def _several(text: str) -> list[Json]:
 
 
 def _digest_or(text: str, hash_one: Callable[[str], list[str] | Left]) -> list[str] | Left:
-    digest = _hashed_already(text) or (_hashed_in_base64(text) if len(text) in {43, 44} else None)
+    digest = of_hex(text) or of_base64(text)
     if digest is None:
         return hash_one(text)
     return Left.UNUSABLE if digest in _OF_NOTHING else [digest]
@@ -202,7 +200,7 @@ def hash_zip(value: Json, context: Context) -> str | Left:
 
 def _digest_of(text: str, normal: str) -> str | Left:
     """Hash a normalised text, unless the text is hashed already."""
-    digest = _hashed_already(text) or (sha256_hex(normal) if normal else None)
+    digest = of_hex(text) or (sha256_hex(normal) if normal else None)
     return Left.UNUSABLE if digest is None or digest in _OF_NOTHING else digest
 
 
@@ -234,7 +232,7 @@ def _place(text: str) -> str | Left:
     letters = _letters(text)
     if letters.isalpha() and "@" not in text and "%" not in text and text.isascii():
         return letters
-    if (digest := _hashed_already(text)) is not None:
+    if (digest := of_hex(text)) is not None:
         return Left.UNUSABLE if digest in _OF_NOTHING else digest
     gives_away = value_gives_away(text) or _MANY_DIGITS.search(letters)
     return letters if letters and not gives_away else Left.UNUSABLE
@@ -273,7 +271,7 @@ def _hash_device(value: Json, spell: Callable[[str], str]) -> str | Left:
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    if (digest := _hashed_already(text)) is not None:
+    if (digest := of_hex(text)) is not None:
         return Left.WITHHELD if digest in _OF_NOTHING else digest
     if text == _NO_DEVICE:
         return Left.WITHHELD
@@ -300,14 +298,3 @@ def att_status(value: Json, _: Context) -> str | Left:
 
 
 _ATT_STATUS: Final = {_letters(status): status for status in ATT_STATUS}
-
-
-def _hashed_already(text: str) -> str | None:
-    return text.lower() if len(text) == 64 and _DIGEST.fullmatch(text) else None
-
-
-def _hashed_in_base64(text: str) -> str | None:
-    """Read a hash of 43 characters in base64 or base64url, or 44 with the sign that fills it up."""
-    if not _BASE64.fullmatch(text):
-        return None
-    return binascii.a2b_base64(text.rstrip("=").replace("-", "+").replace("_", "/") + "=").hex()
