@@ -240,6 +240,24 @@ def test_a_doubtful_name_is_sent_with_a_notice(kinds, body, kind, name):
     assert name == body(name)["event"]
 
 
+@pytest.mark.parametrize(
+    ("event_source", "name", "told"),
+    [
+        ("crm", "zahlende Kundin", []),
+        ("web", "zahlende Kundin", ["custom_name"]),
+        ("app", "purchase", []),
+        ("app", "Registration", []),
+        ("web", "Registration", ["reserved_name"]),
+        ("crm", "Registration", ["reserved_name"]),
+        ("offline", "purchase", ["name_ends"]),
+    ],
+)
+def test_each_kind_of_destination_has_its_own_doubts_about_names(kinds, event_source, name, told):
+    settings = {"event_source": event_source, "app_id": "1"}
+
+    assert told == [kind for kind, field in kinds(name, settings=settings) if field == "event"]
+
+
 def test_names_that_end_in_2027_are_told_with_what_to_set_instead():
     told = ending_names(MappingConfig())
 

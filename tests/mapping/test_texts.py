@@ -6,15 +6,20 @@ from tikrelay.mapping.cleaning import Left
 from tikrelay.mapping.texts import (
     LISTED_CURRENCIES,
     LONGEST_NAME,
+    MOST_TEXTS,
     agent,
     currency,
     event_name,
+    identifier,
     locale,
     number,
+    one_of,
     pixel_cookie,
     public_address,
     shown_name,
     text,
+    texts,
+    whole_number,
 )
 
 
@@ -202,3 +207,88 @@ def test_what_cannot_be_the_pixels_cookie_is_unusable(context, given):
 @pytest.mark.parametrize("given", [None, "", " ", "NaN", "null"])
 def test_no_number_is_none(context, given):
     assert Left.EMPTY == number(given, context())
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"value": "14,90"}, ["properties.value: 14,90 read as 14.9"]),
+        ({"value": "1.299,00 EUR"}, ["properties.value: 1.299,00 read as 1299"]),
+        ({"x-ttq-pt-value": "Anna 5,00"}, ["properties.value: 5,00 read as 5"]),
+        ({"predicted_ltv": "99,5"}, ["properties.predicted_ltv: 99,5 read as 99.5"]),
+        ({"value": "14.90"}, []),
+        ({"value": 14.9}, []),
+        ({"value": "soon"}, []),
+    ],
+)
+def test_an_amount_written_as_people_do_is_told_with_how_it_was_read(convert, data, told):
+    assert told == [one.text for one in convert(data=data).notices if one.kind == "number_read"]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (2, 2), ("3", 3), (4.0, 4), (0, 0), ("0", 0), (-1, Left.UNUSABLE), (1.5, Left.UNUSABLE),
+        ("some", Left.UNUSABLE), (True, Left.UNUSABLE), ("", Left.EMPTY), (None, Left.EMPTY),
+    ],
+)  # fmt: skip
+def test_a_whole_number_is_none_below_zero_and_has_no_part(context, given, read):
+    assert read == whole_number(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "spelled"),
+    [
+        ("in_store", "in_store"), ("In Store", "in_store"), (" IN-STORE ", "in_store"), ("instore", "in_store"),
+        ("curbside", "curbside"), ("drone", Left.UNUSABLE), (7, Left.UNUSABLE), ([], Left.UNUSABLE),
+        ("", Left.EMPTY), ("undefined", Left.EMPTY), ("in_store" * 1000, Left.UNUSABLE),
+    ],
+)  # fmt: skip
+def test_one_of_a_few_words_is_spelled_as_tiktok_does(context, given, spelled):
+    clean = one_of({"in_store": "in_store", "curbside": "curbside"})
+
+    assert spelled == clean(given, context())
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [("Home delivery", "home_delivery"), ("CURBSIDE", "curbside"), ("in_store", "in_store")]
+)
+def test_a_delivery_is_one_of_three(body, kinds, given, sent):
+    assert {"delivery_category": sent} == body(data={"delivery_category": given})["properties"]
+    assert ("unusable", "properties.delivery_category") in kinds(data={"delivery_category": "by drone"})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (["a", " b ", 7], ["a", "b", "7"]), ("a", ["a"]), (7, ["7"]), ('["a", "b"]', ["a", "b"]), ("[soon", ["[soon"]),
+        (["a", None, "", "undefined", {}], ["a"]), (["for ann@shop.example"], ["for ***"]), ([], Left.EMPTY),
+        ("", Left.EMPTY), ([None, ""], Left.EMPTY), ([{}], Left.UNUSABLE), ({"a": "b"}, Left.UNUSABLE),
+    ],
+)  # fmt: skip
+def test_a_list_of_texts_is_read_however_it_comes(context, given, read):
+    assert read == texts(given, context())
+
+
+def test_a_list_of_texts_has_an_end(context):
+    made = context()
+
+    assert MOST_TEXTS == len(texts(["x"] * (MOST_TEXTS + 1), made))
+    assert ["cut"] == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"), [(7, ["id_as_number"]), (7.5, ["id_as_number"]), ("7", []), (True, []), (None, [])]
+)
+def test_an_id_that_is_a_number_is_a_text_with_a_notice(context, given, kinds):
+    made = context()
+    found = identifier(text)(given, made)
+
+    assert found == str(given) or isinstance(found, Left)
+    assert kinds == [notice.kind for notice in made.notices]
+
+
+def test_what_an_order_and_a_shop_say_of_themselves_is_sent(body):
+    data = {"shop_id": "de-1", "status": "submitted by ann@shop.example", "predicted_ltv": "120"}
+
+    assert {"shop_id": "de-1", "status": "submitted by ***", "predicted_ltv": 120} == body(data=data)["properties"]

@@ -140,8 +140,8 @@ _LAST_NAME: Final = (
 )  # fmt: skip
 _ZIP: Final = (
     person("address.postal_code"), person("address.sha256_postal_code"), person("address.zip_code"),
-    person("postal_code"), person("zip_code"), _unless(industry.is_vehicle, "postal_code", user.hash_zip), data("zip_code"),
-    data("zip"),
+    person("postal_code"), person("zip_code"), _unless(industry.is_vehicle, "postal_code", user.hash_zip),
+    data("zip_code"), data("zip"),
 )  # fmt: skip
 _NAME_WORDS: Final = "NFC, lower case, no punctuation or spaces, SHA-256"
 _PLACE_WORDS: Final = "lower case, no punctuation or spaces"

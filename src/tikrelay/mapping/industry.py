@@ -73,12 +73,6 @@ def _says(data: Mapping[str, Json], key: str) -> bool:
     return bool(value) if isinstance(value, list | dict) else not isinstance(as_text(value), Left)
 
 
-def dotted_mileage(context: Context) -> Any:
-    """The mileage as a query writes what an object holds."""
-    data = context.event.data
-    return {"value": data.get("mileage.value"), "unit": data.get("mileage.unit")} if "mileage.value" in data else None
-
-
 def mileage(value: Json, context: Context) -> dict[str, Any] | Left:
     """Read how far a vehicle has gone: an object, its JSON text, or ``12,500 mi``. Without a unit it says nothing."""
     given = decoded(value)
@@ -94,6 +88,11 @@ def mileage(value: Json, context: Context) -> dict[str, Any] | Left:
     if isinstance(length, Left) or isinstance(unit, Left) or length < 0:
         return Left.UNUSABLE
     return {"value": length, "unit": unit}
+
+
+def dotted_mileage(value: Json, context: Context) -> dict[str, Any] | Left:
+    """Read it as a query writes what an object holds: the length, and the unit in a key of its own."""
+    return mileage({"value": value, "unit": context.event.data.get("mileage.unit")}, context)
 
 
 def price_range(value: Json, _: Context) -> list[int | float] | Left:
