@@ -44,6 +44,10 @@ PROMISED = {
     "user.ip": "x-ttq-ct-ip-adress, x-ttq-ct-ip-address, ip_override, X-Forwarded-For or peer",
     "user.user_agent": "x-ttq-ct-user-agent, user_agent, header User-Agent",
     "user.locale": "language",
+    "user.idfa": "idfa",
+    "user.gaid": "gaid",
+    "user.idfv": "idfv",
+    "user.att_status": "att_status",
     "page.url": "x-ttq-ct-page-url, page_location",
     "page.referrer": "x-ttq-ct-page-referrer, x-ttq-ct-page-referer, page_referrer",
     "properties.contents": "x-ttq-pt-contents, items, tt_contents, contents",
@@ -90,14 +94,20 @@ PROMISED = {
     "place of the event: by privacy.limited_data_use_regions",
 }
 HASHED = {
-    "user.external_id", "user.email", "user.phone", "user.first_name", "user.last_name", "user.zip_code",
+    "user.external_id", "user.email", "user.phone", "user.first_name", "user.last_name", "user.zip_code", "user.idfa",
+    "user.gaid",
 }  # fmt: skip
-PERSONAL = HASHED | {"user.city", "user.state", "user.country"}
-ONLY = {"device": "web", "app": "app", "ad": "app", "lead": "crm"}
+PERSONAL = HASHED | {"user.city", "user.state", "user.country", "user.idfv"}
+ONLY = {
+    "device": "web", "app": "app", "ad": "app", "lead": "crm", "user.idfa": "app", "user.gaid": "app",
+    "user.idfv": "app", "user.att_status": "app",
+}  # fmt: skip
 # What a promised source is given so that its field becomes text number n.
 LETTERS = "abcdefghij"
 # What fields are given that take no letter.
 WORDS = {
+    "idfa": "ABCDEF01-2345-6789-ABCD-EF0123456789", "gaid": "abcdef01-2345-6789-abcd-ef0123456789",
+    "att_status": "DENIED",
     "travel_class": "eco", "state_of_vehicle": "Used", "transmission": "Manual", "body_style": "Van",
     "fuel_type": "Diesel", "drivetrain": "AWD", "condition_of_vehicle": "Good", "delivery_category": "curbside",
     "is_retargeting": True, "attributed": True, "limited_data_use": True, "preferred_price_range": [1, 2],
@@ -105,6 +115,10 @@ WORDS = {
     "suggested_destinations": ["a"], "num_adults": 1, "num_children": 0, "num_infants": 2, "year": 2024,
     "user_score": 4.5, "preferred_num_stops": 0, "predicted_ltv": 99.5,
 }  # fmt: skip
+
+
+def only_for(path: str, otherwise: str) -> str:
+    return ONLY.get(path) or ONLY.get(path.partition(".")[0], otherwise)
 
 
 def test_the_table_is_the_one_that_was_promised():
@@ -116,7 +130,7 @@ def test_the_table_is_the_one_that_was_promised():
 def test_each_field_is_for_the_kinds_of_destination_that_take_it():
     of_web = {f"properties.{name}" for name in (*BY_THEIR_OWN_NAMES, "mileage", "city", "region", "country")}
     web_only = of_web | {"properties.postal_code"}
-    groups = {path: ONLY.get(path.partition(".")[0], "web" if path in web_only else "") for path in PROMISED}
+    groups = {path: only_for(path, "web" if path in web_only else "") for path in PROMISED}
 
     assert {path: (only,) if only else () for path, only in groups.items()} == {one.path: one.only for one in FIELDS}
 
@@ -221,7 +235,7 @@ STEPS = [
     ("path", "sources", "first"), STEPS, ids=[f"{path}-{sources[i]}" for path, sources, i in STEPS]
 )
 def test_a_source_counts_before_those_behind_it(path, sources, first, rules, sha256):
-    kind = ONLY.get(path.partition(".")[0], "web")
+    kind = only_for(path, "web")
     made: Rules = rules(event_source=kind)
     values = [_value(path, number) for number in range(len(sources))]
     given, expected = [value for value, _ in values], values[first][1]
@@ -401,3 +415,31 @@ def test_the_measurement_protocol_names_its_place(posted):
     sent = posted("/mp/collect?measurement_id=G-SHOP", text, settings={"limited_data_use_regions": ("US-CA",)})
 
     assert sent[0]["limited_data_use"]
+
+
+# Apps.
+
+IDFA = "ABCDEF01-2345-6789-ABCD-EF0123456789"
+
+
+def test_an_app_event_tells_of_the_device(body, sha256):
+    data = {"idfa": IDFA.lower(), "gaid": IDFA, "idfv": IDFA, "att_status": "notDetermined"}
+    user = body(data=data, settings={"event_source": "app", "app_id": "1"})["user"]
+
+    assert {
+        "idfa": sha256(IDFA), "gaid": sha256(IDFA.lower()), "idfv": IDFA, "att_status": "NOT_DETERMINED",
+    } == user  # fmt: skip
+
+
+def test_who_says_no_to_ads_gives_no_id_of_the_device(body):
+    data = {"idfa": IDFA, "gaid": IDFA, "idfv": IDFA, "att_status": "DENIED"}
+    settings = {"event_source": "app", "app_id": "1"}
+
+    assert {"att_status": "DENIED"} == body(data=data, consent={"user_data": "denied"}, settings=settings)["user"]
+
+
+@pytest.mark.parametrize("event_source", ["web", "offline", "crm"])
+def test_only_apps_have_an_id_of_the_device(body, event_source):
+    data = {"idfa": IDFA, "gaid": IDFA, "idfv": IDFA, "att_status": "DENIED"}
+
+    assert "user" not in body(data=data, settings={"event_source": event_source})
