@@ -99,7 +99,7 @@ def test_without_the_person_the_event_keeps_what_is_the_browsers(body, kinds):
     consent = {"sending": "granted", "user_data": "denied"}
 
     assert {"ttclid": "E.C.P.a", "user_agent": "UA", "locale": "de"} == body("contact", data, consent=consent)["user"]
-    assert [("user_data_denied", "user")] == kinds("contact", data, consent=consent)
+    assert ("user_data_denied", "user") in kinds("contact", data, consent=consent)
 
 
 def test_with_it_all_of_it_is_there(body):
