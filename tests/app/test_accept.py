@@ -1,6 +1,7 @@
 """The main path, through real processes: a hit goes in, TikTok accepts an event, the books balance."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -78,3 +79,37 @@ def test_a_failing_destination_says_what_the_other_end_said(gateway, sandbox, fa
     shop = wait_for(lambda: (row := gateway.status()["destinations"]["shop"])["state"] == "failing" and row)
 
     assert shop["reason"] == words
+
+
+def test_each_destination_takes_its_own_and_one_event_becomes_two(gateways, sandbox):
+    two = [
+        {"name": "a", "event_source_id": "C0AAAAAAAAAAAAAAAAAA", "hosts": ["a.example"]},
+        {
+            "name": "b",
+            "event_source_id": "C0BBBBBBBBBBBBBBBBBB",
+            "measurement_ids": ["G-B"],
+            "events": {"contact": ["Contact", "Called"]},
+        },
+    ]
+    gateway = gateways(destinations=two).start()
+    gateway.hit(purchase(1, en="contact", tid="G-B", dl="https://a.example/"))
+    gateway.hit(purchase(2, en="contact", tid="G-C", dl="https://a.example/"))
+    gateway.hit(purchase(3, en="contact", tid="G-C", dl="https://c.example/"))
+
+    found = sandbox.wait_for_events(4)
+
+    books = gateway.wait_until_settled()
+    assert {("C0A", "Contact"): 2, ("C0B", "Contact"): 1, ("C0B", "Called"): 1} == Counter(
+        (event["_"]["event_source_id"][:3], event["event"]) for event in found
+    )
+    assert (7, 4, 3) == (books["received"], books["accepted"], books["dropped"])
+
+
+def test_a_test_of_one_event_goes_out_as_one_and_others_do_not(gateway, sandbox):
+    gateway.hit(purchase(1, **{"ep.x-ttq-test-event-code": "TEST111"}))
+    gateway.hit(purchase(2))
+
+    found = sandbox.wait_for_events(2)
+
+    codes = {event["event_id"]: event["_"].get("test_event_code") or "" for event in found}
+    assert {"R-1": "TEST111", "R-2": ""} == codes

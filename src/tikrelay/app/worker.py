@@ -105,10 +105,12 @@ class Worker:
         async def take(events: Any) -> Receipt:
             return await accept(events, routes=self.routes, outbox=outbox, emit=self.emit)
 
-        def show(event: Event) -> Json:
-            explanation = explain(event, self.routes[0].rules, fallback_id=FALLBACK_ID)
-            shown: Json = msgspec.to_builtins(explanation)
-            return shown
+        def show(event: Event) -> list[Json]:
+            return [
+                {"destination": route.destination, **msgspec.to_builtins(explanation)}
+                for route in self.routes
+                for explanation in explain(event, route.rules, fallback_id=FALLBACK_ID)
+            ]
 
         def cookie_allowed(consent: Consent) -> bool:
             own_rule = self.config.privacy.cookies

@@ -33,7 +33,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 Accept = Callable[[Sequence[Event]], Awaitable[Receipt]]
 """Stores events and says what became of each; raises OutboxUnavailable."""
-Explain = Callable[[Event], Json]
+Explain = Callable[[Event], list[Json]]
+"""Says what an event would become, one explanation for each TikTok event of each destination."""
 
 _GET_POST: Final = frozenset({"GET", "POST"})
 _ROUTES: Final = {
@@ -186,7 +187,7 @@ class CollectApp:
         explained: list[Json] = []
         if self._may_send(last_of_each(request.query)):
             with contextlib.suppress(InputRefused):
-                explained = [self._explain(event) for event in ga4_mp.parse(hit).events[:25]]
+                explained = [told for event in ga4_mp.parse(hit).events[:25] for told in self._explain(event)]
         return answers.of_json(200, {"validationMessages": messages, "tikrelay": explained})
 
     async def _event_data(self, request: "_Request") -> Answer:

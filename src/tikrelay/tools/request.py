@@ -97,8 +97,8 @@ async def _read(request: Request, received_at: float | None, data_key: Secret) -
         events.extend(given)
         return Receipt(tuple(EventReceipt(event=event.name, outcome="stored") for event in given))
 
-    def explain_nothing(_: Event) -> Json:
-        return None
+    def explain_nothing(_: Event) -> list[Json]:
+        return []
 
     def hear(happening: Happening) -> None:
         if isinstance(happening, InputTurnedAway):
