@@ -75,7 +75,7 @@ class Relay:
             sources=SourcesConfig(**{**sources, **secrets}),
             trusted_proxies=trusted_proxies,
             accept=self._accept,
-            explain=lambda event: {"name": event.name},
+            explain=lambda event: [{"name": event.name}],
             cookies=CookieSetter(
                 CookiesConfig(**(cookies or {})),
                 may_set=lambda consent: consent.sending != "denied",
