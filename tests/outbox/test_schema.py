@@ -154,6 +154,8 @@ def test_events_of_one_code_and_the_next_code_are_found_by_an_index_without_sort
     assert "SEARCH waiting USING INDEX waiting_due (destination=? AND test_event_code=? AND not_before" in of_one_code
     assert "SEARCH waiting USING INDEX waiting_tests (destination=? AND not_before" in tests
     assert "TEMP B-TREE" not in of_one_code + tests
+    partial = dict(database.rows("SELECT name, partial FROM pragma_index_list('waiting')"))
+    assert {"waiting_due": 0, "waiting_tests": 1} == partial  # tests are found beside any number of other events
 
 
 def killed_at(path, statement):

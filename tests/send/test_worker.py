@@ -11,8 +11,10 @@ import pytest
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
-from tikrelay.send.isolate import BUDGET
+from tikrelay.send.isolate import BUDGET, shape_of
 from tikrelay.send.rate_limit import RateLimiter
+from tikrelay.send.worker import _LOOK_FOR_RETRIES_EVERY_S
+from tikrelay.tiktok.answers import Answer
 
 HOUR = 3600.0
 
@@ -728,7 +730,35 @@ async def test_an_event_that_counts_does_not_wait_for_the_answer_to_a_test(shop,
     assert ["real"] == delivered(sandbox)  # of tests, one call at a time is under way
 
 
-async def test_tests_follow_each_other_without_a_pause_between(shop, sandbox):
+async def test_an_event_that_counts_does_not_wait_for_a_test_that_probes(shop, sandbox):
+    sandbox.fault("http", status=503, times=1)
+    sandbox.fault("hang", times=1)
+    await shop.put("test", code="TEST1")
+    async with shop.sending(timeout_s=30) as sender:
+        await shop.until(lambda: sandbox.counts()["requests"] == 2)
+        state = sender.state
+        await shop.put("real")
+        await shop.until(lambda: delivered(sandbox))
+
+    assert state == "failing"
+    assert ["real"] == delivered(sandbox)
+
+
+class NeverLooksAgain:
+    """A clock by which the time to look for retries does not come."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def __getattr__(self, name):
+        return getattr(self._clock, name)
+
+    async def sleep(self, seconds):
+        await (asyncio.Event().wait() if seconds == _LOOK_FOR_RETRIES_EVERY_S else self._clock.sleep(seconds))
+
+
+async def test_tests_follow_each_other_without_a_wait_between(shop, sandbox):
+    shop.clock = NeverLooksAgain(shop.clock)
     for number in range(40):
         await shop.put(f"t-{number:02}", code=f"TEST{number}")
     async with shop.sending():
@@ -780,6 +810,19 @@ async def test_refused_tests_leave_the_doubt_about_other_events_as_it_was(shop, 
     assert before == "flowing"
     assert dict.fromkeys([*ids(10)], "refused") == await shop.dead()
     assert await shop.waiting() == 1
+
+
+async def test_a_refused_test_leaves_what_is_known_of_other_refusals_as_it_was(shop, sandbox):
+    words = "Invalid value for value."
+    known = {shape_of(Answer(status=200, code=40002, message=words)): math.inf}
+    sandbox.fault("refuse", event="Lead", message=words, indexed=False)
+    await shop.put("test", code="TEST1")
+    async with shop.sending() as sender:
+        sender._own_faults.update(known)
+        await shop.all_settled()
+
+    assert {"test": "refused"} == await shop.dead()
+    assert known == sender._own_faults
 
 
 async def test_an_accepted_test_is_no_proof_that_a_refusal_was_another_events_own_fault(shop, sandbox):
