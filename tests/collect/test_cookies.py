@@ -2,11 +2,13 @@
 
 import random
 import re
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import get
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.units import Duration
 from tikrelay.collect.config import CookiesConfig
@@ -253,3 +255,23 @@ def test_an_event_keeps_what_else_is_known_of_its_visitor():
     (kept,) = setter(generate_ttp=True).keep([event], host=GATEWAY, ttp=None).events
 
     assert ("8.8.8.8", "UA", "C") == (kept.visitor.ip, kept.visitor.user_agent, kept.visitor.ttclid_cookie)
+
+
+def test_a_gateway_sets_what_its_settings_say_and_tiktok_gets_the_id_it_made(gateways, sandbox):
+    cookies = {"generate_ttp": True, "ttp_max_age": "1d", "http_only": True, "domain": "eu.shop.example"}
+    gateway = gateways(cookies=cookies, privacy={"cookies": "required"}).start()
+
+    def given(host: str, more: str) -> list[str]:
+        url = f"{gateway.url}/g/collect?v=2&tid=G-TESTS00001&cid=1&_p=1&en=contact&{more}"
+        status, headers, _ = get(f"{url}&dl={quote(PAGE, safe='')}", headers={"Host": host})
+        assert 204 == status
+        return headers.get_all("Set-Cookie") or []
+
+    assert [] == given("gw.eu.shop.example", "_s=1")
+    assert [] == given("gw.shop.example", "_s=2&gcs=G111")
+    click_id, pixel = given("gw.eu.shop.example", "_s=3&gcs=G111")
+
+    (event,) = [event for event in sandbox.wait_for_events(3) if "ttp" in event["user"]]
+    scope = "Path=/; Domain=eu.shop.example; Secure; SameSite=Lax; HttpOnly"
+    assert f"ttclid=E.C.P.abc_-~1; Max-Age=2592000; {scope}" == click_id
+    assert f"_ttp={event['user']['ttp']}; Max-Age=86400; {scope}" == pixel
