@@ -117,8 +117,7 @@ def _first_text(item: dict[str, Json], target: str) -> tuple[Json, str | None]:
     """The first value that is a text or a number: as it was given, and as text."""
     for key in _TEXTS[target]:
         given = item.get(key)
-        text = as_text(given)
-        if isinstance(text, str):
+        if given is not None and isinstance(text := as_text(given), str):
             return given, text
     return None, None
 

@@ -21,6 +21,7 @@ _SEVERAL: Final = re.compile(r"[.,]")
 _PARTED: Final = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)  # India parts by two
 _SHOWN: Final = frozenset("0123456789.,'-+ \u00a0\u202f\u2019\u2212")
 _LONGEST_SHOWN: Final = 40
+_EXACT: Final = 2**53  # up to here every whole number is one of JavaScript's
 _THOUSANDS: Final = re.compile(r"[1-9]\d*,\d{3}", re.ASCII)
 
 
@@ -35,13 +36,11 @@ def read_number(value: Json) -> int | float | None:
     >>> read_number("10 - 20"), read_number(True), read_number(float("inf")), read_number(0)
     (None, None, None, 0)
     """
-    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
-        return None
     if isinstance(value, str):
         text = _decimal_text(value)
-        if text is None:
-            return None
-        value = float(text)
+        return None if text is None else narrow(float(text))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     return narrow(value)
 
 
@@ -59,15 +58,15 @@ def told_reading(value: Json, number: float) -> str:
 
 def narrow(number: float | Decimal) -> int | float | None:
     """Give whole numbers as integers; None for what JSON cannot hold."""
+    if isinstance(number, int) and abs(number) < _EXACT:
+        return number
     try:
-        plain = number if isinstance(number, int) and abs(number) < 2**53 else float(number)
+        plain = float(number)
     except OverflowError:
         return None
-    if isinstance(plain, float):
-        if not math.isfinite(plain):
-            return None
-        return int(plain) if plain.is_integer() and abs(plain) < 2**53 else plain
-    return plain
+    if not math.isfinite(plain):
+        return None
+    return int(plain) if plain.is_integer() and abs(plain) < _EXACT else plain
 
 
 def _decimal_text(text: str) -> str | None:
