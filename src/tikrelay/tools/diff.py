@@ -7,15 +7,15 @@ from typing import Any, Final, Literal
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
-from rich.text import Text
 
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation
-from tikrelay.tools.explain_page import shown_value
+from tikrelay.tools.explain_page import said_to_be, shown_value, unpadded
 from tikrelay.tools.explained import Report, lines_of
 from tikrelay.tools.hit_har import is_list, is_object
 
 _LONGEST: Final = 100
+_CHANGES: Final = {"only_in_a": "only in A", "only_in_b": "only in B", "changed": "changed"}
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -109,25 +109,22 @@ def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def print_differences(differences: list[Difference], to: Console, *, other: str) -> None:
-    """Print them, those of one event together."""
-    if not differences:
-        to.print("alike: both become the same events for TikTok")
-        return
-    to.print("A is what was given first, B is " + ("the other" if "\n" in other else one_line(other)[:_LONGEST]))
-    place: tuple[int, str] | None = None
-    for one in differences:
-        if place != (one.event, one.destination):
-            place = one.event, one.destination
-            to.print()
-            to.print(f"event {one.event}, {one_line(one.name)}, for destination {one.destination}", style="bold")
-        to.print(
-            Text(f"  {one.field}: ").append(
-                one.change.replace("_", " ").replace("in a", "in A").replace("in b", "in B")
-            )
-        )
-        for letter, side in (("A", one.a), ("B", one.b)):
-            if side is not None:
-                to.print(Padding(f"{letter}  {_words(side)}", (0, 0, 0, 6)))
+    """Print them, those of one event together. ``other`` names the second of the two."""
+    with unpadded(to):
+        if not differences:
+            to.print("alike: both become the same events for TikTok")
+            return
+        to.print(f"A is what was given first, B is {one_line(other)}")
+        place: tuple[int, str] | None = None
+        for one in differences:
+            if place != (one.event, one.destination):
+                place = one.event, one.destination
+                to.print()
+                to.print(f"event {one.event}, {one_line(one.name)}, for destination {one.destination}", style="bold")
+            to.print(f"  {one.field}: {_CHANGES[one.change]}")
+            for letter, side in (("A", one.a), ("B", one.b)):
+                if side is not None:
+                    to.print(Padding(f"{letter}  {_words(side)}", (0, 0, 0, 6)))
 
 
 def _words(side: Side) -> str:
@@ -135,4 +132,4 @@ def _words(side: Side) -> str:
         return side.source
     text = shown_value(side.value)
     shown = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return f"{shown}  (from {one_line(side.source)})" if side.source else shown
+    return f"{shown}  ({said_to_be(side.source)})" if side.source else shown

@@ -5,7 +5,7 @@ Takes whatever holds a hit (``hit_text.py``). Nothing is sent and nothing is sto
 
 import json
 import os
-from pathlib import Path
+import sys
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from tikrelay.tools.diff import Difference, compare, print_differences
 from tikrelay.tools.examples import RECEIVED_AT, read_example, settings_of
 from tikrelay.tools.explain_page import console, print_report
 from tikrelay.tools.explained import FOREIGN, Report, explain_hits
-from tikrelay.tools.hit_text import Hits, read_hits
+from tikrelay.tools.hit_text import Hits, is_file, read_hits
 from tikrelay.tools.shop_settings import read_shop_settings
 
 _OF_SETTINGS: Final = ".toml"
@@ -38,12 +38,16 @@ def explain_hit(
     """
     hits, settings, now = _what(hit, body, config, example)
     report = explain_hits(hits, settings, received_at=now, show_personal_data=show_personal_data)
-    if other is not None:
-        return _diff(hits, settings, report, other, now=now, as_json=as_json)
-    if as_json:
-        _print_json(document_of(report))
-    else:
-        print_report(report, console(), several=len(settings.destinations) > 1)
+    try:
+        if other is not None:
+            return _diff(hits, settings, report, other, now=now, as_json=as_json)
+        if as_json:
+            _print_json(document_of(report))
+        else:
+            print_report(report, console(), several=len(settings.destinations) > 1)
+        sys.stdout.flush()
+    except BrokenPipeError:  # a pager or head has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if report.events and not any(one.reason == FOREIGN for one in report.turned_away) else 1
 
 
@@ -62,7 +66,8 @@ def _settings(config: str | None) -> Config:
 
 def _diff(hits: Hits, settings: Config, report: Report, other: str, *, now: float, as_json: bool) -> int:
     """Compare with another hit under the same settings, or with the same hits under others; at the same moment."""
-    if other.endswith(_OF_SETTINGS) and Path(other).is_file():
+    named = other if is_file(other) else "the other hit"  # a hit's own text may hold anything
+    if named.endswith(_OF_SETTINGS):
         settings = _settings(other)
     else:
         hits = read_hits(other)
@@ -70,7 +75,7 @@ def _diff(hits: Hits, settings: Config, report: Report, other: str, *, now: floa
     if as_json:
         _print_json(_document_of_differences(differences))
     else:
-        print_differences(differences, console(), other=other)
+        print_differences(differences, console(), other=named)
     return 1 if differences else 0
 
 

@@ -150,8 +150,7 @@ def _print_paragraphs(told: Explanation, lines: Sequence[Line], to: Console) -> 
         given, cleaning = _came_in(told, line)
         if line.is_sent:
             came = f", {_UNCHANGED}" if cleaning == _UNCHANGED else f": {given}" if given else ""
-            verb = "" if line.source.startswith(_VERBS) else "from "
-            to.print(Padding(f"{verb}{_plain(line.source)}{came}", (0, 0, 0, 4)))
+            to.print(Padding(said_to_be(line.source, came=came), (0, 0, 0, 4)))
         if cleaning and cleaning != _UNCHANGED:
             to.print(Padding(f"cleaning: {cleaning}", (0, 0, 0, 4)))
         for other in line.others:
@@ -202,6 +201,15 @@ def _came_in(told: Explanation, line: Line) -> tuple[str, str]:
         return "", ""
     is_unchanged = line.taken.given == shown_value(line.value)
     return _given(line.taken), _UNCHANGED if is_unchanged else line.taken.cleaning
+
+
+def said_to_be(source: str, *, came: str = "") -> str:
+    """Say in a sentence where a value is from, and what came from there.
+
+    >>> said_to_be("cookie ttclid"), said_to_be("derived from tid", came=", as it is")
+    ('from cookie ttclid', 'derived from tid')
+    """
+    return _plain(source) if source.startswith(_VERBS) else f"from {_plain(source)}{came}"
 
 
 def shown_value(value: Any) -> str:

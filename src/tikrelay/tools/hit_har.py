@@ -90,7 +90,7 @@ def _body(request: Mapping[str, Any]) -> tuple[str, str]:
 
 def _decoded(text: str) -> str:
     try:
-        return base64.b64decode(text).decode("utf-8", "surrogateescape")
+        return base64.b64decode(text, validate=True).decode("utf-8", "surrogateescape")
     except (binascii.Error, ValueError):
         return text
 

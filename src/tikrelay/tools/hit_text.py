@@ -14,6 +14,7 @@ import msgspec
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect.http import route_of
 from tikrelay.collect.query import last_of_each
+from tikrelay.mapping.personal import mask_and_cut
 from tikrelay.tools.hit_curl import is_curl, read_curl
 from tikrelay.tools.hit_har import is_har, is_list, is_object, is_request, request_of, requests_of
 from tikrelay.tools.request import Request
@@ -73,21 +74,28 @@ def _text_of(given: str | None) -> str:
         _check_size(path.stat().st_size)
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise _unreadable(f"{given[:80]!r} is no text in UTF-8") from None
+        raise _unreadable("the file is no text in UTF-8") from None
     except OSError as error:
-        raise _unreadable(f"{given[:80]!r} cannot be read: {error.strerror}") from None
+        raise _unreadable(f"the file cannot be read: {error.strerror}") from None
 
 
 def _file(given: str) -> Path | None:
     """The file a text names; None when it is the hit itself. Raises InputRefused where it can be neither."""
     text = given.strip()
-    if len(text) <= _LONGEST_NAME and "\n" not in text and "\0" not in text:
-        path = Path(text)
-        if path.is_file():
-            return path
-        if not ("?" in text or "://" in text or text[:1] in {"{", "["} or is_curl(text) or _FETCH.match(text)):
-            raise _unreadable(f"{text[:80]!r} is no hit, and no file")
+    if is_file(text):
+        return Path(text)
+    is_text = "?" in text or "://" in text or text[:1] in {"{", "["} or is_curl(text) or _FETCH.match(text) is not None
+    if not is_text and len(text) <= _LONGEST_NAME and "\n" not in text:
+        raise _unreadable(f"{mask_and_cut(text, longest=80)!r} is no hit, and no file")
     return None
+
+
+def is_file(given: str) -> bool:
+    """Say whether a text is a file's name and there is one."""
+    try:
+        return len(given) <= _LONGEST_NAME and given.isprintable() and Path(given).is_file()
+    except OSError:  # a name longer than names may be
+        return False
 
 
 def _check_size(size: int) -> None:
