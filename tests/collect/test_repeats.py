@@ -115,7 +115,7 @@ def test_a_sender_without_a_count_has_all_that_is_alike_taken_for_one(numbers):
 
 
 def test_the_page_longest_unused_is_forgotten_first(numbers):
-    memory = Repeats(most_hits=3)
+    memory = Repeats(most=4)
     page_1, page_2 = f"_p=1&{DENIED}&{CLICK}", f"_p=2&{DENIED}&{CLICK}"
 
     before = numbers(f"_s=1&{page_1}", f"_s=1&{page_2}", f"_s=1&{page_1}", f"_s=2&{page_1}", memory=memory)
@@ -125,14 +125,14 @@ def test_the_page_longest_unused_is_forgotten_first(numbers):
 
 
 def test_one_page_cannot_fill_the_memory(numbers):
-    memory = Repeats(most_hits=3)
+    memory = Repeats(most=4)
 
     assert [0, 1, 2, 3, 0] == numbers(*(f"_s={n}&{DENIED}&{CLICK}" for n in range(5)), memory=memory)
-    assert 1 == memory.remembered
+    assert 2 == memory.remembered
 
 
 def test_what_is_forgotten_does_not_count_any_more(numbers):
-    memory = Repeats(most_hits=10)
+    memory = Repeats(most=10)
 
     numbers(*(f"_p={n}&_s=1&{DENIED}&{CLICK}" for n in range(100)), memory=memory)
 

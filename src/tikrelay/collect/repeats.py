@@ -25,8 +25,8 @@ from tikrelay.collect.query import last_of_each
 from tikrelay.collect.user_data import PREFIX as USER_DATA
 from tikrelay.event import Event, Json
 
-MOST_HITS: Final = 50_000
-"""Hits that are remembered, of all pages together: some thousand pages, about 20 MB at most."""
+MOST_REMEMBERED: Final = 100_000
+"""Of all pages together, one entry for each hit and one for each kind: at least half as many hits, some 25 MB at most."""
 
 # Not what the site says of an event, but what the protocol says of the page, the visitor and the session; it may have
 # changed by the time of the repeat. So may the rest: user data and gtag's own ids wait for consent, time goes on.
@@ -38,23 +38,13 @@ _NOT_OF_THE_EVENT_STARTS: Final = (USER_DATA, "ga_temp_")
 _BEFORE_THE_CHOICE: Final = "denied"
 
 
-class _Page:
-    """What one page sent: how many of each kind, and which number a count and line was given."""
-
-    __slots__ = ("alike", "numbers")
-
-    def __init__(self) -> None:
-        self.alike: dict[int, int] = {}
-        self.numbers: dict[tuple[int, int], int] = {}
-
-
 class Repeats:
     """Remembers the hits of pages that gtag.js repeats, or may repeat, and numbers those that are alike."""
 
-    def __init__(self, *, most_hits: int = MOST_HITS) -> None:
-        self._most_hits = most_hits
+    def __init__(self, *, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
         self.remembered = 0
-        self._pages: OrderedDict[int, _Page] = OrderedDict()
+        self._pages: OrderedDict[int, dict[int, int]] = OrderedDict()
 
     def number(self, events: Sequence[Event], *, query: str) -> tuple[Event, ...]:
         """Give each event that is repeated, or may be, what tells it from others alike; the rest stay as they are.
@@ -71,21 +61,22 @@ class Repeats:
 
     def _nth(self, event: Event, content: str, phase: str) -> int:
         key = event.key
-        # Hashes of Python's own, seeded anew in each process: short, and nobody can aim at them.
+        # Hashes of Python's own, seeded anew in each process: short, and nobody can aim at them. A page holds how many
+        # of a kind there were, and which number a count and line of that kind was given.
         page_id = hash((key.measurement_id, key.client_id, key.page_id))
         kind = hash((event.name, key.page_location, content, phase))
-        place = (kind, hash((key.request_count, key.line)))
-        page = self._pages.setdefault(page_id, _Page())
+        place = hash((kind, key.request_count, key.line))
+        page = self._pages.setdefault(page_id, {})
         self._pages.move_to_end(page_id)
-        if (known := page.numbers.get(place)) is not None:
+        if (known := page.get(place)) is not None:
             return known
-        number = page.alike.get(kind, 0)
-        page.alike[kind] = number + 1
-        page.numbers[place] = number
-        self.remembered += 1
-        while self.remembered > self._most_hits:
+        self.remembered += 1 if kind in page else 2
+        number = page.get(kind, 0)
+        page[kind] = number + 1
+        page[place] = number
+        while self.remembered > self._most:
             _, forgotten = self._pages.popitem(last=False)
-            self.remembered -= len(forgotten.numbers)
+            self.remembered -= len(forgotten)
         return number
 
 
