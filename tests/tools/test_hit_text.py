@@ -241,7 +241,7 @@ def test_data_goes_into_the_query_when_asked_for(options: str):
     "options",
     [
         "-u ann:secret", "--user ann:secret", "-o out.txt", "-w '%{http_code}'", "--max-time 5", "-sS -k --compressed",
-        "-x http://proxy:3128", "--resolve gw:443:127.0.0.1", "--no-such-option", "--proxy=http://proxy", 
+        "-x http://proxy:3128", "--resolve gw:443:127.0.0.1", "--no-such-option", "--proxy=http://proxy",
         "-sSo out.txt",
     ],
 )  # fmt: skip
@@ -252,7 +252,8 @@ def test_other_options_are_passed_over_with_their_values(options: str):
 @pytest.mark.parametrize(
     ("options", "headers"),
     [
-        ("-A Phone -e https://s.example/ -b a=1", {"user-agent": "Phone", "referer": "https://s.example/", "cookie": "a=1"}),
+        ("-A Phone -e https://s.example/", {"user-agent": "Phone", "referer": "https://s.example/"}),
+        ("-b a=1 --cookie b=2", {"cookie": "a=1; b=2"}),
         ("-b cookies.txt -H 'Accept:'", {}),
         ("-H 'X-Forwarded-For: 8.8.8.8'", {"x-forwarded-for": "8.8.8.8"}),
         ("-H'a: b:c'", {"a": "b:c"}),
