@@ -4,16 +4,31 @@ import time
 
 import pytest
 
-from tikrelay.mapping.personal import LONGEST_MATCH, gives_away, mask, mask_and_cut, value_gives_away
+from tikrelay.mapping.personal import (
+    LONGEST_MATCH,
+    gives_away,
+    mask,
+    mask_and_cut,
+    parameter_gives_away,
+    value_gives_away,
+)
 
 EMAILS = ["ann@shop.example", "Ann.Lee+x@mail.shop.example", "ann%40shop.example", "ann%2540shop.example",
           "ann@bücher.de",
-          "ANN@SHOP.EXAMPLE", "x" * 80 + "@shop.example"]  # fmt: skip
+          "ANN@SHOP.EXAMPLE", "x" * 80 + "@shop.example", "ann\uff20shop.example", "ann\ufe6bshop.example",
+          "ann@shop\u3002example", "ann%40shop%2Eexample", "ann%25252540shop%252Eexample", "ann%EF%BC%A0shop.example",
+          "ann&#64;shop.example", "ann&#x40;shop.example", "ann&commat;shop.example",
+          r"ann\u0040shop.example"]  # fmt: skip
 PHONES = ["+49 151 55501234", "+4915155501234", "+1 (213) 373-4253", "%2B4915155501234", "%252B4915155501234",
-          "004915155501234", "0049 151 55501234", "+49.151.555.01234"]  # fmt: skip
+          "004915155501234", "0049 151 55501234", "+49.151.555.01234",
+          "+49\u2013151\u201355501234", "+49\u00a0151\u202f55501234", "\uff0b4915155501234",
+          "+\u0664\u0669151555\u0660\u06611234",
+          "+(49) 151 55501234", "+%2849%29151%2E55501234", "(213) 373-4253", "tel:0151-55501234"]  # fmt: skip
 HARMLESS = ["", "12345678", "0012345678", "00123456789012", "2026-11-22T10:12:25+01:00", "50% off", "a@b", "@ann",
             "1+1",
-            "user at shop", "E.C.P.0012345678_-", "10.20.30.40", "00000000000", "mug+blue", "5+12"]  # fmt: skip
+            "user at shop", "E.C.P.0012345678_-", "10.20.30.40", "00000000000", "mug+blue", "5+12",
+            "+10 - 20 - 30", "+1 2 3 4 5", "hotel:12345678", "(100) 200-3000", "size (213)", "größe 10", "東京 2024",
+            "R&B &amp; Soul", "C:\\u0040", "a=b", "100%", "1\u20132"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [*EMAILS, *PHONES])
@@ -45,6 +60,9 @@ def test_a_value_that_gives_away_is_seen(text):
         "idToken",
         "password", "passwd", "pwd", "secret", "client_secret", "auth", "apikey", "api_key", "sessionid", "session_id",
         "firstname", "first_name", "last-name", "fullName", "username", "name", "address", "dob", "iban", "jwt", "otp",
+        "phone1", "email2", "userMobile", "season_pass", "your-name", "billing[address][street]", "x-api-key",
+        "SAMLResponse", "mkt_tok", "user%5Bemail%5D", "em%2561il", "pr\u00e9nom", "tel\u00e9fono", "EMailAddress",
+        "\uff45mail", "e\u200bmail", "x" * 300 + "_email",
     ],
 )  # fmt: skip
 def test_a_parameter_is_known_by_its_name(name):
@@ -57,6 +75,9 @@ def test_a_parameter_is_known_by_its_name(name):
         "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "ttclid", "gclid", "fbclid", "q",
         "page", "id",
         "sku", "color", "size", "product_name", "ref", "lang", "hotel", "intel", "variant", "mailing", "sort",
+        "mobile_menu", "session_start", "login_box", "pass_type", "pin_color", "smartphone", "headphones",
+        "gr\u00f6\u00dfe",
+        "event_name", "", "1", "\u200b", "%", "passage", "order", "brand_name",
         "filter[brand]",
     ],
 )  # fmt: skip
@@ -106,6 +127,26 @@ def test_a_hostile_text_costs_no_more_than_a_moment(text):
     mask(text * (200_000 // len(text)))
 
     assert time.process_time() - began < 5  # a bound on a hang; it takes about a tenth of a second
+
+
+def test_a_text_in_which_nothing_is_found_keeps_its_own_signs():
+    size = "\uff11\uff10\u2013\uff12\uff10\u00a0cm"
+
+    assert size == mask(size)
+
+
+@pytest.mark.parametrize(
+    "value", ["%7B%22email%22%3A%22x%22%7D", '{"a":{"first_name" : "Ann"}}', "email%3Dx", "a=1&tel=2"]
+)
+def test_a_parameter_that_holds_others_is_judged_by_their_names(value):
+    assert parameter_gives_away(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["%7B%22size%22%3A%22x%22%7D", '{"product_name": "Mug"}', "a=b", "name:asc", "a==", "email="]
+)
+def test_a_parameter_that_holds_harmless_ones_stays(value):
+    assert not parameter_gives_away(value)
 
 
 def test_a_number_without_a_country_behind_its_zeros_is_nobodys():

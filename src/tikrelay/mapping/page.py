@@ -72,8 +72,8 @@ def _clean_part(part: str, settings: Settings) -> str:
 
 
 def _allowed_of(query: str | None, settings: Settings) -> str | None:
-    """Take the allowed parameters of a query."""
-    return query and "&".join(part for part in re.split("[&;]", query) if _is_allowed(part, settings))
+    """Take the allowed parameters of a query; none is no query."""
+    return "&".join(part for part in re.split("[&;]", query or "") if _is_allowed(part, settings)) or None
 
 
 def _is_allowed(part: str, settings: Settings) -> bool:
@@ -106,11 +106,11 @@ def _stay(parts: list[str], settings: Settings, *, signs: bool) -> list[str]:
 
 
 def _gives_away(part: str, settings: Settings, *, signs: bool = True) -> bool:
-    """Judge a parameter by its name and its value; a name the operator allowed is let through."""
+    """Judge a parameter by its name and its value; a name the operator allowed is let through, and one of nothing."""
     name, _, value = part.partition("=")
     if (signs or "=" in value) and parameter_gives_away(value):
         return True
-    if settings.strict_urls and _is_listed(unquote(name), settings):
+    if not value or (settings.strict_urls and _is_listed(unquote(name), settings)):
         return value_gives_away(name)
     return name_gives_away(name)
 

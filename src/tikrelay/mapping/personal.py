@@ -40,12 +40,12 @@ _AT: Final = (
 )
 _ENCODED_EMAIL: Final = re.compile(f"{_NAME}{_AT}{_DOMAIN}")
 _PHONE: Final = re.compile(
-    r"(?:(?:\+|%(?:25)*2[Bb])[ (]{0,2}|(?<![0-9A-Za-z])00)[1-9]"
+    r"(?:(?:\+|%(?:25)*2[Bb])(?:[ (]|%(?:25)*2[08]){0,2}|(?<![0-9A-Za-z])00)[1-9]"
     r"(?:[0-9 ()./\-]|%(?:25)*(?:2[089DdEeFf]|[Cc]2%(?:25)*[Aa]0)){6,24}[0-9]",
     re.ASCII,
 )
 _AMERICAN: Final = re.compile(r"\([2-9][0-9]{2}\)[ .\-]?[0-9]{3}[ .\-][0-9]{4}(?![0-9])", re.ASCII)
-_DIALLED: Final = re.compile(r"(?<![A-Za-z])tel:[0-9(][0-9 ()./\-]{4,24}", re.ASCII)
+_DIALLED: Final = re.compile(r"(?<![A-Za-z])tel:[0-9(][0-9 ()./\-]{3,23}[0-9]", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 SHORTEST_PHONE: Final = 9  # digits with the country's code; the few shorter ones look like anything
 _SHORTEST_WITH_PLUS: Final = 8
@@ -58,19 +58,21 @@ _PARTS: Final = frozenset({
     "email", "mail", "emailaddress", "mailaddress", "correo", "courriel",
     "tel", "telephone", "telefon", "telefono", "telno", "telnr", "telefonnr", "telefonnummer", "rufnummer",
     "phone", "phonenumber", "phoneno", "phonenum", "phonenr", "userphone", "customerphone", "cellphone", "celular",
-    "mobile", "mobilenumber", "mobilephone", "mobileno", "mobilenum", "mobilnummer", "handy", "handynummer", "msisdn",
+    "mobilenumber", "mobilephone", "mobileno", "mobilenum", "mobilnummer", "handynummer", "msisdn",
     "whatsapp",
     "firstname", "lastname", "fname", "lname", "surname", "fullname", "familyname", "givenname", "username",
     "yourname", "customername", "contactname", "billingname", "shippingname", "recipientname", "accountname",
     "cardname", "cardholder", "nickname", "vorname", "nachname", "prenom", "apellido", "apellidos", "cognome",
     "address", "streetaddress", "streetname", "housenumber", "hausnummer",
-    "token", "accesstoken", "idtoken", "mkttok", "password", "passwort", "passwd", "pwd", "secret", "auth",
-    "authorization", "credential", "credentials", "bearer", "samlresponse", "samlrequest",
-    "apikey", "accesskey", "jwt", "otp", "pass", "passphrase", "pin", "cvv", "cvc", "signature", "sig", "login",
-    "session", "sess", "sessid", "sessionid", "phpsessid", "jsessionid",
+    "token", "accesstoken", "idtoken", "mkttok", "password", "passwort", "passwd", "pwd", "secret",
+    "authorization", "authcode", "authkey", "credential", "credentials", "bearer", "samlresponse", "samlrequest",
+    "apikey", "accesskey", "jwt", "otp", "passphrase", "cvv", "cvc", "signature", "sig",
+    "sessid", "sessionid", "sessionkey", "loginhint", "phpsessid", "jsessionid",
     "iban", "ssn", "passport", "cardnumber", "creditcard",
     "dob", "birthday", "birthdate", "dateofbirth", "geburtsdatum",
 })  # fmt: skip
+# Words that say so at the end only: ``user_mobile``, and not ``mobile_menu``.
+_LAST: Final = frozenset({"mobile", "handy", "pass", "pin", "login", "session", "sess", "auth"})
 _WHOLE: Final = frozenset({"name", "nom", "user", "key", "street", "strasse"})
 _ANYWHERE: Final = ("email", "token", "passw")  # also where words are written together: "useremail", "csrftoken"
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -103,9 +105,9 @@ def name_gives_away(name: str) -> bool:
 def _is_of_person(name: str) -> bool:
     words = _WORD.findall(_CAMEL.sub(" ", name).lower())
     whole = "".join(words)
-    if whole in _WHOLE or any(part in whole for part in _ANYWHERE) or not _PARTS.isdisjoint(words):
+    if whole in _WHOLE or any(part in whole for part in _ANYWHERE) or (words[-1:] and words[-1] in _LAST):
         return True
-    return not _PARTS.isdisjoint([first + second for first, second in pairwise(words)])
+    return not _PARTS.isdisjoint(words) or not _PARTS.isdisjoint([first + second for first, second in pairwise(words)])
 
 
 def parameter_gives_away(value: str) -> bool:
