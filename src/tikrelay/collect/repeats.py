@@ -26,7 +26,7 @@ from tikrelay.collect.user_data import PREFIX as USER_DATA
 from tikrelay.event import Event, Json
 
 MOST_REMEMBERED: Final = 100_000
-"""Of all pages together, one entry for each hit and one for each kind: at least half as many hits, some 25 MB at most."""
+"""Of all pages together, an entry for each hit and one for each kind: at least half as many hits, at most 25 MB."""
 
 # Not what the site says of an event, but what the protocol says of the page, the visitor and the session; it may have
 # changed by the time of the repeat. So may the rest: user data and gtag's own ids wait for consent, time goes on.
