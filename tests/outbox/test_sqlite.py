@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -288,6 +289,59 @@ async def test_an_event_without_a_test_code_that_got_one_on_disk_is_not_sent(ope
 
     assert () == lease.events
     assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.dead_letters()]
+
+
+@contextlib.contextmanager
+def without_types(path):
+    """A connection by which the columns of what waits take values of any type."""
+    with beside(path) as other:
+        ((typed,),) = other.execute("SELECT sql FROM sqlite_schema WHERE name = 'waiting'").fetchall()
+    loose = re.sub(r" NOT NULL|\bREAL\b|\bTEXT\b|STRICT", "", typed)
+    write = "UPDATE sqlite_schema SET sql = ? WHERE name = 'waiting'"
+    with beside(path) as other:
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute(write, (loose,))
+    with beside(path) as other:  # a connection reads the schema once
+        yield other
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute(write, (typed,))
+
+
+DAMAGED_TYPES = [
+    ("body", 1),
+    ("body", None),
+    ("body", "a text"),
+    ("event", None),
+    ("event_id", 7),
+    ("format", None),
+    ("checksum", "a text"),
+    ("received_at", None),
+    ("received_at", b"bytes"),
+    ("attempts", None),
+    ("attempts", 0.5),
+    ("unknown_since", "a text"),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGED_TYPES)
+async def test_a_value_of_another_type_costs_its_event_alone(  # noqa: PLR0917
+    open_outbox, record, clock, path, column, value
+):
+    """One flipped bit in the head of a row does that."""
+    outbox = await open_outbox()
+    await outbox.put([record(number) for number in range(3)])
+    await outbox.close()
+    with without_types(path) as other:
+        other.execute(f"UPDATE waiting SET {column} = ? WHERE event_id = 'e2'", (value,))
+
+    outbox = await open_outbox()
+    lease = await lease_all(outbox, clock)
+    letters = await outbox.dead_letters()
+    books = await outbox.books()
+
+    assert ["e0", "e1"] == [event.event_id for event in lease.events]
+    assert [DeadReason.DAMAGED] == [letter.reason for letter in letters]
+    assert ({"shop": 2}, {("shop", "damaged"): 1}) == (books.waiting, books.dead)
 
 
 async def test_a_destination_that_is_no_text_any_more_is_told_at_the_start(open_outbox, record, path):
