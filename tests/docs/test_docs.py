@@ -15,6 +15,17 @@ from tikrelay.base.secret import Secret
 from tikrelay.event import DropReason
 from tikrelay.mapping.cleaning import NoticeKind
 from tikrelay.mapping.config import MappedDestination
+from tikrelay.mapping.fields import FIELDS
+from tikrelay.mapping.names import (
+    APP_GA4_NAMES,
+    APP_NAMES,
+    DROPPED_NAMES,
+    ENDING_NAMES,
+    GA4_NAMES,
+    RESERVED_NAMES,
+    STANDARD_NAMES,
+)
+from tikrelay.mapping.texts import LISTED_CURRENCIES
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.store import Books, DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
@@ -64,6 +75,21 @@ def test_the_example_file_is_what_the_structs_say():
 def test_the_mapping_page_is_what_the_tables_say():
     """Else run: python -m tikrelay.tools.reference."""
     assert render_mapping() == (ROOT / MAPPING_PAGE).read_text(encoding="utf-8")
+
+
+def test_the_mapping_page_tells_of_each_field_what_is_hashed_for_whom_and_who_says_so():
+    rows = re.findall(r"^\| `(\S+)` \| .+ \| .+ \| (yes|no) \| ([a-z, ]*) \| (.+) \|$", render_mapping(), re.MULTILINE)
+
+    assert [
+        (field.path, "yes" if field.hashed else "no", ", ".join(field.only), field.basis) for field in FIELDS
+    ] == rows
+
+
+def test_the_mapping_page_names_every_event_and_currency_tiktok_does():
+    names = {*GA4_NAMES, *STANDARD_NAMES, *APP_NAMES, *APP_GA4_NAMES, *RESERVED_NAMES, *ENDING_NAMES, *DROPPED_NAMES}
+
+    assert [] == missing(sorted(names), page("reference/mapping.md"))
+    assert set() == LISTED_CURRENCIES - set(page("reference/mapping.md").partition("## Currencies")[2].split())
 
 
 def test_all_are_written_where_they_belong(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
