@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "tikrelay needs Python 3.11 or newer; none was found (Debian: apt-get install python3 python3-venv)" >&2; exit 1; }
@@ -51,6 +51,12 @@ fuzz: $(VENV)/.dev  ## new inputs at every run (N=5000 of each kind)
 	@FUZZ_INPUTS=$(or $(N),5000) $(BIN)/pytest --timeout 3600 tests/fuzz tests/contract tests/send/test_isolate.py \
 	  tests/tiktok/test_answers.py $(ARGS)
 
+bench: $(VENV)/.dev  ## what it costs, beside what it must cost; no test asserts it
+	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done
+
+bench-one: $(VENV)/.dev  ## one of them (NAME=map_hit)
+	@PYTHONPATH=src $(BIN)/python bench/$(NAME).py
+
 docs: $(VENV)/.dev  ## write the generated pages and the example settings anew
 	@$(BIN)/python -m tikrelay.tools.reference
 
@@ -62,4 +68,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo install test lint types faults fuzz docs lock clean
+.PHONY: help demo install test lint types faults fuzz bench bench-one docs lock clean

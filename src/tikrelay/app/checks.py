@@ -20,6 +20,7 @@ from tikrelay.mapping.rules import MOST_RULES, Rule, RuleError
 
 SHORTEST_MAX_AGE_S: Final = 3600
 _STAR: Final = 'write a name, with a star at one end at most, such as "view_*"'
+_LONGEST_COOKIE_S: Final = 400 * 86400  # RFC 6265bis, 5.5: browsers may cut what is longer
 _REGION: Final = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?", re.ASCII)
 
 Where = Callable[[str, str], str]
@@ -139,6 +140,11 @@ def _cookies(config: Config) -> Iterator[tuple[str, str, str, str]]:
     for key in ("ttclid_max_age", "ttp_max_age"):
         if getattr(config.cookies, key) < 1:
             yield "cookies", key, "is no time a cookie can be kept", "a cookie that is not wanted is switched off"
+        if getattr(config.cookies, key) > _LONGEST_COOKIE_S:
+            yield "cookies", key, "is longer than browsers keep a cookie", 'write "400d" or less'
+    if config.cookies.generate_ttp and config.cookies.http_only:
+        what = "and generate_ttp contradict each other: the page's pixel could neither read nor renew that _ttp"
+        yield "cookies", "http_only", what, "switch one of them off"
     if config.cookies.domain and registrable_domain(config.cookies.domain) is None:
         what = f"{config.cookies.domain!r} is no domain a browser keeps a cookie for"
         yield "cookies", "domain", what, 'such as "shop.example", or empty'
@@ -224,6 +230,16 @@ _ADVICE: Final = (
         lambda config: not config.server.trusted_proxies and is_loopback(config.server.host),
         "server.trusted_proxies is empty: behind a proxy on this machine no visitor's address is known or sent; set it "
         'to ["127.0.0.1/32"]',
+    ),
+    _Rule(
+        "cookies_after_a_no",
+        lambda config: config.privacy.cookies == "ignore" and config.privacy.consent != "ignore",
+        "privacy.cookies is ignore: cookies are set even for a visitor who said no, whose events are not sent",
+    ),
+    _Rule(
+        "no_cookie_to_make",
+        lambda config: config.privacy.cookies == "never" and config.cookies.generate_ttp,
+        "cookies.generate_ttp is set and privacy.cookies is never: no _ttp is made",
     ),
     _Rule(
         "test_mode",

@@ -8,7 +8,7 @@ Pure: it reads no clock and draws no random number; what it cannot derive (an id
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
@@ -17,7 +17,7 @@ from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_whole
-from tikrelay.mapping.rules import Plan, Row, Rules
+from tikrelay.mapping.rules import Plan, Rules
 from tikrelay.tiktok.payload import TikTokEvent
 
 __all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
@@ -68,14 +68,38 @@ def walk(
     judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent, rules.identifiers)
+    tables: dict[str, Mapping[str, Any]] = {
+        "data": event.data,
+        "user_data": event.user_data,
+        "user_properties": event.user_properties,
+        "client_hints": event.client_hints,
+    }
     for row in rules.asked(event):
         field = row.field
         if without_person and field.person:
             continue
         context.target = field.path
-        value = _first_usable(row, context, recorder)
-        if value is not None:
+        for place, key, read, clean, source in row.steps:
+            given = tables[place].get(key) if place else read(context)
+            if given is None or given == "":
+                continue
+            if field.many or given.__class__ is tuple:
+                value = cleaned(clean, given, context, many=field.many)
+            else:
+                value = clean(given, context)
+            if value.__class__ is Left:
+                if recorder is not None:
+                    recorder.left(field, source, given, value)
+                if value is Left.WITHHELD:
+                    break
+                if value is Left.UNUSABLE:
+                    context.warn(NoticeKind.UNUSABLE, f"{source.name} could not be read and was left out")
+                continue
             (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
+            if recorder is not None:
+                recorder.took(field, source, given, value)
+                _tell_of_others(field, source, context, recorder)
+            break
     _add_custom_properties(body, rules, recorder)
     for rule in made.rules:
         tell = None if recorder is None else _teller(recorder, rule.name)
@@ -104,34 +128,9 @@ def _limit(body: dict[str, Any], *, to: bool) -> None:
         body.pop("limited_data_use", None)
 
 
-def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
-    """Ask a row's sources in turn; None when none gives a value that can be used."""
-    field = row.field
-    for place, step in enumerate(row.steps):
-        given: Any = getattr(context.event, step.place).get(step.key) if step.place else step.read(context)
-        if given is None or given == "":
-            continue
-        if field.many or given.__class__ is tuple:
-            value = cleaned(step.clean, given, context, many=field.many)
-        else:
-            value = step.clean(given, context)
-        if not isinstance(value, Left):
-            if recorder is not None:
-                recorder.took(field, step.source, given, value)
-                _tell_of_others(field, field.sources[place + 1 :], context, recorder)
-            return value
-        if recorder is not None:
-            recorder.left(field, step.source, given, value)
-        if value is Left.WITHHELD:
-            return None
-        if value is Left.UNUSABLE:
-            context.warn(NoticeKind.UNUSABLE, f"{step.source.name} could not be read and was left out")
-    return None
-
-
-def _tell_of_others(field: Field, sources: Iterable[Source], context: Context, recorder: Recorder) -> None:
+def _tell_of_others(field: Field, taken: Source, context: Context, recorder: Recorder) -> None:
     """Tell of what a person may have expected to be taken; what is there for every event is no news."""
-    for source in sources:
+    for source in field.sources[field.sources.index(taken) + 1 :]:
         if source.place and (given := source.read(context)) not in (None, "", ()):
             recorder.also(field, source, given)
 

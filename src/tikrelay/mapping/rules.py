@@ -111,9 +111,10 @@ class Row(msgspec.Struct, frozen=True):
         steps = [Step(one.place, one.key, one.read, one.clean or field.clean, one) for one in field.sources]
         return cls(field, tuple(steps))
 
-    def may_give(self, event: Event) -> bool:
-        """Say whether any source could have a value, by the keys of the event alone."""
-        return any(not step.place or step.key in getattr(event, step.place) for step in self.steps)
+    def for_keys_of(self, event: Event) -> "Row":
+        """Keep the steps that can have a value, by the keys of the event alone."""
+        live = [step for step in self.steps if not step.place or step.key in getattr(event, step.place)]
+        return Row(self.field, tuple(live))
 
 
 Shape = tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]
@@ -262,7 +263,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return ""
 
     def asked(self, event: Event) -> tuple[Row, ...]:
-        """The rows that may give a value for an event, in the table's order."""
+        """The rows that may give a value for an event, in the table's order, each with the sources that may."""
         known = self.known
         shape = (
             known.data.intersection(event.data),
@@ -272,7 +273,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         )
         rows = self.shapes.get(shape)
         if rows is None:
-            rows = tuple(row for row in self.rows if row.may_give(event))
+            rows = tuple(live for row in self.rows if (live := row.for_keys_of(event)).steps)
             if len(self.shapes) >= _MOST_SHAPES:
                 self.shapes.clear()
             self.shapes[shape] = rows
