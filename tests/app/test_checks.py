@@ -1,10 +1,12 @@
 """Advice about settings that work but may surprise."""
 
+import pytest
+
 from tikrelay.app.checks import advise
 from tikrelay.app.config import Config, ServerConfig
 from tikrelay.base.secret import Secret
-from tikrelay.collect.config import SourcesConfig
-from tikrelay.mapping.config import MappedDestination, MappingConfig
+from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
 
 
 def kinds(config: Config) -> set[str]:
@@ -31,3 +33,33 @@ def test_test_mode_is_told():
     config = Config(destinations=(MappedDestination(event_source_id="C0", test_event_code="TEST1"),))
 
     assert "test_mode" in kinds(config)
+
+
+def test_names_that_tell_too_much_are_told_wherever_they_stand():
+    rule = RuleConfig(send_as="DebtRelief", set={"properties.diagnosis": "x"})
+    config = Config(
+        mapping=MappingConfig(events={"a": ("CancerScreening", "Lead")}, custom_properties={"religion": "x"}),
+        rules=(rule,),
+        destinations=(MappedDestination(event_source_id="C0", events={"b": "GaySauna"}, rules=(rule,)),),
+    )
+
+    found = [advice.text.split("'")[1] for advice in advise(config) if advice.kind == "sensitive_name"]
+    assert ["CancerScreening", "GaySauna", "DebtRelief", "religion", "properties.diagnosis"] == found
+
+
+def test_an_app_is_not_told_of_names_that_end_for_the_web():
+    config = Config(destinations=(MappedDestination(event_source_id="7", event_source="app", app_id="1"),))
+
+    assert "name_ends" not in kinds(config)
+
+
+@pytest.mark.parametrize(
+    ("privacy", "cookies", "kind"),
+    [
+        (PrivacyConfig(cookies="ignore"), CookiesConfig(), "cookies_after_a_no"),
+        (PrivacyConfig(cookies="never"), CookiesConfig(generate_ttp=True), "no_cookie_to_make"),
+    ],
+)
+def test_what_is_told_of_cookies(privacy, cookies, kind):
+    assert kind in kinds(Config(privacy=privacy, cookies=cookies))
+    assert kind not in kinds(Config(cookies=cookies))

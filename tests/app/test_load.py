@@ -186,3 +186,88 @@ def test_the_variables_kubernetes_sets_for_a_service_of_our_name_are_no_mistakes
     }
 
     assert parse_settings(GOOD, None, variables).config == parse_settings(GOOD, None, {}).config
+
+
+# Rules, which stand several times and in each other.
+
+BAD_RULES = (
+    GOOD
+    + """
+hosts = ["https://shop.example"]
+[[destinations.rules]]
+destinations = ["nobody"]
+remove = ["propertis.x"]
+
+[[rules]]
+evnts = "purchase"
+when = 3
+[rules.set]
+"properties.value" = { a = 1 }
+
+[[rules]]
+events = "a*b"
+when = { value = { at_least = "many" }, currency = { bigger = 3 } }
+copy = { "properties.mail" = "user_data.email" }
+drop = true
+send_as = "Purchase"
+"""
+)
+
+
+def test_every_mistake_of_every_rule_is_told_with_its_line():
+    told = [mistake.splitlines()[0].removeprefix("/etc/tikrelay.toml:") for mistake in mistakes_of(BAD_RULES)]
+
+    assert [
+        "10: destinations[0].hosts",
+        "12: destinations[0].rules[0].destinations",
+        "13: destinations[0].rules[0].remove",
+        "16: rules[0].evnts",
+        "17: rules[0].when",
+        "18: rules[0].set",
+        "22: rules[1].events",
+        "23: rules[1].when",
+        "23: rules[1].when",
+        "24: rules[1].copy",
+        "25: rules[1].drop",
+    ] == [": ".join(one.split(": ")[:2]) for one in told]
+
+
+def test_rules_are_read_in_the_order_of_the_file():
+    text = GOOD + '[[destinations.rules]]\nname = "c"\ndrop = true\n'
+    text += "".join(f'[[rules]]\nname = "{name}"\ndrop = true\n' for name in "ab")
+
+    config = parse_settings(text, None, {}).config
+    assert (["a", "b"], ["c"]) == (
+        [rule.name for rule in config.rules],
+        [rule.name for rule in config.destinations[0].rules],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[rules]\ndrop = true", "rules"),
+        ("rules = 3", "rules"),
+        (GOOD + "rules = 3", "destinations[0].rules"),
+        (GOOD + "[destinations.rules]\ndrop = true", "destinations[0].rules"),
+    ],
+)
+def test_rules_that_are_no_list_say_how_to_write_them(text: str, key: str):
+    told = next(mistake for mistake in mistakes_of(text) if key in mistake)
+
+    assert "must be written as [[" in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('[privacy]\ndenied_paths = ["/a*b"]', "is no pattern"),
+        ('[privacy]\nlimited_data_use_regions = ["California"]', "is no place"),
+        ('[cookies]\nttclid_max_age = "0s"', "is no time a cookie can be kept"),
+        ('[cookies]\nttp_max_age = "401d"', "is longer than browsers keep a cookie"),
+        ("[cookies]\ngenerate_ttp = true\nhttp_only = true", "contradict each other"),
+        ('[cookies]\ndomain = "co.uk"', "is no domain a browser keeps a cookie for"),
+    ],
+)
+def test_a_list_or_a_cookie_that_cannot_work_is_named(setting: str, words: str):
+    assert any(words in mistake for mistake in mistakes_of(setting + GOOD))

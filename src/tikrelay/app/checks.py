@@ -17,6 +17,7 @@ from tikrelay.mapping.config import MappedDestination, RuleConfig
 from tikrelay.mapping.names import ending_names
 from tikrelay.mapping.patterns import is_pattern
 from tikrelay.mapping.rules import MOST_RULES, Rule, RuleError
+from tikrelay.mapping.sensitive import sensitive_topic
 
 SHORTEST_MAX_AGE_S: Final = 3600
 _STAR: Final = 'write a name, with a star at one end at most, such as "view_*"'
@@ -249,9 +250,26 @@ _ADVICE: Final = (
 )
 
 
+def _sensitive_names(config: Config) -> Iterator[str]:
+    """Find names of the operator's own that hint at what TikTok's terms forbid to share."""
+    rules = [*config.rules, *(rule for destination in config.destinations for rule in destination.rules)]
+    events = [config.mapping.events, *(destination.events for destination in config.destinations)]
+    named: list[str | tuple[str, ...] | None] = [
+        *(becomes for table in events for becomes in table.values()),
+        *(rule.send_as for rule in rules),
+        *config.mapping.custom_properties,
+        *(target for rule in rules for target in (*rule.set, *rule.copy, *rule.rename.values())),
+    ]
+    every = [one for given in named if given for one in ((given,) if isinstance(given, str) else given)]
+    for name in dict.fromkeys(every):
+        if (topic := sensitive_topic(name.removeprefix("properties."))) is not None:
+            yield f"{name!r} hints at {topic}, which TikTok's terms forbid to share; choose a name that tells nothing"
+
+
 def advise(config: Config) -> list[Advice]:
     """Say in plain words what works but may surprise; told at start and by ``check``."""
     found = [Advice(kind=rule.kind, text=rule.text, level=rule.level) for rule in _ADVICE if rule.applies(config)]
+    found += [Advice(kind="sensitive_name", text=text) for text in _sensitive_names(config)]
     return found + [
         Advice(kind="name_ends", text=text)
         for text in dict.fromkeys(

@@ -86,7 +86,8 @@ def parse_settings(
     told = {mistake.key for mistake in reader.mistakes}
     need_destination = need_destination and not any(key.startswith(("destinations", "TIKTOK_")) for key in told)
     contradictions = find_contradictions(config, reader.where, need_destination=need_destination)
-    mistakes = [*reader.mistakes, *(mistake for mistake in contradictions if mistake.key not in told)]
+    mangled = {f"{key.rpartition('.')[0]}.name" for key in told}  # what is left of a rule may look like nothing
+    mistakes = [*reader.mistakes, *(one for one in contradictions if one.key not in told | mangled)]
     if mistakes:
         raise ConfigError(sorted(mistakes, key=_by_line))
     return Loaded(config, text, path)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from tikrelay.mapping.cleaning import Context, NoticeKind
 from tikrelay.mapping.names import PURCHASES, Names
+from tikrelay.mapping.sensitive import sensitive_topic
 
 _MATCH_KEYS: Final = ("ttclid", "ttp", "email", "phone", "external_id")
 _OFFLINE_KEYS: Final = ("email", "phone", "external_id")  # TikTok matches offline events by these alone
@@ -24,6 +25,8 @@ def judge_name(names: Names, context: Context) -> None:
         context.warn(
             NoticeKind.CUSTOM_NAME, "TikTok asks for a letter, then letters, digits, _ and -, at most 50; sent as it is"
         )
+    if (topic := sensitive_topic(name)) is not None:
+        context.warn(NoticeKind.SENSITIVE_NAME, f"the name hints at {topic}, which TikTok's terms forbid to share")
 
 
 def judge_whole(body: dict[str, Any], context: Context, *, without_person: bool) -> None:
