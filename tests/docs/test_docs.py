@@ -30,6 +30,8 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.store import Books, DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
 from tikrelay.tools.cli import app
+from tikrelay.tools.examples import PAGE as EXAMPLES_PAGE
+from tikrelay.tools.examples import render_examples
 from tikrelay.tools.reference import (
     EXAMPLE,
     MAPPING_PAGE,
@@ -96,6 +98,7 @@ def test_all_are_written_where_they_belong(tmp_path: Path, capsys: pytest.Captur
     exit_code = main(tmp_path)
 
     written = {PAGE: render_page(), EXAMPLE: render_example(), MAPPING_PAGE: render_mapping()}
+    written |= {EXAMPLES_PAGE: render_examples()}
     assert 0 == exit_code
     assert written == {path: (tmp_path / path).read_text(encoding="utf-8") for path in written}
     assert [f"wrote {path}" for path in written] == capsys.readouterr().out.splitlines()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["serve", "demo", "sandbox", "explain", "check", "status"]
+COMMANDS = ["serve", "demo", "sandbox", "explain", "test", "check", "status"]
 
 
 def tikrelay(*arguments: str, **more) -> subprocess.CompletedProcess[str]:

@@ -124,6 +124,29 @@ def explain(
     )
 
 
+@app.command(name="test")
+def run_examples(
+    paths: Annotated[tuple[str, ...], Parameter(help="Examples, or folders with them; with --new a hit.")] = (),
+    /,
+    *,
+    config: ConfigFile = None,
+    json: AsJson = False,
+    update: Annotated[
+        bool, Parameter(negative="", help="Write what is expected anew, and show what that changes.")
+    ] = False,
+    new: Annotated[
+        str | None, Parameter(help="Write a first example under this name, of the hit that is given.")
+    ] = None,
+) -> int:
+    """Run your own examples against your rules: a hit, and exactly what is to become of it.
+
+    Example: tikrelay test my-examples/ --config tikrelay.toml
+    """
+    from tikrelay.tools.own_examples import run_own_examples
+
+    return run_own_examples(paths, config=config, as_json=json, update=update, new=new)
+
+
 @app.command
 def check(*, config: ConfigFile = None, json: AsJson = False) -> int:
     """Look at the settings, the disk and, with a test_event_code, at TikTok's answer to one test event.

@@ -1,7 +1,8 @@
 """The reference pages of settings and mapping, and the example file, written from the code they tell of.
 
-``python -m tikrelay.tools.reference`` writes all three; a test fails while they are stale. What a setting means, and
-its default, stand in one place: at its field. So does where a TikTok field comes from: in ``mapping/fields.py``.
+``python -m tikrelay.tools.reference`` writes all three, and the list of examples; a test fails while they are stale.
+What a setting means, and its default, stand in one place: at its field. So does where a TikTok field comes from: in
+``mapping/fields.py``.
 """
 
 import ast
@@ -32,6 +33,8 @@ from tikrelay.mapping.names import (
     Names,
 )
 from tikrelay.mapping.texts import LISTED_CURRENCIES
+from tikrelay.tools.examples import PAGE as EXAMPLES_PAGE
+from tikrelay.tools.examples import render_examples
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = Path("docs/reference/settings.md")
@@ -338,7 +341,8 @@ def _field_row(field: Field) -> str:
 
 def main(root: Path = ROOT) -> int:
     """Write all files under a folder."""
-    for path, text in ((PAGE, render_page()), (EXAMPLE, render_example()), (MAPPING_PAGE, render_mapping())):
+    pages = ((PAGE, render_page()), (EXAMPLE, render_example()), (MAPPING_PAGE, render_mapping()))
+    for path, text in (*pages, (EXAMPLES_PAGE, render_examples())):
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
