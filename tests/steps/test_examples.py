@@ -1,5 +1,6 @@
 """Every file in examples/steps comes true, holds all there is to expect, and together they show everything there is."""
 
+import json
 import re
 import tomllib
 from collections import Counter
@@ -8,17 +9,30 @@ from typing import Any
 import msgspec
 import pytest
 
-from tikrelay.event import DropReason
+from tikrelay.event import Dropped, DropReason
 from tikrelay.mapping.cleaning import NoticeKind
 from tikrelay.mapping.conditions import COMPARISONS, FIELDS_OF_THEIR_OWN
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
+from tikrelay.mapping.convert import map_event
+from tikrelay.mapping.explain import FALLBACK_ID
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import APP_GA4_NAMES, DROPPED_NAMES, GA4_NAMES
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.example_diff import differences
 from tikrelay.tools.example_file import Example, Expected
 from tikrelay.tools.example_text import updated
-from tikrelay.tools.examples import PAGE, folder, names, read_example, render_examples, run_example, settings_of
+from tikrelay.tools.examples import (
+    PAGE,
+    RECEIVED_AT,
+    folder,
+    names,
+    read_example,
+    render_examples,
+    run_example,
+    settings_of,
+)
+from tikrelay.tools.explained import rules_of
+from tikrelay.tools.request import read_request
 
 NAMES = names()
 EXAMPLES = {name: read_example(name) for name in NAMES}
@@ -27,6 +41,7 @@ TOLD = "\n".join(TEXTS.values())
 SETTINGS = [tomllib.loads(example.settings or "") for example in EXAMPLES.values()]
 OUTCOMES: list[Expected] = [one for example in EXAMPLES.values() for one in example.expect or ()]
 TAKEN = {(field, source) for one in OUTCOMES for field, source in (one.sources or {}).items()}
+X_TTQ = sorted({source.name for field in FIELDS for source in field.sources if source.name.startswith("x-ttq-")})
 OF_SENDING = {"name", "event_source_id", "access_token", "access_token_file"}  # of a destination, and nothing to map
 
 
@@ -43,6 +58,17 @@ def test_an_example_holds_all_that_can_be_expected(name: str):
     text = TEXTS[name]
 
     assert updated(text, run_example(EXAMPLES[name]), name) == text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_server_s_own_entrance_gives_the_same_as_the_explanation(name: str):
+    example = EXAMPLES[name]
+    rules, events = rules_of(settings_of(example)), read_request(example.request, received_at=RECEIVED_AT).events
+
+    outcomes = [made for event in events for one in rules for made in map_event(event, one, fallback_id=FALLBACK_ID)]
+
+    sent = [None if isinstance(one, Dropped) else json.dumps(one.body) for one in outcomes]
+    assert [one.tiktok and json.dumps(one.tiktok) for one in example.expect or ()] == sent
 
 
 def test_there_are_more_than_a_hundred():
@@ -70,6 +96,14 @@ def test_every_name_of_the_mapping_has_an_example(name: str):
 )
 def test_every_source_of_every_field_is_taken_in_an_example(field: str, source: str):
     assert (field, source) in TAKEN
+
+
+@pytest.mark.parametrize("name", [*X_TTQ, "x-ttq-event-name", "x-ttq-test-event-code"])
+def test_every_x_ttq_parameter_has_an_example_and_none_reaches_tiktok(name: str):
+    given = {key for example in EXAMPLES.values() for event in example.events or () for key in event["data"]}
+
+    assert name in given
+    assert [] == [one.tiktok for one in OUTCOMES if name in json.dumps(one.tiktok)]
 
 
 @pytest.mark.parametrize("reason", DropReason)

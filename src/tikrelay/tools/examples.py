@@ -182,7 +182,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "id": "Event ids",
     "page": "Addresses of pages",
     "device": "Client hints",
-    "address": "The visitor's network address",
+    "ip": "The visitor's network address",
     "route": "Ways in",
     "rule": "Rules of your own",
     "when": "Conditions of rules",
@@ -194,7 +194,6 @@ _GROUPS: Final[Mapping[str, str]] = {
     "crm": "Leads of a CRM",
     "travel": "Travel",
     "vehicle": "Vehicles",
-    "setting": "Settings",
     "warning": "Warnings",
 }
 _OTHERS: Final = "Whole events"
