@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikrelay.mapping.cleaning import Left
-from tikrelay.mapping.contents import MOST_CONTENTS, read_contents
+from tikrelay.mapping.cleaning import Basket, Left
+from tikrelay.mapping.contents import MOST_CONTENTS, read_contents, total_of
 
 MUG = {
     "item_id": "SKU-1",
@@ -70,7 +70,7 @@ def test_a_broken_product_costs_its_neighbours_nothing(body, kinds):
     data = {"items": [None, MUG, {"price": "x"}, 7]}
 
     assert [MUG_SENT] == body(data=data)["properties"]["contents"]
-    assert [("unusable", "properties.contents")] == [one for one in kinds(data=data) if one[1] == "properties.contents"]
+    assert {("unusable", "properties.contents")} == {one for one in kinds(data=data) if one[1] == "properties.contents"}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_quantity_that_cannot_be_read_counts_as_missing_with_a_notice(context,
         ([(10, "some"), (5, 1)], 2, 15),
         ([(10, -1), (5, 1)], 1, None),
         ([(10, -1)], None, None),
-        ([("free", 1), (5, 1)], 2, 5),
+        ([("free", 1), (5, 1)], 2, None),
         ([(1e308, 10)], 10, None),
     ],
 )
@@ -205,11 +205,28 @@ def test_the_value_is_the_exact_sum_of_price_and_quantity(body, items, count, to
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 99)), min_size=1, max_size=20))
 def test_a_sum_of_cents_is_right_to_the_cent(lines):
-    from tikrelay.mapping.contents import _fill, _Product
+    basket = Basket([], 1, [(cents / 100, count) for cents, count in lines], None)
 
-    products = [_Product({"price": cents / 100, "quantity": count}, count, None) for cents, count in lines]  # type: ignore[typeddict-item]
+    assert sum(cents * count for cents, count in lines) / 100 == total_of(basket)
 
-    assert sum(cents * count for cents, count in lines) / 100 == _fill(products).total
+
+@pytest.mark.parametrize(
+    ("items", "total"),
+    [
+        ([{"item_id": "A", "price": 9.5}, {"price": 5, "quantity": 2}], 19.5),
+        ([{"item_id": "A", "price": 9.5}, {"item_id": "B", "price": "abc"}], None),
+        ([{"item_id": "A", "price": 9.5}, {"price": "abc"}], None),
+        ([{"item_id": "A", "price": 9.5}, {"item_id": "B", "price": ""}, {"item_id": "C"}], 9.5),
+    ],
+)
+def test_a_sum_is_of_all_that_was_bought_or_there_is_none(body, items, total):
+    assert total == body(data={"items": items})["properties"].get("value")
+
+
+def test_the_first_currency_among_the_products_counts_also_of_one_without_a_name(body):
+    items = [{"price": 5, "currency": "EUR"}, {"item_id": "A", "price": 1, "currency": "USD"}]
+
+    assert "EUR" == body(data={"items": items})["properties"]["currency"]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +301,7 @@ def test_more_products_than_anybody_buys_are_cut_in_all_that_follows(body, kinds
         ([{"item_id": "1", "price": "14,90"}], "price 14,90 read as 14.9"),
         ([{"item_id": "1", "price": "14,90"}, {"item_id": "2", "price": "5,00"}], "price 14,90 read as 14.9"),
         ([{"item_id": "1", "price": "EUR 1.299,00"}], "price 1.299,00 read as 1299"),
-        ([{"item_id": "1", "price": 1, "quantity": "2 x"}], "quantity 2 read as 2"),
+        ([{"item_id": "1", "price": 1, "quantity": "2,0"}], "quantity 2,0 read as 2"),
         ([{"item_id": "1", "price": "14.90", "quantity": "2"}], None),
         ([{"item_id": "1", "price": 14.9, "quantity": 2}], None),
     ],
@@ -316,7 +333,7 @@ def test_what_is_doubtful_in_many_products_is_told_once_for_each_kind(kinds):
     items = [{"item_id": number, "price": "free", "quantity": "some"} for number in range(50)]
     found = [kind for kind, field in kinds(data={"items": items}) if field == "properties.contents"]
 
-    assert ["id_as_number", "unusable", "unusable"] == found
+    assert ["unusable", "unusable", "id_as_number"] == found
 
 
 def test_a_product_without_id_has_no_place_among_the_ids(body):

@@ -109,11 +109,15 @@ class NoticeKind(StrEnum):
 
 
 class Basket(msgspec.Struct, frozen=True):
-    """What an event is about: products, how many, and what they cost together (None when that is not known)."""
+    """What an event is about: its products, how many they are, and the currency the first of them names.
+
+    ``priced``  price and quantity of each product that has a price; None when one of them cannot be read, since a sum
+                without it would be a wrong one
+    """
 
     contents: list[Content]
     num_items: int
-    total: int | float | None
+    priced: list[tuple[int | float, int | float]] | None
     currency: Json
 
 

@@ -1,9 +1,8 @@
 """Products: how GA4 items and TikTok contents become ``properties.contents``, and what follows from them."""
 
+import functools
 from decimal import Decimal
 from typing import Any, Final
-
-import msgspec
 
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded
@@ -18,23 +17,33 @@ MOST_OF_ONE: Final = 10**9
 _GROUP: Final = "product_group"
 _PRODUCT: Final = "product"
 
-# The first that holds something counts; TikTok's own names are taken as they are.
-_TEXTS: Final[dict[str, tuple[str, ...]]] = {
-    "content_id": ("content_id", "item_id", "id"),
+# Keys of a product, and which of TikTok's each fills; of several the first in this order that holds something counts.
+_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "content_id": ("content_id", "item_id", "id", "product_id", "sku"),
     "content_name": ("content_name", "item_name", "name"),
-    "content_category": ("content_category", "item_category", "item_category2", "item_category3", "item_category4",
-                         "item_category5", "category"),
+    "content_category": ("content_category", "item_category", "item_category1", "item_category2", "item_category3",
+                         "item_category4", "item_category5", "category"),
     "brand": ("brand", "item_brand"),
     "description": ("description",),
 }  # fmt: skip
+_PLACE: Final = {key: (target, rank) for target, keys in _KEYS.items() for rank, key in enumerate(keys)}
 
 
-class _Product(msgspec.Struct, frozen=True):
-    """One product, and what the sums need of it. ``count`` is None when the quantity given cannot be read."""
+class _Lines:
+    """What the products of an event add up to."""
 
-    content: Content
-    count: int | float | None
-    currency: Json
+    __slots__ = ("contents", "currency", "is_summable", "num_items", "priced")
+
+    def __init__(self) -> None:
+        self.contents: list[Content] = []
+        self.priced: list[tuple[int | float, int | float]] = []
+        self.is_summable = True
+        self.num_items = 0
+        self.currency: Json = None
+
+    def basket(self) -> Basket:
+        """Give the whole."""
+        return Basket(self.contents, self.num_items, self.priced if self.is_summable else None, self.currency)
 
 
 class _Told:
@@ -61,15 +70,16 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
         return Left.UNUSABLE
     if len(listed) > MOST_CONTENTS:
         context.warn(NoticeKind.CUT, f"more than {MOST_CONTENTS} products; the first are sent")
-    kind, told = _content_type(context), _Told(context)
-    read = [_read_item(item, kind, told) for item in listed[:MOST_CONTENTS] if isinstance(item, dict)]
-    products = [product for product in read if product is not None]
-    if len(products) < min(len(listed), MOST_CONTENTS):
+    kind, told, lines = _content_type(context), _Told(context), _Lines()
+    for item in listed[:MOST_CONTENTS]:
+        if isinstance(item, dict):
+            _read_item(item, kind, told, lines)
+    if len(lines.contents) < min(len(listed), MOST_CONTENTS):
         context.warn(NoticeKind.UNUSABLE, "a product without id and name was left out")
-    if not products:
+    if not lines.contents:
         return Left.EMPTY
-    context.basket = _fill(products)
-    return context.basket.contents
+    context.basket = lines.basket()
+    return lines.contents
 
 
 def _listed(given: dict[str, Json]) -> list[Json]:
@@ -86,40 +96,66 @@ def _content_type(context: Context) -> str:
     return _PRODUCT
 
 
-def _read_item(item: dict[str, Json], kind: str, told: _Told) -> _Product | None:
-    """Read one product; None when nothing says which it is."""
+def _read_item(item: dict[str, Json], kind: str, told: _Told, lines: _Lines) -> None:
+    """Read one product; what nothing names is no product, but what it costs counts."""
+    count = _count(item.get("quantity"), told)
+    price = _number(item.get("price"), "price", told)
+    if price is not None and count is not None:
+        lines.priced.append((price, count))
+    elif price is not None or item.get("price") not in (None, ""):
+        lines.is_summable = False
+    if (currency := item.get("currency")) and not lines.currency:
+        lines.currency = currency
+    given, has_number_for_id = _texts(item)
+    identifier = given.get("content_id")
+    if identifier is None and "content_name" not in given:
+        return
     content: dict[str, Any] = {}
-    given, identifier = _first_text(item, "content_id")
     if identifier is not None:
         content["content_id"] = harmless_id(identifier[: LONGEST_TEXT + LONGEST_MATCH])[:LONGEST_TEXT]
-        if not isinstance(given, str):
-            told.warn(NoticeKind.ID_AS_NUMBER, "content_id", f"a content_id {AS_NUMBER}")
+    else:
+        told.warn(NoticeKind.CONTENT_WITHOUT_ID, "content_id", "a product has no id; no catalogue can be asked for it")
     own = item.get("content_type")
     content["content_type"] = own if own in (_PRODUCT, _GROUP) else kind
     for target in ("content_name", "content_category", "brand", "description"):
-        if (text := _first_text(item, target)[1]) is not None:
-            content[target] = mask_and_cut(text, longest=LONGEST_TEXT)
-    if identifier is None:
-        if "content_name" not in content:
-            return None
-        told.warn(NoticeKind.CONTENT_WITHOUT_ID, "content_id", "a product has no id; no catalogue can be asked for it")
-    if (price := _number(item.get("price"), "price", told)) is not None:
+        if (text := given.get(target)) is not None:
+            content[target] = _catalogue_text(text)
+    if price is not None:
         content["price"] = price
-    count = _count(item.get("quantity"), told)
     if isinstance(count, int) and 0 < count <= MOST_OF_ONE:
         content["quantity"] = count
+        lines.num_items += count
     else:
         told.warn(NoticeKind.UNUSABLE, "amount", "a quantity is not a whole number above zero and was left out")
-    return _Product(content, count, item.get("currency"))  # type: ignore[arg-type]  # the keys above are Content's
+    if has_number_for_id:
+        told.warn(NoticeKind.ID_AS_NUMBER, "content_id", f"a content_id {AS_NUMBER}")
+    lines.contents.append(content)  # type: ignore[arg-type]  # the keys above are Content's
 
 
-def _first_text(item: dict[str, Json], target: str) -> tuple[Json, str | None]:
-    """The first value that is a text or a number: as it was given, and as text."""
-    for key in _TEXTS[target]:
-        given = item.get(key)
-        if given is not None and isinstance(text := as_text(given), str):
-            return given, text
-    return None, None
+def _texts(item: dict[str, Json]) -> tuple[dict[str, str], bool]:
+    """The texts of a product by TikTok's names, a number counting as one; and whether the id was a number."""
+    found: dict[str, str] = {}
+    ranks: dict[str, int] = {}
+    has_number_for_id = False
+    for key, value in item.items():
+        place = _PLACE.get(key)
+        if place is None or value is None:
+            continue
+        target, rank = place
+        if target in found and ranks[target] < rank:
+            continue
+        text = as_text(value)
+        if isinstance(text, str):
+            found[target], ranks[target] = text, rank
+            if target == "content_id":
+                has_number_for_id = not isinstance(value, str)
+    return found, has_number_for_id
+
+
+@functools.lru_cache(maxsize=4096)
+def _catalogue_text(text: str) -> str:
+    """Clear a text of personal data; names of products come again and again."""
+    return mask_and_cut(text, longest=LONGEST_TEXT)
 
 
 def _number(value: Json, name: str, told: _Told) -> int | float | None:
@@ -141,19 +177,8 @@ def _count(value: Json, told: _Told) -> int | float | None:
     return number if number >= 0 else None
 
 
-def _fill(products: list[_Product]) -> Basket:
-    contents = [product.content for product in products]
-    currency = next((product.currency for product in products if product.currency), None)
-    return Basket(contents, sum(content.get("quantity", 0) for content in contents), _total(products), currency)
-
-
-def _total(products: list[_Product]) -> int | float | None:
-    """Add up price x quantity, to the cent; a sum that leaves out a product with a price would be a wrong one."""
-    total: Decimal | None = None
-    for product in products:
-        if (price := product.content.get("price")) is None:
-            continue
-        if product.count is None:
-            return None
-        total = (total or Decimal(0)) + Decimal(str(price)) * Decimal(str(product.count))
-    return None if total is None else narrow(total)
+def total_of(basket: Basket) -> int | float | None:
+    """Add up price x quantity, to the cent; None without a price, or when one could not be read."""
+    if not basket.priced:
+        return None
+    return narrow(sum((Decimal(str(price)) * Decimal(str(count)) for price, count in basket.priced), Decimal(0)))

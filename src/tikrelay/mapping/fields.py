@@ -430,7 +430,7 @@ FIELDS: Final = (
         (
             data("x-ttq-pt-value"),
             data("value"),
-            Source("sum of price x quantity", _of_basket(lambda basket: basket.total), texts.as_is),
+            Source("sum of price x quantity", _of_basket(contents.total_of), texts.as_is),
         ),
         texts.number,
         "number; 0 stays",

@@ -15,6 +15,23 @@ _ABBREVIATED: Final = r"(?:[^\W\d_]{1,4}\.(?=[ \d]))?"  # "Rs. 500"
 _DIGITS: Final = r"(\d[\d.,' \u00a0\u202f\u2019]{0,40}|[.,]\d{1,20})"
 _FORM: Final = re.compile(rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}{_AROUND}[.\-]{{0,2}}")
 _PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_AMOUNT_SIGNS: Final = frozenset(".,'-+ \u00a0\u202f\u2019")
+# What may stand beside an amount: the codes of ISO 4217, and how people write them. Anything else ("1.5k", "5 kg") says
+# that the number is not the amount it looks like.
+_CURRENCY_WORDS: Final = frozenset(
+    """
+    aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf clp
+    cny cop crc cup cve czk djf dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd hnl hrk htg huf
+    idr ils inr iqd irr isk jmd jod jpy kes kgs khr kmf kpw krw kwd kyd kzt lak lbp lkr lrd lsl lyd mad mdl mga mkd mmk
+    mnt mop mru mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar
+    sbd scr sdg sek sgd shp sle sos srd ssp stn svc syp szl thb tjs tmt tnd top try ttd twd tzs uah ugx usd uyu uzs ved
+    ves vnd vuv wst xaf xcd xof xpf yer zar zmw zwl
+    euro euros dollar dollars pound pounds rs inr kr kč kc zł zl \u043b\u0432 \u0440\u0443\u0431 \u0440 ft lei din
+    rm rp us au ca nz hk nt mx r a c s
+    fr sfr tl dh qr sr kd bd dhs ksh tsh ush rmb yuan yen
+    """.split()  # noqa: SIM905  a list of 200 words in quotes would be a page
+)
 _SPACES: Final = re.compile(r"[' \u00a0\u202f\u2019]")
 _GROUPED: Final = re.compile(r"\d{1,3}(?: \d{2,3})* \d{3}(?:[.,]\d*)?", re.ASCII)
 _SEVERAL: Final = re.compile(r"[.,]")
@@ -53,7 +70,7 @@ def told_reading(value: Json, number: float) -> str:
     if not isinstance(value, str) or _PLAIN.fullmatch(value.strip()):
         return ""
     shown = "".join(sign for sign in value if sign in _SHOWN or unicodedata.category(sign) == "Sc")
-    return f"{' '.join(shown.split())[:_LONGEST_SHOWN]} read as {number}"
+    return f"{' '.join(shown.split()).lstrip('. ')[:_LONGEST_SHOWN]} read as {number}"
 
 
 def narrow(number: float | Decimal) -> int | float | None:
@@ -79,11 +96,20 @@ def _decimal_text(text: str) -> str | None:
     match = _FORM.fullmatch(given)
     if match is None or any(sign.isdigit() and not sign.isascii() for sign in given):
         return None
+    if not _is_amount(given):
+        return None
     digits = _SPACES.sub(" ", match[2]).strip()
     if " " in digits and not _GROUPED.fullmatch(digits):
         return None
     plain = _with_one_dot(digits.replace(" ", "").rstrip(".,"))
     return None if plain is None else match[1] + plain
+
+
+def _is_amount(text: str) -> bool:
+    """Say whether nothing but a currency stands beside the digits."""
+    if any(word.casefold() not in _CURRENCY_WORDS for word in _LETTERS.findall(text)):
+        return False
+    return all(sign.isalnum() or sign in _AMOUNT_SIGNS or unicodedata.category(sign) == "Sc" for sign in text)
 
 
 def _with_one_dot(digits: str) -> str | None:
