@@ -27,6 +27,7 @@ _FORM: Final = re.compile(
     r"(https?)://((?:[^/?#\\\s]*@)?)([^/?#\\\s%+@]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
 )
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
+_CLICK_ID_IS: Final = f"{CLICK_ID}="
 _CAMPAIGN: Final = "utm_"
 
 
@@ -126,9 +127,8 @@ def click_id_of_url(value: Json, context: Context) -> str | Left:
     if not isinstance(value, str) or CLICK_ID not in value:
         return Left.EMPTY
     for part in value.partition("#")[0].partition("?")[2].split("&"):
-        name, _, given = part.partition("=")
-        if name == CLICK_ID and given:
-            return click_id(unquote(given), context)
+        if part.startswith(_CLICK_ID_IS) and part != _CLICK_ID_IS:
+            return click_id(unquote(part.removeprefix(_CLICK_ID_IS)), context)
     return Left.EMPTY
 
 
