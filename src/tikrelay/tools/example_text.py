@@ -105,9 +105,9 @@ def _list(texts: tuple[str, ...]) -> str:
 
 def _block(text: str) -> str:
     """Write a text of several lines as it is, where TOML allows that."""
-    if "'''" in text or "\r" in text or not text.replace("\n", "").replace("\t", "").isprintable():
+    if "\n" not in text or "'''" in text or "\r" in text or not text.replace("\n", "").replace("\t", "").isprintable():
         return _string(text)
-    return f"'''\n{text}\n'''" if "\n" in text else f"'''{text}'''"
+    return f"'''\n{text}\n'''"
 
 
 def _string(text: str) -> str:

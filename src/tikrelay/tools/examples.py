@@ -18,9 +18,9 @@ from tikrelay.mapping.convert import plan
 from tikrelay.mapping.explain import Explanation, Origin
 from tikrelay.mapping.rules import Plan
 from tikrelay.tools.example_file import IN_EVENT, Example, read_file, without_tokens
-from tikrelay.tools.explained import Explained, Line, explain_hits, lines_of, rules_of
+from tikrelay.tools.explained import FOREIGN, Explained, Line, explain_hits, lines_of, rules_of
 from tikrelay.tools.hit_text import Hits
-from tikrelay.tools.request import read_request
+from tikrelay.tools.request import read_requests
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
 PAGE: Final = Path("docs/examples.md")
@@ -42,12 +42,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
 
 
-class Became(msgspec.Struct, frozen=True):
+class Became(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an example's request. ``several``: its outcomes go to more than one destination."""
 
-    events: tuple[dict[str, Any], ...]
-    turned_away: tuple[str, ...]
-    outcomes: tuple[Outcome, ...]
+    events: tuple[dict[str, Any], ...] = ()
+    turned_away: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
     several: bool = False
 
 
@@ -81,7 +81,8 @@ def settings_of(example: Example) -> Config:
 def run_example(example: Example, config: Config | None = None) -> Became:
     """Run the request through collecting and mapping, under its own settings, else those given, else the defaults."""
     settings = settings_of(example) if config is None or example.settings is not None else config
-    found = read_request(example.request, received_at=RECEIVED_AT)
+    key = settings.sources.data_key
+    found = read_requests([example.request], received_at=RECEIVED_AT, data_key=key)[0]
     report = explain_hits(Hits((example.request,)), settings, received_at=RECEIVED_AT)
     codes = {str(destination.name): destination.test_event_code for destination in settings.destinations}
     rules = {one.destination: one for one in rules_of(settings)}
@@ -89,9 +90,12 @@ def run_example(example: Example, config: Config | None = None) -> Became:
         _outcome(one, plan(found.events[one.event - 1], rules[one.explanation.destination]), codes)
         for one in report.events
     ]
+    turned_away = tuple(one.reason for one in report.turned_away)
+    if FOREIGN in turned_away:
+        return Became(turned_away=turned_away)
     return Became(
         events=tuple(_between(event) for event in found.events),
-        turned_away=tuple(one.reason for one in report.turned_away),
+        turned_away=turned_away,
         outcomes=tuple(outcomes),
         several=len(settings.destinations) > 1,
     )
