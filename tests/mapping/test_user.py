@@ -202,6 +202,15 @@ def test_of_several_numbers_those_with_a_country_are_sent_and_the_others_told_of
     assert ["phone_without_country"] == [notice.kind for notice in made.notices]
 
 
+@pytest.mark.parametrize("given", ["nobody, 0151 55501234", "0151 55501234, nobody", "0151 55501234, "])
+def test_where_no_number_is_left_the_missing_country_is_what_is_told(context, given):
+    assert Left.TOLD == hash_phone(given, context())
+
+
+def test_repeats_in_one_text_are_hashed_once(context):
+    assert [KNOWN["test@test.com"]] == hash_email("test@test.com, TEST@test.com", context())
+
+
 @pytest.mark.parametrize("given", ["0049 151", "001", "+49", "abc", "12345", "1" * 16, "no 1234567 to call"])
 def test_what_has_not_the_form_of_a_number_is_not_told_to_lack_a_country(context, given):
     made = context()
