@@ -3,7 +3,7 @@
 Takes whatever holds a hit (``hit_text.py``). Nothing is sent and nothing is stored.
 """
 
-import json
+import io
 import os
 import sys
 from typing import Any, Final
@@ -14,7 +14,7 @@ from tikrelay.app.config import Config
 from tikrelay.base.clock import SystemClock
 from tikrelay.tools.diff import Difference, compare, print_differences
 from tikrelay.tools.examples import RECEIVED_AT, read_example, settings_of
-from tikrelay.tools.explain_page import console, print_report
+from tikrelay.tools.explain_page import console, json_text, print_report
 from tikrelay.tools.explained import FOREIGN, Report, explain_hits
 from tikrelay.tools.hit_text import Hits, is_file, read_hits
 from tikrelay.tools.shop_settings import read_shop_settings
@@ -38,6 +38,8 @@ def explain_hit(
     """
     hits, settings, now = _what(hit, body, config, example)
     report = explain_hits(hits, settings, received_at=now, show_personal_data=show_personal_data)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that cannot show every sign
     try:
         if other is not None:
             return _diff(hits, settings, report, other, now=now, as_json=as_json)
@@ -96,4 +98,4 @@ def _document_of_differences(differences: list[Difference]) -> dict[str, Any]:
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    print(json_text(document))

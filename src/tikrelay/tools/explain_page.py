@@ -102,7 +102,7 @@ def _print_event(one: Explained, number: int, to: Console, *, several: bool) -> 
         to.print(told.why)
         to.print()
         return
-    to.print(json.dumps(told.tiktok, indent=2, ensure_ascii=False), soft_wrap=True)
+    to.print(json_text(told.tiktok), soft_wrap=True)
     to.print()
     lines = lines_of(told)
     if to.width >= WIDE:
@@ -201,6 +201,18 @@ def _came_in(told: Explanation, line: Line) -> tuple[str, str]:
         return "", ""
     is_unchanged = line.taken.given == shown_value(line.value)
     return _given(line.taken), _UNCHANGED if is_unchanged else line.taken.cleaning
+
+
+def json_text(value: Any) -> str:
+    r"""Write JSON to be read: as it is, but signs that steer a terminal by their number.
+
+    >>> print(json_text({"a": "é\x9b\u202e"}))
+    {
+      "a": "é\u009b\u202e"
+    }
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
 
 
 def said_to_be(source: str, *, came: str = "") -> str:

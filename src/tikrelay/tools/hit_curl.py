@@ -190,6 +190,8 @@ _END: Final = None  # between two commands
 _ANSI: Final = {
     "n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v",
 }  # fmt: skip
+_CONTINUED: Final = re.compile(r"\\\r?\n")
+_PLAIN: Final = re.compile(r"[^\s;&|\\'\"$]+")
 _NUMBERED: Final = re.compile(r"x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|U[0-9A-Fa-f]{1,8}|[0-7]{1,3}")
 
 
@@ -215,44 +217,47 @@ def _of_bash(text: str) -> Iterator[str | None]:
     >>> list(_of_bash("curl 'a b' $'it\\'s \\u0021' \\\n \"x\\\"y\"; curl z"))
     ['curl', 'a b', "it's !", 'x"y', None, 'curl', 'z']
     """
-    at, word, end = 0, None, len(text)
-    while at < end:
+    at = 0
+    word: list[str] | None = None
+    while at < len(text):
         sign = text[at]
-        if sign.isspace() or sign in ";&|#":
-            if sign == "#" and word is not None:
-                word += sign
-                at += 1
-                continue
+        if sign.isspace() or sign in ";&|" or (sign == "#" and word is None):
             if word is not None:
-                yield word
+                yield "".join(word)
                 word = None
             if sign == "#":
                 at = _until(text, "\n", at)
-            elif not sign.isspace() or sign == "\n":
+            if not sign.isspace() or sign == "\n":
                 yield _END
             at += 1
-        elif sign == "\\":
-            skipped = 3 if text[at + 1 : at + 3] == "\r\n" else 2
-            if text[at + 1 : at + 2] not in {"\n", "\r"}:
-                word = (word or "") + text[at + 1 : at + 2]
-            at += skipped
-        elif sign == "'":
-            close = text.find("'", at + 1)
-            if close < 0:
-                raise _unclosed("'")
-            word = (word or "") + text[at + 1 : close]
-            at = close + 1
-        elif sign == "$" and text[at + 1 : at + 2] == "'":
-            part, at = _ansi(text, at + 2)
-            word = (word or "") + part
-        elif sign == '"':
-            part, at = _double(text, at + 1)
-            word = (word or "") + part
-        else:
-            word = (word or "") + sign
-            at += 1
+            continue
+        if continued := _CONTINUED.match(text, at):
+            at = continued.end()
+            continue
+        part, at = _part(text, at)
+        word = [] if word is None else word
+        word.append(part)
     if word is not None:
-        yield word
+        yield "".join(word)
+
+
+def _part(text: str, at: int) -> tuple[str, int]:
+    """Read a quoted part of a word, or what stands up to the next sign that means something."""
+    sign, following = text[at], text[at + 1 : at + 2]
+    if sign == "\\":
+        return following, at + 2
+    if sign == "'":
+        close = text.find("'", at + 1)
+        if close < 0:
+            raise _unclosed("'")
+        return text[at + 1 : close], close + 1
+    if sign == "$" and following == "'":
+        return _ansi(text, at + 2)
+    if sign == '"':
+        return _double(text, at + 1)
+    plain = _PLAIN.match(text, at + 1)
+    end = at + 1 if plain is None else plain.end()
+    return text[at:end], end
 
 
 def _until(text: str, sign: str, at: int) -> int:
@@ -309,56 +314,60 @@ def _of_cmd(text: str) -> Iterator[str | None]:
     >>> list(_of_cmd('curl ^"https://gw/?a=1^&b=^%^20^" ^\n -H ^"x: ^\\^"1^\\^"^" & curl "a"^%"b"'))
     ['curl', 'https://gw/?a=1&b=%20', '-H', 'x: "1"', None, 'curl', 'a%b']
     """
-    plain = _without_carets(text)
-    at, word, quoted, end = 0, None, False, len(plain)
-    while at < end:
-        sign, escaped = plain[at]
-        if sign == "\\" and at + 1 < end and plain[at + 1][0] in {'"', "\\"}:
-            word = (word or "") + plain[at + 1][0]
+    plain, escaped = _without_carets(text)
+    word: list[str] | None = None
+    at, quoted = 0, False
+    while at < len(plain):
+        sign, following = plain[at], plain[at + 1 : at + 2]
+        is_pair = (sign == "\\" and following in {'"', "\\"}) or (quoted and sign == following == '"')
+        if is_pair and following:
+            word = [] if word is None else word
+            word.append(following)
             at += 2
             continue
+        at += 1
         if sign == '"':
-            if quoted and at + 1 < end and plain[at + 1][0] == '"':
-                word = (word or "") + '"'
-                at += 2
-                continue
             quoted = not quoted
-            word = word or ""
-        elif quoted or escaped or not (sign.isspace() or sign == "&"):
-            word = (word or "") + sign
+            word = [] if word is None else word
+        elif quoted or (at - 1) in escaped or not (sign.isspace() or sign == "&"):
+            word = [] if word is None else word
+            word.append(sign)
         else:
             if word is not None:
-                yield word
+                yield "".join(word)
                 word = None
             if sign in "&\n":
                 yield _END
-        at += 1
     if quoted:
         raise _unclosed('"')
     if word is not None:
-        yield word
+        yield "".join(word)
 
 
-def _without_carets(text: str) -> list[tuple[str, bool]]:
-    """Take the carets away; say of each sign whether one stood before it."""
-    found: list[tuple[str, bool]] = []
+def _without_carets(text: str) -> tuple[str, set[int]]:
+    """Take the carets away; say of which blanks and ampersands one stood before."""
+    found: list[str] = []
+    escaped: set[int] = set()
     signs = text.replace("\r\n", "\n")
     at = 0
     while at < len(signs):
         if signs[at] != "^":
-            found.append((signs[at], False))
+            found.append(signs[at])
             at += 1
         elif signs[at + 1 : at + 2] == "\n":  # the line goes on; an empty line then stands for a line's end
             if signs[at + 2 : at + 3] == "\n":
-                found.append(("\n", True))
+                escaped.add(len(found))
+                found.append("\n")
                 at += 1
             at += 2
         elif signs[at - 1 : at] == "%" and signs[at - 2 : at - 1] == "^":
             at += 1  # ^%^20: the second only parts the sign from what could be a variable's name
         else:
-            found.append((signs[at + 1 : at + 2], True))
+            if (sign := signs[at + 1 : at + 2]).isspace() or sign == "&":
+                escaped.add(len(found))
+            found.append(sign)
             at += 2
-    return found
+    return "".join(found), escaped
 
 
 def _unclosed(sign: str) -> InputRefused:

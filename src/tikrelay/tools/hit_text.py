@@ -144,7 +144,7 @@ def _named(request: Request) -> str:
     """Name a request without its query, which may hold anything."""
     try:
         url = urlsplit(request.url)
-        return f"{request.method.upper()} {url.hostname or ''}{url.path[:60]}"
+        return f"{request.method.upper()} {mask_and_cut((url.hostname or '') + url.path, longest=100)}"
     except ValueError:
         return f"{request.method.upper()} (an address that cannot be read)"
 
