@@ -214,7 +214,8 @@ def test_no_number_is_none(context, given):
     [
         ({"value": "14,90"}, ["properties.value: 14,90 read as 14.9"]),
         ({"value": "1.299,00 EUR"}, ["properties.value: 1.299,00 read as 1299"]),
-        ({"x-ttq-pt-value": "Anna 5,00"}, ["properties.value: 5,00 read as 5"]),
+        ({"x-ttq-pt-value": "kr. 5,00"}, ["properties.value: 5,00 read as 5"]),
+        ({"x-ttq-pt-value": "Anna 5,00"}, []),
         ({"predicted_ltv": "99,5"}, ["properties.predicted_ltv: 99,5 read as 99.5"]),
         ({"value": "14.90"}, []),
         ({"value": 14.9}, []),

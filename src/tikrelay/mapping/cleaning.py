@@ -1,5 +1,6 @@
 """What a cleaner is: one function that makes a given value fit for one TikTok field, or says why it cannot."""
 
+import functools
 import json
 import math
 import re
@@ -19,7 +20,9 @@ _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
 NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
-_LONGEST_NOTHING: Final = max(map(len, NOTHING))
+_LONGEST_REMEMBERED: Final = 512
+_MOST_REMEMBERED: Final = 2000
+_BEGINS_NOTHING: Final = frozenset(begin for word in NOTHING for begin in (word[0], word[0].upper()))
 
 
 class Left(Enum):
@@ -164,6 +167,30 @@ Value: TypeAlias = Any
 Cleaner = Callable[["Json", Context], Value | Left]
 
 
+def remembered(clean: Cleaner) -> Cleaner:
+    """Keep what a cleaner made of texts that come with every other hit: agents, languages, client hints.
+
+    Only for what tells nothing of one visitor. What was warned of is worked out anew, so that it is warned of again.
+    """
+    found: dict[str, Value] = {}
+
+    def clean_once(value: Json, context: Context) -> Value | Left:
+        if not isinstance(value, str):
+            return clean(value, context)
+        known = found.get(value)
+        if known is not None:
+            return known
+        warned = len(context.notices)
+        fresh = clean(value, context)
+        if not isinstance(fresh, Left) and len(context.notices) == warned and len(value) <= _LONGEST_REMEMBERED:
+            if len(found) >= _MOST_REMEMBERED:
+                found.clear()
+            found[value] = fresh
+        return fresh
+
+    return functools.wraps(clean)(clean_once)
+
+
 def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
     """Say whether a source holds several values, as user_data does."""
     return isinstance(value, tuple)
@@ -201,7 +228,7 @@ def _nothing(_: str) -> None:
 def cleaned(clean: Cleaner, given: Any, context: Context, *, many: bool) -> Value | Left:
     """Clean what a source gives: the first usable value, or with ``many`` all of them, a single one alone."""
     if many:
-        return _all_cleaned(clean, given, context)
+        return _all_cleaned(clean, _listed(given), context)
     if not is_tuple(given):
         return clean(given, context)
     left = Left.EMPTY
@@ -213,10 +240,10 @@ def cleaned(clean: Cleaner, given: Any, context: Context, *, many: bool) -> Valu
     return left
 
 
-def _all_cleaned(clean: Cleaner, given: Any, context: Context) -> Value | Left:
+def _all_cleaned(clean: Cleaner, given: Sequence[Any], context: Context) -> Value | Left:
     found: list[Any] = []
     left = Left.EMPTY
-    for one in _listed(given):
+    for one in given:
         value = clean(one, context)
         if isinstance(value, Left):
             left = value if value is not Left.EMPTY else left
@@ -229,11 +256,11 @@ def _all_cleaned(clean: Cleaner, given: Any, context: Context) -> Value | Left:
 
 def _listed(given: Any) -> Sequence[Any]:
     """Several values come as a list, as its JSON text, or as an object with numbers for keys."""
-    if isinstance(given, str) and given.lstrip().startswith("["):
-        given = decoded(given)
-    if is_object(given):
-        return list(given.values())[:MOST_VALUES]
-    return given[:MOST_VALUES] if is_several(given) else (given,)
+    if isinstance(given, str):
+        given = decoded(given) if given.lstrip()[:1] == "[" else given
+    if is_several(given):
+        return given if len(given) <= MOST_VALUES else given[:MOST_VALUES]
+    return list(given.values())[:MOST_VALUES] if is_object(given) else (given,)
 
 
 def whole_signs(text: str) -> str:
@@ -249,7 +276,7 @@ def as_text(value: Json) -> str | Left:
     """
     if isinstance(value, str):
         text = (value if value.isascii() else whole_signs(value)).strip()
-        if not text or (len(text) <= _LONGEST_NOTHING and text.lower() in NOTHING):
+        if not text or (text[0] in _BEGINS_NOTHING and text.lower() in NOTHING):
             return Left.EMPTY
         return text
     if value is None:

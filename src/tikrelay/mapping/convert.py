@@ -83,6 +83,8 @@ def walk(
             given = tables[place].get(key) if place else read(context)
             if given is None or given == "":
                 continue
+            if given.__class__ is tuple and len(given) == 1:  # as user data is kept
+                given = given[0]
             if field.many or given.__class__ is tuple:
                 value = cleaned(clean, given, context, many=field.many)
             else:

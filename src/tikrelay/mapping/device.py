@@ -3,13 +3,14 @@
 from typing import Final
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Context, Left, as_text
+from tikrelay.mapping.cleaning import Context, Left, as_text, remembered
 from tikrelay.mapping.personal import mask_and_cut
 
 _LONGEST: Final = 200
 _MOST_VERSIONS: Final = 20
 
 
+@remembered
 def hint_text(value: Json, _: Context) -> str | Left:
     """Read a hint without the quotes that headers put around it."""
     text = as_text(value)

@@ -1,5 +1,6 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,13 +8,24 @@ from typing import Any, Final
 from tikrelay.base.addresses import is_public, read_address
 from tikrelay.base.shown import one_line
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Cleaner, Context, Left, NoticeKind, as_text, decoded, whole_signs
+from tikrelay.mapping.cleaning import (
+    LONGEST_TEXT,
+    Cleaner,
+    Context,
+    Left,
+    NoticeKind,
+    as_text,
+    decoded,
+    remembered,
+    whole_signs,
+)
 from tikrelay.mapping.numbers import read_number, told_reading
 from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 
 LONGEST_NAME: Final = 200
 MOST_TEXTS: Final = 100
 AS_NUMBER: Final = "came as a number and was made a text; send it as a text, for long numbers lose digits on the way"
+_LONGEST_READ: Final = 2000  # nothing behind it could still be sent
 UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
@@ -60,8 +72,15 @@ def identifier(clean: Cleaner) -> Cleaner:
 
 def event_name(given: str) -> str:
     """Take an event's name as it is, but of bounded length and with nobody's address in it."""
+    return _names(given[:_LONGEST_READ])[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _names(given: str) -> tuple[str, str]:
+    """The name that is sent and the one that is shown; the same few come with every hit."""
     name = mask_and_cut(whole_signs(given), longest=LONGEST_NAME)
-    return name if one_line(name).strip() else UNNAMED
+    shown = one_line(name).strip()
+    return (name, shown) if shown else (UNNAMED, UNNAMED)
 
 
 def shown_name(given: str) -> str:
@@ -70,7 +89,7 @@ def shown_name(given: str) -> str:
     >>> shown_name(" size\nguide ")
     'size guide'
     """
-    return one_line(event_name(given)).strip() or UNNAMED
+    return _names(given[:_LONGEST_READ])[1]
 
 
 def number(value: Json, context: Context) -> int | float | Left:
@@ -122,6 +141,7 @@ def as_is(value: Json, _: Context) -> Any:
     return Left.EMPTY if value is None or value == [] else value
 
 
+@remembered
 def currency(value: Json, context: Context) -> str | Left:
     """Write a currency in upper case: three letters."""
     given = as_text(value)
@@ -135,6 +155,7 @@ def currency(value: Json, context: Context) -> str | Left:
     return code
 
 
+@remembered
 def locale(value: Json, _: Context) -> str | Left:
     """Write a language as BCP 47 does: ``en-US``, ``zh-Hans-CN``."""
     given = as_text(value)
@@ -178,6 +199,7 @@ def public_address(value: Json, _: Context) -> str | Left:
     return str(address) if is_public(address) else Left.EMPTY
 
 
+@remembered
 def agent(value: Json, _: Context) -> str | Left:
     """Take a user agent."""
     given = as_text(value)
