@@ -214,6 +214,7 @@ def changed(name: str, **changes: Any) -> Example:
     [
         {"tiktok": {"event": "Purchase"}},
         {"warnings": ()},
+        {"warnings": ("cut: event",)},
         {"sources": {"user.email": "cookie"}},
         {"passed_over": {"user.email": ("cookie: empty",)}},
         {"dropped": "by_rule", "tiktok": None},
