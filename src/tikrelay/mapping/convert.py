@@ -8,7 +8,6 @@ Pure: it reads no clock and draws no random number; what it cannot derive (an id
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
@@ -17,7 +16,7 @@ from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_whole
-from tikrelay.mapping.rules import Plan, Rules
+from tikrelay.mapping.rules import Plan, Row, Rules
 from tikrelay.tiktok.payload import TikTokEvent
 
 __all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
@@ -68,40 +67,14 @@ def walk(
     judge_name(rules.names, context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent, rules.identifiers)
-    tables: dict[str, Mapping[str, Any]] = {
-        "data": event.data,
-        "user_data": event.user_data,
-        "user_properties": event.user_properties,
-        "client_hints": event.client_hints,
-    }
     for row in rules.asked(event):
         field = row.field
         if without_person and field.person:
             continue
         context.target = field.path
-        for place, key, read, clean, source in row.steps:
-            given = tables[place].get(key) if place else read(context)
-            if given is None or given == "":
-                continue
-            if given.__class__ is tuple and len(given) == 1:  # as user data is kept
-                given = given[0]
-            if field.many or given.__class__ is tuple:
-                value = cleaned(clean, given, context, many=field.many)
-            else:
-                value = clean(given, context)
-            if value.__class__ is Left:
-                if recorder is not None:
-                    recorder.left(field, source, given, value)
-                if value is Left.WITHHELD:
-                    break
-                if value is Left.UNUSABLE:
-                    context.warn(NoticeKind.UNUSABLE, f"{source.name} could not be read and was left out")
-                continue
+        value = _first_usable(row, context, recorder)
+        if value is not None:
             (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
-            if recorder is not None:
-                recorder.took(field, source, given, value)
-                _tell_of_others(field, source, context, recorder)
-            break
     _add_custom_properties(body, rules, recorder)
     for rule in made.rules:
         tell = None if recorder is None else _teller(recorder, rule.name)
@@ -114,6 +87,31 @@ def walk(
     judge_whole(body, context, without_person=without_person)
     found = {group: value for group, value in body.items() if value not in ({}, [])} if made.rules else body
     return TikTokEvent(found, tuple(context.notices), code)  # type: ignore[arg-type]  # the table's paths are its own
+
+
+def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
+    """Ask the sources of a row in turn; None when none gives a value that can be used."""
+    many = row.field.many
+    for table, key, read, clean, source in row.steps:
+        given = getattr(context.event, table).get(key) if table else read(context)
+        if given is None or given == "":
+            continue
+        if given.__class__ is tuple and len(given) == 1:  # as user data is kept
+            given = given[0]
+        several = many or given.__class__ is tuple
+        value = cleaned(clean, given, context, many=many) if several else clean(given, context)
+        if value.__class__ is not Left:
+            if recorder is not None:
+                recorder.took(row.field, source, given, value)
+                _tell_of_others(row.field, source, context, recorder)
+            return value
+        if recorder is not None:
+            recorder.left(row.field, source, given, value)
+        if value is Left.WITHHELD:
+            return None
+        if value is Left.UNUSABLE:
+            context.warn(NoticeKind.UNUSABLE, f"{source.name} could not be read and was left out")
+    return None
 
 
 def _teller(recorder: Recorder, rule: str) -> Tell:
