@@ -227,6 +227,16 @@ def test_a_hit_comes_from_stdin():
     assert "R-5" in done.stdout
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = f"'{sys.executable}' -m tikrelay explain - | head -n 1"
+    given = "\n".join([HIT] * 300)
+    done = subprocess.run(
+        command, input=given, capture_output=True, check=False, text=True, timeout=60, cwd="/", shell=True
+    )
+
+    assert ("300 hits, 300 events, of which TikTok gets 300\n", "") == (done.stdout, done.stderr)
+
+
 def test_what_is_no_hit_is_told_with_what_is_one(explain):
     done = explain("no-such-file")
 

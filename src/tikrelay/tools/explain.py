@@ -3,7 +3,6 @@
 Takes whatever holds a hit (``hit_text.py``). Nothing is sent and nothing is stored.
 """
 
-import io
 import os
 import sys
 from typing import Any, Final
@@ -38,8 +37,8 @@ def explain_hit(
     """
     hits, settings, now = _what(hit, body, config, example)
     report = explain_hits(hits, settings, received_at=now, show_personal_data=show_personal_data)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that cannot show every sign
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")  # not every terminal can show every sign
     try:
         if other is not None:
             return _diff(hits, settings, report, other, now=now, as_json=as_json)
