@@ -76,6 +76,13 @@ def test_the_places_of_a_trip_are_the_trips(body, sign):
     assert "user" not in found
 
 
+def test_where_a_trip_goes_says_nothing_of_the_number_of_who_books_it(body, kinds):
+    data = {"country": "IT", "checkin_date": "2026-12-01", "phone": "06 6982"}
+
+    assert "user" not in body(data=data)
+    assert ("phone_without_country", "user.phone") in kinds(data=data)
+
+
 @pytest.mark.parametrize("sign", [{}, {"checkin_date": ""}, {"checkin_date": "undefined"}, {"destination_ids": []}])
 @pytest.mark.parametrize("more", [{}, {"num_adults": 2, "user_score": 3}, CAR])
 def test_without_a_trip_they_are_the_persons(body, sign, more):

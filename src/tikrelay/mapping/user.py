@@ -13,7 +13,7 @@ from typing import Final
 
 from tikrelay.base.digests import of_base64, of_hex
 from tikrelay.event import Json
-from tikrelay.mapping import phones
+from tikrelay.mapping import industry, phones
 from tikrelay.mapping.cleaning import (
     LONGEST_TEXT,
     NOTHING,
@@ -161,9 +161,9 @@ def _without_country(context: Context) -> Left:
 
 
 def _country_of_address(context: Context) -> str | None:
-    """The country of the event's address; never a guess."""
+    """The country of the event's address; never a guess, and not where a journey goes."""
     people = context.event.user_data
-    own = context.event.data.get("country")
+    own = None if industry.is_trip(context.event) else context.event.data.get("country")
     given = (*people.get("address.country", ()), *people.get("country", ()), own if isinstance(own, str) else "")
     return next((code for one in given if (code := alpha_2(one))), None)
 
