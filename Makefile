@@ -42,7 +42,7 @@ lint: $(VENV)/.dev  ## style, import directions
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/lint-imports
 
 types: $(VENV)/.dev  ## mypy --strict and pyright
-	@$(BIN)/mypy && $(BIN)/basedpyright
+	@$(BIN)/mypy && $(BIN)/mypy tests/typing && $(BIN)/basedpyright
 
 faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages
 	@$(BIN)/pytest -m "faults" -n 0 $(ARGS) tests

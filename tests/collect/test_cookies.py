@@ -258,7 +258,7 @@ def test_an_event_keeps_what_else_is_known_of_its_visitor():
 
 
 def test_a_gateway_sets_what_its_settings_say_and_tiktok_gets_the_id_it_made(gateways, sandbox):
-    cookies = {"generate_ttp": True, "ttp_max_age": "1d", "http_only": True, "domain": "eu.shop.example"}
+    cookies = {"generate_ttp": True, "ttp_max_age": "1d", "same_site": "Strict", "domain": "eu.shop.example"}
     gateway = gateways(cookies=cookies, privacy={"cookies": "required"}).start()
 
     def given(host: str, more: str) -> list[str]:
@@ -272,6 +272,6 @@ def test_a_gateway_sets_what_its_settings_say_and_tiktok_gets_the_id_it_made(gat
     click_id, pixel = given("gw.eu.shop.example", "_s=3&gcs=G111")
 
     (event,) = [event for event in sandbox.wait_for_events(3) if "ttp" in event["user"]]
-    scope = "Path=/; Domain=eu.shop.example; Secure; SameSite=Lax; HttpOnly"
+    scope = "Path=/; Domain=eu.shop.example; Secure; SameSite=Strict"
     assert f"ttclid=E.C.P.abc_-~1; Max-Age=2592000; {scope}" == click_id
     assert f"_ttp={event['user']['ttp']}; Max-Age=86400; {scope}" == pixel
