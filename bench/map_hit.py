@@ -56,7 +56,7 @@ RULES = "".join(
 
 def rules_of(settings: str) -> Rules:
     """Make the rules of one destination."""
-    config = parse_settings(settings, None, {}, need_destination=False).config
+    config = parse_settings(settings, None, {}, to_send=False).config
     return Rules.of(config.mapping, config.privacy, MappedDestination(event_source_id="C0EXAMPLE"), config.rules)
 
 

@@ -143,7 +143,7 @@ def test_the_settings_shown_on_a_page_can_be_loaded(name: str):
             destination.pop("access_token_file", None)
             assert [] == sorted(set(destination) - set(MappedDestination.__struct_fields__))
         head = block.partition("[[destinations]]")[0]
-        parse_settings(head, None, {}, need_destination=False)
+        parse_settings(head, None, {}, to_send=False)
 
 
 # What an operator meets.

@@ -12,6 +12,7 @@ import msgspec
 from tikrelay.app.config import Config
 from tikrelay.base.errors import Mistake
 from tikrelay.base.happenings import Advice
+from tikrelay.base.secret import Secret
 from tikrelay.collect.cookies import registrable_domain
 from tikrelay.mapping.config import MappedDestination, RuleConfig
 from tikrelay.mapping.names import ending_names
@@ -47,7 +48,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def find_contradictions(config: Config, where: Where, *, need_destination: bool) -> list[Mistake]:
+def find_contradictions(config: Config, where: Where, *, need_destination: bool, need_token: bool) -> list[Mistake]:
     """Look at the settings together; each finding names one setting and what to write."""
     found: list[tuple[str, str, str, str]] = [
         *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_privacy(config), *_cookies(config),
@@ -61,6 +62,8 @@ def find_contradictions(config: Config, where: Where, *, need_destination: bool)
     for number, destination in enumerate(config.destinations):
         section = f"destinations[{number}]"
         found += [(section, key, what, hint) for key, what, hint in _destination(destination)]
+        if need_token or destination.access_token:
+            found += [(section, "access_token", what, hint) for what, hint in _token(destination.access_token)]
         found += _rules(f"{section}.rules", destination.rules, config)
         if names[destination.name] > 1:
             found.append((section, "name", f"{destination.name!r} stands twice", "give each its own name"))
@@ -181,18 +184,20 @@ def _destination(destination: MappedDestination) -> Iterator[tuple[str, str, str
     elif source != "web" and _PIXEL_SHAPE.fullmatch(identifier):
         what = f"looks like a pixel code, and event_source is {source}"
         yield "event_source_id", what, "TikTok refuses that (40002); use the id of the app or event set, digits only"
-    token = destination.access_token
-    if not token:
-        yield "access_token", "is missing", "Events Manager: your pixel, Settings, Generate Access Token"
-    elif token.matches(_PLACEHOLDER):
-        yield "access_token", "is still the example's placeholder", "put your own from Events Manager"
-    elif not token.matches(_TOKEN_SHAPE):
-        yield "access_token", "holds characters no token has", "copy it again, without line breaks or spaces"
     for host in destination.hosts:
         if not is_pattern(host) or "/" in host or ":" in host:
             yield "hosts", f"{host!r} is no host", 'write it as "shop.example" or "*.shop.example"'
     if source == "app" and not destination.app_id:
         yield "app_id", "is missing", "event_source app needs the store id or package name"
+
+
+def _token(token: Secret) -> Iterator[tuple[str, str]]:
+    if not token:
+        yield "is missing", "Events Manager: your pixel, Settings, Generate Access Token"
+    elif token.matches(_PLACEHOLDER):
+        yield "is still the example's placeholder", "put your own from Events Manager"
+    elif not token.matches(_TOKEN_SHAPE):
+        yield "holds characters no token has", "copy it again, without line breaks or spaces"
 
 
 class _Rule(msgspec.Struct, frozen=True):

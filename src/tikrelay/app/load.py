@@ -45,7 +45,7 @@ class Loaded(msgspec.Struct, frozen=True):
         return self.path.parent if self.path else Path.cwd()
 
 
-def read_settings(file: str | None, environment: Mapping[str, str], *, need_destination: bool = True) -> Loaded:
+def read_settings(file: str | None, environment: Mapping[str, str], *, to_send: bool = True) -> Loaded:
     """Read the file (``./tikrelay.toml`` when none is named and it exists) and the environment.
 
     Raises ConfigError with every mistake found.
@@ -54,12 +54,12 @@ def read_settings(file: str | None, environment: Mapping[str, str], *, need_dest
     if not path.is_file():
         if file is not None:
             raise ConfigError([Mistake(str(path), "--config", "there is no such file")])
-        return parse_settings("", None, environment, need_destination=need_destination)
+        return parse_settings("", None, environment, to_send=to_send)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Mistake(str(path), "--config", f"cannot be read: {error}")]) from None
-    return parse_settings(text, path, environment, need_destination=need_destination)
+    return parse_settings(text, path, environment, to_send=to_send)
 
 
 def parse_settings(
@@ -67,11 +67,12 @@ def parse_settings(
     path: Path | None,
     environment: Mapping[str, str],
     *,
-    need_destination: bool = True,
+    to_send: bool = True,
     tokens: Sequence[str] = (),
 ) -> Loaded:
     """Make a Config of a file's text and the environment. Raises ConfigError.
 
+    ``to_send`` False is for what looks at events and sends none: neither a destination nor a token is needed.
     ``tokens`` stand in for token files that cannot be read any more: those of the destinations, in their order.
     """
     place = str(path) if path else "environment"
@@ -81,11 +82,11 @@ def parse_settings(
         line = _AT_LINE.search(str(error))
         raise ConfigError([Mistake(f"{place}:{line[1]}" if line else place, "TOML", str(error))]) from None
 
-    reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd(), tokens)
+    reader = _Reader(place, _line_numbers(text), path.parent if path else Path.cwd(), tokens, need_token=to_send)
     config = reader.config(tree, environment)
     told = {mistake.key for mistake in reader.mistakes}
-    need_destination = need_destination and not any(key.startswith(("destinations", "TIKTOK_")) for key in told)
-    contradictions = find_contradictions(config, reader.where, need_destination=need_destination)
+    need_destination = to_send and not any(key.startswith(("destinations", "TIKTOK_")) for key in told)
+    contradictions = find_contradictions(config, reader.where, need_destination=need_destination, need_token=to_send)
     mangled = {f"{key.rpartition('.')[0]}.name" for key in told}  # what is left of a rule may look like nothing
     mistakes = [*reader.mistakes, *(one for one in contradictions if one.key not in told | mangled)]
     if mistakes:
@@ -142,9 +143,12 @@ def _from_toml(kind: type, value: object) -> object:
 class _Reader:
     """Reads section by section and key by key, so that one mistake does not hide the next."""
 
-    def __init__(self, place: str, lines: dict[tuple[str, str], int], folder: Path, tokens: Sequence[str]) -> None:
+    def __init__(
+        self, place: str, lines: dict[tuple[str, str], int], folder: Path, tokens: Sequence[str], *, need_token: bool
+    ) -> None:
         self.place = place
         self.tokens = tokens
+        self.need_token = need_token
         self.lines = lines
         self.folder = folder
         self.mistakes: list[Mistake] = []
@@ -268,6 +272,8 @@ class _Reader:
         except (OSError, UnicodeDecodeError):
             if number < len(self.tokens):
                 return self.tokens[number]
+            if not self.need_token:
+                return ""
             raise
         return token or (self.tokens[number] if number < len(self.tokens) else "")
 

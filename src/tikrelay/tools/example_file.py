@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.app.config import Config
-from tikrelay.app.load import DEFAULT_FILE, parse_settings, read_settings
+from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import ConfigError, Mistake
 from tikrelay.event import DropReason
 from tikrelay.mapping.cleaning import NoticeKind, is_object, is_several
@@ -27,9 +25,6 @@ _OF_EXPECT: Final = (
 IN_EVENT: Final = (
     "name", "data", "user_data", "user_properties", "client_hints", "visitor", "consent",
 )  # fmt: skip
-_TOKEN: Final = re.compile(r"destinations\[\d+\]\.access_token(_file)?")
-_TOKEN_LINE: Final = re.compile(r"\s*access_token(?:_file)?\s*=")
-_STAND_IN: Final = "not-a-token"  # nothing is sent, so none is needed
 _AT_LINE: Final = re.compile(r"at line (\d+)")
 
 
@@ -86,7 +81,7 @@ def parse_example(text: str, where: str) -> Example:
 def _mistakes_in_settings(settings: str | None, text: str, where: str) -> list[Mistake]:
     """Read the settings, and tell their mistakes with the lines of the file they stand in."""
     try:
-        without_tokens(settings or "", None, {})
+        parse_settings(settings or "", None, {}, to_send=False)
     except ConfigError as error:
         begins = next((n for n, line in enumerate(text.splitlines(), 1) if re.match(r"settings\s*=", line)), 0)
         return [
@@ -250,49 +245,3 @@ class _Reader:
 
     def _add(self, key: str, what: str, hint: str = "") -> None:
         self.mistakes.append(Mistake(self._where, key, what, hint))
-
-
-# Settings, for which no token is needed.
-
-
-def read_config(file: str | None) -> Config:
-    """Read the settings of a shop, or the defaults where there are none. Raises ConfigError."""
-    try:
-        return read_settings(file, os.environ, need_destination=False).config
-    except ConfigError as error:
-        path = Path(file or DEFAULT_FILE).absolute()
-        if any(_TOKEN.fullmatch(mistake.key) is None for mistake in error.mistakes) or not path.is_file():
-            raise _but_for_tokens(error) from None
-        return without_tokens(path.read_text(encoding="utf-8"), path, os.environ)
-
-
-def without_tokens(text: str, path: Path | None, environment: Mapping[str, str]) -> Config:
-    """Read settings whose destinations may lack their tokens. Raises ConfigError."""
-    try:
-        return parse_settings(text, path, environment, need_destination=False).config
-    except ConfigError as error:
-        if any(_TOKEN.fullmatch(mistake.key) is None for mistake in error.mistakes):
-            raise _but_for_tokens(error) from None
-    environment = {name: value for name, value in environment.items() if "ACCESS_TOKEN" not in name}
-    return parse_settings(_with_stand_ins(text), path, environment, need_destination=False).config
-
-
-def _but_for_tokens(error: ConfigError) -> ConfigError:
-    return ConfigError([mistake for mistake in error.mistakes if _TOKEN.fullmatch(mistake.key) is None])
-
-
-def _with_stand_ins(text: str) -> str:
-    r"""Give every destination a token that is none.
-
-    >>> print(_with_stand_ins("[[destinations]]\nname = 'shop'\naccess_token_file = 'token'"))
-    [[destinations]]
-    access_token = "not-a-token"
-    name = 'shop'
-    """
-    kept: list[str] = []
-    for line in text.splitlines():
-        if not _TOKEN_LINE.match(line):
-            kept.append(line)
-        if re.match(r"\s*\[\[\s*destinations\s*\]\]", line):
-            kept.append(f'access_token = "{_STAND_IN}"')
-    return "\n".join(kept)

@@ -12,12 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.event import CLICK_ID, Event
 from tikrelay.mapping.convert import plan
 from tikrelay.mapping.explain import Explanation, Origin
 from tikrelay.mapping.rules import Plan
-from tikrelay.tools.example_file import IN_EVENT, Example, read_file, without_tokens
+from tikrelay.tools.example_file import IN_EVENT, Example, read_file
 from tikrelay.tools.explained import FOREIGN, Explained, Line, explain_hits, lines_of, rules_of
 from tikrelay.tools.hit_text import Hits
 from tikrelay.tools.request import read_requests
@@ -75,7 +76,7 @@ def read_example(name: str) -> Example:
 
 def settings_of(example: Example) -> Config:
     """The settings an example runs under: the defaults and its own."""
-    return without_tokens(example.settings or "", None, {})
+    return parse_settings(example.settings or "", None, {}, to_send=False).config
 
 
 def run_example(example: Example, config: Config | None = None) -> Became:

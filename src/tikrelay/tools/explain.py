@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.load import read_settings
 from tikrelay.base.clock import SystemClock
 from tikrelay.tools.diff import Difference, compare, print_differences
 from tikrelay.tools.examples import RECEIVED_AT, read_example, settings_of
 from tikrelay.tools.explain_page import console, json_text, print_report
 from tikrelay.tools.explained import FOREIGN, Report, explain_hits
 from tikrelay.tools.hit_text import Hits, is_file, read_hits
-from tikrelay.tools.shop_settings import read_shop_settings
 
 _OF_SETTINGS: Final = ".toml"
 
@@ -62,7 +62,7 @@ def _what(hit: str | None, body: str | None, config: str | None, example: str | 
 
 def _settings(config: str | None) -> Config:
     """The shop's settings, when there are any; neither a destination nor a token is needed to explain."""
-    return read_shop_settings(config, os.environ)
+    return read_settings(config, os.environ, to_send=False).config
 
 
 def _diff(hits: Hits, settings: Config, report: Report, other: str, *, now: float, as_json: bool) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.load import parse_settings, read_settings
 from tikrelay.base.errors import ConfigError, InputRefused
 from tikrelay.event import Dropped, Event
 from tikrelay.mapping.convert import map_event
@@ -18,7 +19,6 @@ from tikrelay.tiktok.payload import TikTokEvent
 from tikrelay.tools.explained import explain_hits, refusal_of, rules_of
 from tikrelay.tools.hit_text import Hits, hits_of, read_hits
 from tikrelay.tools.request import read_requests
-from tikrelay.tools.shop_settings import parse_shop_settings, read_shop_settings
 
 __all__ = ["ConfigError", "Dropped", "Explanation", "InputRefused", "TikTokEvent", "explain", "map_hit"]
 
@@ -92,8 +92,8 @@ def _config(settings: str | Path | None) -> Config:
     if settings is None:
         return Config()
     if isinstance(settings, str) and (not settings.strip() or any(sign in settings for sign in "\n=[")):
-        return parse_shop_settings(settings, None, {})
-    return read_shop_settings(str(settings), {})
+        return parse_settings(settings, None, {}, to_send=False).config
+    return read_settings(str(settings), {}, to_send=False).config
 
 
 def _now(received_at: float | None) -> float:

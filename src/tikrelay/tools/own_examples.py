@@ -1,5 +1,6 @@
 """``tikrelay test``: a shop's own examples against its rules, so that a change of rules is reviewed like code."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tikrelay.app.config import Config
-from tikrelay.app.load import DEFAULT_FILE
+from tikrelay.app.load import DEFAULT_FILE, read_settings
 from tikrelay.base.errors import EXIT_CONFIG, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.tools.example_diff import Difference, differences
-from tikrelay.tools.example_file import parse_example, read_config, read_file
+from tikrelay.tools.example_file import parse_example, read_file
 from tikrelay.tools.example_text import updated, written
 from tikrelay.tools.examples import run_example
 from tikrelay.tools.hit_text import read_hits
@@ -46,7 +47,7 @@ def run_own_examples(
 
     Exit code 0 when all come true, 1 when some do not, 64 when there are none, 78 when a file cannot be read.
     """
-    settings = read_config(config)
+    settings = read_settings(config, os.environ, to_send=False).config
     if new is not None:
         return _write_new(Path(new), paths, settings)
     try:

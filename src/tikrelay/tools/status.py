@@ -77,7 +77,7 @@ class _DeadLetters(msgspec.Struct, frozen=True):
 
 def show_status(config: str | None, *, as_json: bool) -> int:
     """Print the books; exit code 1 when a destination is paused or failing."""
-    port = read_settings(config, os.environ, need_destination=False).config.server.admin_port
+    port = read_settings(config, os.environ, to_send=False).config.server.admin_port
     if port == 0:
         hint = "it stands in the log line `ready`, as admin; run this with TIKRELAY_SERVER_ADMIN_PORT set to it"
         raise NotRunningError("server.admin_port is 0, so the server chose a port when it started", hint=hint)
