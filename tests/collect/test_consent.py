@@ -166,11 +166,24 @@ def test_ad_user_data_is_told_apart_from_ad_storage():
 @pytest.mark.parametrize(
     ("given", "signal"),
     [({"ad_user_data": "GRANTED"}, "granted"), ({"ad_user_data": "denied"}, "denied"),
-     ({"ad_personalization": "DENIED"}, None), ({}, None), (None, None), ("DENIED", None),
+     ({"ad_personalization": "DENIED"}, None), ({}, None), (None, None), ("DENIED", "denied"),
      ({"ad_user_data": 3}, None), ({"ad_user_data": " Denied "}, "denied"), ({"ad_user_data": "Granted"}, "granted")],
 )  # fmt: skip
 def test_a_measurement_protocol_call_decides_sending_by_ad_user_data(given, signal):
-    assert Consent(sending=signal, user_data=signal) == of_measurement_protocol(given)
+    assert Consent(sending=signal, user_data=signal) == of_measurement_protocol(of_event_data({"consent": given}), {})
+
+
+@pytest.mark.parametrize(
+    ("of_body", "of_event", "together"),
+    [
+        (None, "denied", "denied"), ("granted", "denied", "denied"), ("denied", "granted", "denied"),
+        ("denied", None, "denied"), ("granted", None, "granted"), (None, "granted", "granted"), (None, None, None),
+    ],
+)  # fmt: skip
+def test_a_no_in_the_body_or_in_the_event_is_a_no(of_body, of_event, together):
+    body, event = Consent(sending=of_body, user_data=of_body), {"ad_storage": of_event, "ad_user_data": of_event}
+
+    assert Consent(sending=together, user_data=together) == of_measurement_protocol(body, event)
 
 
 @pytest.mark.parametrize(

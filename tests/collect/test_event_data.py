@@ -87,10 +87,70 @@ def test_an_input_of_an_array_that_is_odd_costs_no_other(given):
         ({"event_name": "a", "x-ttq-event-name": " "}, "a"),
         ({"event_name": "a", "x-ttq-event-name": None}, "a"),
         ({"event_name": "a", "x-ttq-event-name": ["x"]}, "a"),
+        ({"event": "a"}, "a"),
+        ({"event": "a", "event_name": " "}, "a"),
+        ({"event": "a", "event_name": "b"}, "b"),
+        ({"event": "a", "x-ttq-event-name": "b"}, "b"),
     ],
 )
 def test_an_x_ttq_name_counts_first_and_an_empty_one_is_not_given(given, data, name):
     assert [name] == names(given("", data))
+
+
+@pytest.mark.parametrize("own", [{}, {"value": "", "items": [], "currency": None}])
+def test_a_push_to_the_datalayer_is_an_event(given, own):
+    told = {"transaction_id": "R-1", "value": 19, "currency": "EUR", "items": [{"item_id": "A"}]}
+
+    (event,) = given("", {"event": "purchase", "ecommerce": told, **own}).events
+
+    assert ("purchase", {"event": "purchase", **told}) == (event.name, event.data)
+
+
+def test_what_the_event_itself_says_counts_before_its_ecommerce(given):
+    own = {"transaction_id": "R-1", "value": 0, "currency": "EUR", "items": [{"item_id": "A"}]}
+    other = {"transaction_id": "R-2", "value": 5, "currency": "USD", "items": [{"item_id": "B"}]}
+
+    (event,) = given("", {"event": "purchase", **own, "ecommerce": other}).events
+
+    assert {"event": "purchase", **own} == event.data
+
+
+def test_nothing_else_is_taken_from_ecommerce(given):
+    (event,) = given("", {"event": "a", "ecommerce": {"email": "a@b.example", "event_id": "e-1", "value": None}}).events
+
+    assert {"event": "a", "ecommerce": {"email": "a@b.example", "event_id": "e-1"}} == event.data
+
+
+@pytest.mark.parametrize("odd", [None, "", "x", 5, [], {}, [{"value": 1}]])
+def test_an_ecommerce_that_cannot_be_read_does_not_cost_the_event(given, odd):
+    (event,) = given("", {"event": "purchase", "value": 3, "ecommerce": odd}).events
+
+    assert ("purchase", 3) == (event.name, event.data["value"])
+
+
+def test_a_query_holds_ecommerce_as_json_text(given):
+    (event,) = given(urlencode({"event": "purchase", "ecommerce": '{"value":3,"items":[{"item_id":"A"}]}'})).events
+
+    assert (3, [{"item_id": "A"}]) == (event.data["value"], event.data["items"])
+
+
+@pytest.mark.parametrize(
+    ("data", "measurement_id"),
+    [
+        ({"x-ga-measurement_id": "G-SHOP"}, "G-SHOP"),
+        ({"measurement_id": "G-SHOP"}, "G-SHOP"),
+        ({"measurement_id": "G-OTHER", "x-ga-measurement_id": "G-SHOP"}, "G-SHOP"),
+        ({"measurement_id": ""}, None),
+        ({"measurement_id": 5}, None),
+        ({}, None),
+    ],
+)
+def test_event_data_tells_whose_stream_it_is_and_nothing_else_that_an_id_is_derived_from(given, data, measurement_id):
+    more = {"client_id": "1.2", "x-ga-page_id": 7, "x-ga-request_count": 4}
+
+    (event,) = given("", {"event_name": "a", **more, **data}).events
+
+    assert HitKey(measurement_id=measurement_id) == event.key
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,30 @@ def test_consent_is_the_requests(protocol):
 
 
 @pytest.mark.parametrize(
+    "params",
+    [
+        {"consent_state": {"ad_storage": False}}, {"consent_state.ad_storage": "denied"}, {"consent": "denied"},
+        {"x-ga-gcs": "G100"}, {"x-ga-gcd": "13p3p3p3p5l1"}, {"ad_storage": "denied"}, {"ad_user_data": 0},
+        {"privacy_info": {"ads_storage": "No"}},
+    ],
+)  # fmt: skip
+def test_a_no_in_an_event_is_heard_as_at_data_and_for_that_event_alone(protocol, params):
+    first, second = protocol({"consent": {"ad_user_data": "GRANTED"}, "events": [
+        {"name": "a", "params": params}, {"name": "b"},
+    ]}).events  # fmt: skip
+
+    assert ("denied", "granted") == (first.consent.sending, second.consent.sending)
+
+
+def test_what_an_event_does_not_say_itself_is_taken_from_its_ecommerce(protocol):
+    ecommerce = {"value": 5, "currency": "EUR", "transaction_id": "R-1", "items": [{"item_id": "A"}]}
+
+    event = one(protocol({"events": [{"name": "purchase", "params": {"value": 7, "ecommerce": ecommerce}}]}))
+
+    assert {**ecommerce, "value": 7} == event.data
+
+
+@pytest.mark.parametrize(
     ("body", "messages"),
     [
         (b'{"client_id":"1.2","events":[{"name":"purchase","params":{}}]}', []),

@@ -73,14 +73,18 @@ def of_web_hit(parameters: Mapping[str, str]) -> Consent:
     )
 
 
-def of_measurement_protocol(consent: Json) -> Consent:
-    """Read a Measurement Protocol body's ``consent``; it has no ad_storage, so ad_user_data decides sending too.
+def of_measurement_protocol(of_body: Consent, parameters: Mapping[str, Json]) -> Consent:
+    """Read what one event of a Measurement Protocol body says beside its body; a no in either is a no.
 
-    An ad_storage that a sender gives all the same is obeyed.
+    Without one a yes in either is a yes. Each is read as event data is, ``of_body`` for all events of the body from its
+    own ``consent``: that has no ad_storage, so ad_user_data decides sending too, but an ad_storage is obeyed.
     """
-    state = consent if isinstance(consent, dict) else {}
-    user_data = _signal(state.get("ad_user_data"))
-    return Consent(sending=_signal(state.get("ad_storage")) or user_data, user_data=user_data)
+    own = of_event_data(parameters)
+    return Consent(sending=_either(of_body.sending, own.sending), user_data=_either(of_body.user_data, own.user_data))
+
+
+def _either(one: Signal, other: Signal) -> Signal:
+    return "denied" if "denied" in {one, other} else one or other
 
 
 def of_event_data(data: Mapping[str, Json]) -> Consent:

@@ -18,11 +18,15 @@ MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
 MOST_SHARED: Final = 100_000  # parameters of the query, times events
 _HINT: Final = "name it with x-ttq-event-name or event_name"
-_OBJECTS: Final = ("user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items")
+_OBJECTS: Final = (
+    "user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items", "ecommerce",
+)  # fmt: skip
 _DOTTED: Final = ("consent_state", "consent", "client_hints")
 _PROPERTIES: Final = ("x-ga-mp2-user_properties", "user_properties")
 _SAY_LINES: Final = ("ndjson", "jsonl", "json-lines")
-_NAME_KEYS: Final = ("x-ttq-event-name", "event_name")
+_NAME_KEYS: Final = ("x-ttq-event-name", "event_name", "event")  # the last as a push to the dataLayer has it
+_ECOMMERCE: Final = ("items", "value", "currency", "transaction_id")
+_MEASUREMENT_IDS: Final = ("x-ga-measurement_id", "measurement_id")
 
 
 def parse(hit: Hit) -> Parsed:
@@ -43,7 +47,7 @@ def parse(hit: Hit) -> Parsed:
             turned_away.append(given)
         elif not isinstance(given, dict):
             turned_away.append(TurnedAway("not_an_object", f"input {place + 1} is JSON, but not an object", place))
-        elif not (name := _name(data := {**shared, **given})):
+        elif not (name := _first_text(data := {**shared, **given}, _NAME_KEYS)):
             turned_away.append(TurnedAway("event_without_name", f"input {place + 1} has no name: {_HINT}", place))
         else:
             told = [*unread, *_unpack(data)]
@@ -114,8 +118,8 @@ def _line(number: int, line: bytes) -> "Json | TurnedAway":
         return TurnedAway("bad_line", f"line {number}: {error.what}", number - 1)
 
 
-def _name(data: Mapping[str, Json]) -> str:
-    for key in _NAME_KEYS:
+def _first_text(data: Mapping[str, Json], keys: Sequence[str]) -> str:
+    for key in keys:
         value = data.get(key)
         if isinstance(value, str) and value.strip():
             return value
@@ -129,7 +133,8 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         visitor = Visitor(
             ip=hit.ip, user_agent=hit.user_agent, ttclid_cookie=hit.cookies.ttclid, ttp_cookie=hit.cookies.ttp
         )
-    _unflatten(data)
+    unflatten(data)
+    spread_ecommerce(data)
     people = user_data.from_parameters(data)
     data.pop("user_data", None)
     return Event(
@@ -142,17 +147,39 @@ def _event(name: str, data: dict[str, Json], hit: Hit) -> Event:
         client_hints=hints if isinstance(hints, dict) else {},
         visitor=visitor,
         consent=consent.of_event_data(data),
-        key=HitKey(),
+        key=HitKey(measurement_id=_first_text(data, _MEASUREMENT_IDS) or None),
     )
 
 
-def _unflatten(data: dict[str, Json]) -> None:
+def unflatten(data: dict[str, Json]) -> None:
     """Read ``consent_state.ad_storage=denied`` as a query or a form writes what an object holds."""
     for prefix in _DOTTED:
         dotted = {name[len(prefix) + 1 :]: value for name, value in data.items() if name.startswith(f"{prefix}.")}
         if dotted:
             whole = data.get(prefix)
             data[prefix] = {**(whole if isinstance(whole, dict) else {}), **dotted}
+
+
+def spread_ecommerce(data: dict[str, Json]) -> None:
+    """Take from ``ecommerce``, as a push to the dataLayer has it, what the event itself does not say.
+
+    >>> data: dict[str, Json] = {"value": 0, "currency": "", "ecommerce": {"value": 9, "currency": "EUR", "tax": 2}}
+    >>> spread_ecommerce(data)
+    >>> data
+    {'value': 0, 'currency': 'EUR', 'ecommerce': {'tax': 2}}
+    """
+    whole = data.get("ecommerce")
+    if not isinstance(whole, dict):
+        return
+    rest = dict(whole)
+    for key in _ECOMMERCE:
+        value = rest.pop(key, None)
+        if value is not None and data.get(key) in (None, "", []):
+            data[key] = value
+    if rest:
+        data["ecommerce"] = rest
+    else:
+        del data["ecommerce"]
 
 
 def _unpack(data: dict[str, Json]) -> tuple[Notice, ...]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
+from tikrelay.collect.event_data import spread_ecommerce, unflatten
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.numbers import read_float
 from tikrelay.collect.query import last_of_each
@@ -36,7 +37,7 @@ def parse(hit: Hit) -> Parsed:
     """Read the events of a body. Raises InputRefused (400) when it is not readable or holds none."""
     body = _object(hit.body)
     shared = _shared(body)
-    said = consent.of_measurement_protocol(body.get("consent"))
+    said = consent.of_event_data(body)
     properties = _properties(body.get("user_properties"))
     identifier = last_of_each(hit.query)
     key = HitKey(
@@ -55,6 +56,8 @@ def parse(hit: Hit) -> Parsed:
         if not name.strip():
             turned_away.append(TurnedAway("event_without_name", f"event {number} has no name", number - 1))
             continue
+        unflatten(data)
+        spread_ecommerce(data)
         people = user_data.from_parameters(data)
         data.pop("user_data", None)
         events.append(
@@ -66,7 +69,7 @@ def parse(hit: Hit) -> Parsed:
                 user_data=people,
                 user_properties=properties,
                 visitor=Visitor(),
-                consent=said,
+                consent=consent.of_measurement_protocol(said, data),
                 key=key,
             )
         )
