@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tikrelay.mapping.cleaning import Left, NoticeKind, as_text, decoded, remembered
+from tikrelay.mapping.cleaning import Left, NoticeKind, as_text, decoded, remember, remembered
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,11 @@ def test_what_is_remembered_is_bounded(counted, context):
     clean("0", made)
 
     assert (2002, "0") == (len(calls), calls[-1])
+
+
+def test_nothing_that_held_somebodys_address_is_remembered():
+    memory: dict[str, str] = {}
+    remember(memory, "Mug", "Mug", "Mug")
+    remember(memory, "Mug of ann@shop.example", "Mug of ***", "Mug of ***")
+
+    assert {"Mug": "Mug"} == memory

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum, StrEnum
-from typing import Any, Final, Literal, TypeAlias, TypeGuard
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar
 
 import msgspec
 
 from tikrelay.event import Event, Json, Notice
+from tikrelay.mapping.personal import MASK
 from tikrelay.tiktok.payload import Content, EventSource
 
 LONGEST_TEXT: Final = 1024
@@ -162,31 +163,38 @@ class Context:
         self.notices.append(Notice(kind.value, self.target, f"{self.target}: {text}"))
 
 
+_Made = TypeVar("_Made")
 Value: TypeAlias = Any
 """A value of TikTok's JSON."""
 Cleaner = Callable[["Json", Context], Value | Left]
 
 
-def remembered(clean: Cleaner) -> Cleaner:
-    """Keep what a cleaner made of texts that come with every other hit: agents, languages, client hints.
+def remember(memory: dict[str, _Made], text: str, made: _Made, shown: str) -> _Made:
+    """Keep what was made of a text that comes with every other hit: a name, an agent, a language.
 
-    Only for what tells nothing of one visitor. What was warned of is worked out anew, so that it is warned of again.
+    The memory is bounded, and keeps nothing that held somebody's address or number, as ``shown`` would tell.
     """
-    found: dict[str, Value] = {}
+    if len(text) <= _LONGEST_REMEMBERED and MASK not in shown:
+        if len(memory) >= _MOST_REMEMBERED:
+            memory.clear()
+        memory[text] = made
+    return made
+
+
+def remembered(clean: Cleaner) -> Cleaner:
+    """Let a cleaner of texts that tell nothing of one visitor remember them; what it warned of is worked out anew."""
+    memory: dict[str, Value] = {}
 
     def clean_once(value: Json, context: Context) -> Value | Left:
         if not isinstance(value, str):
             return clean(value, context)
-        known = found.get(value)
+        known = memory.get(value)
         if known is not None:
             return known
         warned = len(context.notices)
-        fresh = clean(value, context)
-        if not isinstance(fresh, Left) and len(context.notices) == warned and len(value) <= _LONGEST_REMEMBERED:
-            if len(found) >= _MOST_REMEMBERED:
-                found.clear()
-            found[value] = fresh
-        return fresh
+        made = clean(value, context)
+        is_doubtful = isinstance(made, Left) or len(context.notices) > warned
+        return made if is_doubtful else remember(memory, value, made, str(made))
 
     return functools.wraps(clean)(clean_once)
 

@@ -1,11 +1,10 @@
 """Products: how GA4 items and TikTok contents become ``properties.contents``, and what follows from them."""
 
-import functools
 from decimal import Decimal
 from typing import Any, Final
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded, remember
 from tikrelay.mapping.event_id import harmless_id
 from tikrelay.mapping.numbers import narrow, read_number, told_reading
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut
@@ -26,6 +25,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "brand": ("brand", "item_brand"),
     "description": ("description",),
 }  # fmt: skip
+_KNOWN_TEXTS: Final[dict[str, str]] = {}
 _PLACE: Final = {key: (target, rank) for target, keys in _KEYS.items() for rank, key in enumerate(keys)}
 
 
@@ -152,10 +152,13 @@ def _texts(item: dict[str, Json]) -> tuple[dict[str, str], bool]:
     return found, has_number_for_id
 
 
-@functools.lru_cache(maxsize=4096)
 def _catalogue_text(text: str) -> str:
     """Clear a text of personal data; names of products come again and again."""
-    return mask_and_cut(text, longest=LONGEST_TEXT)
+    known = _KNOWN_TEXTS.get(text)
+    if known is not None:
+        return known
+    masked = mask_and_cut(text, longest=LONGEST_TEXT)
+    return remember(_KNOWN_TEXTS, text, masked, masked)
 
 
 def _number(value: Json, name: str, told: _Told) -> int | float | None:

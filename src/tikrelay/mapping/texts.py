@@ -1,6 +1,5 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
-import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,6 +15,7 @@ from tikrelay.mapping.cleaning import (
     NoticeKind,
     as_text,
     decoded,
+    remember,
     remembered,
     whole_signs,
 )
@@ -25,6 +25,7 @@ from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 LONGEST_NAME: Final = 200
 MOST_TEXTS: Final = 100
 AS_NUMBER: Final = "came as a number and was made a text; send it as a text, for long numbers lose digits on the way"
+_KNOWN_NAMES: Final[dict[str, tuple[str, str]]] = {}
 _LONGEST_READ: Final = 2000  # nothing behind it could still be sent
 UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
@@ -75,12 +76,14 @@ def event_name(given: str) -> str:
     return _names(given[:_LONGEST_READ])[0]
 
 
-@functools.lru_cache(maxsize=1024)
 def _names(given: str) -> tuple[str, str]:
     """The name that is sent and the one that is shown; the same few come with every hit."""
+    known = _KNOWN_NAMES.get(given)
+    if known is not None:
+        return known
     name = mask_and_cut(whole_signs(given), longest=LONGEST_NAME)
     shown = one_line(name).strip()
-    return (name, shown) if shown else (UNNAMED, UNNAMED)
+    return remember(_KNOWN_NAMES, given, (name, shown) if shown else (UNNAMED, UNNAMED), name)
 
 
 def shown_name(given: str) -> str:
