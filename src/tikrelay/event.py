@@ -18,7 +18,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 CLICK_ID: Final = "ttclid"
 """TikTok's click id: a parameter of the page's address, and the cookie that keeps it (no underscore)."""
 
-PAGE_URL: Final = ("x-ttq-ct-page-url", "page_location")
+PAGE_URL: Final = ("x-ttq-ct-page-url", "page_location", "page_url")
 """Where the address of the page stands in event data; the first that is given counts."""
 
 Source = Literal["ga4_web", "ga4_mp", "data"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tikrelay.event import Event, Visitor
+from tikrelay.event import Dropped, DropReason, Event, Visitor
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.rules import Rules
@@ -24,32 +24,33 @@ PROMISED = {
     "event_time": "x-ttq-timestamp, timestamp_micros, request.timestamp_micros, event_time, timestamp, time of receipt",
     "event_id": "x-ttq-event-id, event_id, transaction_id (purchase only), order_id (purchase only), "
     "derived from tid: cid: _p: name: dl: _s and line, made when stored",
-    "user.external_id": "x-ttq-ud-external-id, tt_external_id, external_id, user_id, user property id",
+    "user.external_id": "x-ttq-ud-external-id, tt_external_id, external_id, user_id, user property id, "
+    "user_data.external_id",
     "user.email": "x-ttq-ud-email, user_data.email_address, user_data.email, email, email_address, "
-    "user_data.sha256_email_address, user property email",
+    "user_data.sha256_email_address, user property email, user_data.emailAddress, user_data.sha256_email",
     "user.phone": "x-ttq-ud-phone-number, user_data.phone_number, user_data.phone, phone_number, phone, "
-    "user_data.sha256_phone_number, user property phone_number",
+    "user_data.sha256_phone_number, user property phone_number, user_data.phoneNumber, user_data.sha256_phone",
     "user.first_name": "user_data.address.first_name, user_data.address.sha256_first_name, user_data.first_name, "
-    "user_data.sha256_first_name, first_name",
+    "user_data.sha256_first_name, first_name, user_data.address.firstName, user_data.firstName",
     "user.last_name": "user_data.address.last_name, user_data.address.sha256_last_name, user_data.last_name, "
-    "user_data.sha256_last_name, last_name",
+    "user_data.sha256_last_name, last_name, user_data.address.lastName, user_data.lastName",
     "user.zip_code": "user_data.address.postal_code, user_data.address.sha256_postal_code, user_data.address.zip_code, "
     "user_data.postal_code, user_data.zip_code, postal_code, zip_code, zip",
     "user.city": "user_data.address.city, user_data.city, city",
     "user.state": "user_data.address.region, user_data.address.state, user_data.region, user_data.state, state, region",
     "user.country": "user_data.address.country, user_data.country, country",
-    "user.ttclid": "ttclid in x-ttq-ct-page-url, ttclid in page_location, x-ttq-ttclid, "
-    "ttclid in page_referrer of the same host, cookie ttclid, ttclid",
-    "user.ttp": "cookie _ttp, ttp, _ttp",
-    "user.ip": "x-ttq-ct-ip-adress, x-ttq-ct-ip-address, ip_override, X-Forwarded-For or peer",
+    "user.ttclid": "ttclid in x-ttq-ct-page-url, ttclid in page_location, ttclid in page_url, x-ttq-ttclid, "
+    "ttclid in page_referrer of the same host, cookie ttclid, ttclid, user_data.ttclid",
+    "user.ttp": "cookie _ttp, ttp, _ttp, user_data.ttp",
+    "user.ip": "x-ttq-ct-ip-adress, x-ttq-ct-ip-address, ip_override, X-Forwarded-For or peer, ip, ip_address",
     "user.user_agent": "x-ttq-ct-user-agent, user_agent, header User-Agent",
-    "user.locale": "language",
+    "user.locale": "language, locale",
     "user.idfa": "idfa",
     "user.gaid": "gaid",
     "user.idfv": "idfv",
     "user.att_status": "att_status",
-    "page.url": "x-ttq-ct-page-url, page_location",
-    "page.referrer": "x-ttq-ct-page-referrer, x-ttq-ct-page-referer, page_referrer",
+    "page.url": "x-ttq-ct-page-url, page_location, page_url",
+    "page.referrer": "x-ttq-ct-page-referrer, x-ttq-ct-page-referer, page_referrer, referrer",
     "properties.contents": "x-ttq-pt-contents, items, tt_contents, contents",
     "properties.content_type": "the first content's",
     "properties.content_ids": "the contents' ids",
@@ -58,8 +59,8 @@ PROMISED = {
     "properties.value": "x-ttq-pt-value, value, sum of price x quantity",
     "properties.order_id": "order_id, transaction_id",
     "properties.shop_id": "shop_id",
-    "properties.query": "x-ttq-pt-query, search_term, query",
-    "properties.search_string": "x-ttq-pt-query, search_term, query",
+    "properties.query": "x-ttq-pt-query, search_term, query, search_string",
+    "properties.search_string": "x-ttq-pt-query, search_term, query, search_string",
     "properties.description": "x-ttq-pt-description, description",
     "properties.status": "status",
     "properties.delivery_category": "delivery_category",
@@ -270,6 +271,26 @@ def test_an_unreadable_source_is_passed_over_with_a_notice(body, kinds):
     assert 3 == body(data=data)["properties"]["value"]
     assert 64 == len(body(data=data)["user"]["email"])
     assert {("unusable", "user.email"), ("unusable", "properties.value")} <= set(kinds(data=data))
+
+
+def test_a_page_url_is_the_pages_address_for_all_that_ask_for_one(body, convert):
+    data = {"page_url": "https://s.example/mug?ttclid=E.C.P.abc"}
+    found = body(data=data)
+
+    assert (data["page_url"], "E.C.P.abc") == (found["page"]["url"], found["user"]["ttclid"])
+    assert Dropped(DropReason.DENY_LISTED) == convert(data=data, settings={"denied_hosts": ["s.example"]})
+
+
+def test_a_referrer_is_the_referrer_for_the_click_id_too(body):
+    data = {"page_location": "https://s.example/cart", "referrer": "https://s.example/?ttclid=E.C.P.abc"}
+    found = body(data=data)
+
+    assert (data["referrer"], "E.C.P.abc") == (found["page"]["referrer"], found["user"]["ttclid"])
+
+
+@pytest.mark.parametrize("key", ["ip", "ip_address"])
+def test_an_address_that_is_to_be_left_out_is_not_taken_from_elsewhere(body, key):
+    assert "user" not in body(data={"ip_override": "::", key: "8.8.8.8"})
 
 
 def test_no_x_ttq_key_and_no_other_parameter_reaches_tiktok(convert):

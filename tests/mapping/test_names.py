@@ -26,12 +26,13 @@ ASKED_FOR = {
 GA4_EVENTS_WITHOUT_A_PLACE = (
     "view_cart", "remove_from_cart", "refund", "view_item_list", "select_item", "add_shipping_info", "login", "share",
     "view_search_results", "select_content", "video_start", "form_start", "form_submit", "view_promotion", "exception",
+    "in_app_purchase",
 )  # fmt: skip
 
 
 # What GA4's events become in an app, written down a second time.
 IN_AN_APP = {
-    "purchase": "Purchase", "begin_checkout": "Checkout", "sign_up": "Registration",
+    "purchase": "Purchase", "in_app_purchase": "Purchase", "begin_checkout": "Checkout", "sign_up": "Registration",
     "complete_registration": "Registration", "generate_lead": "GenerateLead", "login": "Login",
     "add_to_cart": "AddToCart", "add_to_wishlist": "AddToWishlist", "add_payment_info": "AddPaymentInfo",
     "view_item": "ViewContent", "search": "Search", "subscribe": "Subscribe", "first_open": "InstallApp",

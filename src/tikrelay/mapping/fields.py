@@ -96,7 +96,7 @@ def _is_purchase(context: Context) -> bool:
     return context.name in PURCHASES or context.event.name.strip() == "purchase"
 
 
-_REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer")
+_REFERRERS: Final = ("x-ttq-ct-page-referrer", "x-ttq-ct-page-referer", "page_referrer", "referrer")
 
 
 def _same_host_referrer(context: Context) -> Json:
@@ -132,11 +132,11 @@ def _of_basket(read: Callable[[Basket], Any]) -> Callable[[Context], Any]:
 
 _FIRST_NAME: Final = (
     person("address.first_name"), person("address.sha256_first_name"), person("first_name"),
-    person("sha256_first_name"), data("first_name"),
+    person("sha256_first_name"), data("first_name"), person("address.firstName"), person("firstName"),
 )  # fmt: skip
 _LAST_NAME: Final = (
     person("address.last_name"), person("address.sha256_last_name"), person("last_name"),
-    person("sha256_last_name"), data("last_name"),
+    person("sha256_last_name"), data("last_name"), person("address.lastName"), person("lastName"),
 )  # fmt: skip
 _ZIP: Final = (
     person("address.postal_code"), person("address.sha256_postal_code"), person("address.zip_code"),
@@ -208,6 +208,7 @@ FIELDS: Final = (
             data("external_id"),
             data("user_id"),
             user_property("id"),
+            person("external_id"),
         ),
         texts.identifier(user.hash_external_id),
         "trimmed, case kept (setting external_id_lowercase), SHA-256",
@@ -226,6 +227,8 @@ FIELDS: Final = (
             data("email_address"),
             person("sha256_email_address"),
             user_property("email"),
+            person("emailAddress"),
+            person("sha256_email"),
         ),
         user.hash_email,
         "no white space, lower case, SHA-256",
@@ -244,6 +247,8 @@ FIELDS: Final = (
             data("phone"),
             person("sha256_phone_number"),
             user_property("phone_number"),
+            person("phoneNumber"),
+            person("sha256_phone"),
         ),
         user.hash_phone,
         "E.164, SHA-256; a country is never guessed (setting default_phone_country); China's by phone_cn",
@@ -302,6 +307,7 @@ FIELDS: Final = (
             Source("ttclid in page_referrer of the same host", _same_host_referrer, page.click_id_of_url),
             Source("cookie ttclid", lambda c: c.event.visitor.ttclid_cookie),
             data("ttclid"),
+            person("ttclid"),
         ),
         page.click_id,
         "decoded once; printable ASCII, at most 1024",
@@ -309,7 +315,12 @@ FIELDS: Final = (
     ),
     Field(
         "user.ttp",
-        (Source("cookie _ttp", lambda context: context.event.visitor.ttp_cookie), data("ttp"), data("_ttp")),
+        (
+            Source("cookie _ttp", lambda context: context.event.visitor.ttp_cookie),
+            data("ttp"),
+            data("_ttp"),
+            person("ttp"),
+        ),
         texts.pixel_cookie,
         "as it is",
         _CODE_OF,
@@ -321,6 +332,8 @@ FIELDS: Final = (
             data("x-ttq-ct-ip-address"),
             data("ip_override"),
             Source("X-Forwarded-For or peer", lambda context: context.event.visitor.ip),
+            data("ip"),
+            data("ip_address"),
         ),
         texts.public_address,
         "port and brackets off; public addresses only",
@@ -337,7 +350,7 @@ FIELDS: Final = (
         "as it is",
         _CODE_OF,
     ),
-    Field("user.locale", (data("language"),), texts.locale, "BCP 47", _PARAMETERS),
+    Field("user.locale", (data("language"), data("locale")), texts.locale, "BCP 47", _PARAMETERS),
     Field(
         "user.idfa",
         (data("idfa"),),
@@ -446,14 +459,14 @@ FIELDS: Final = (
     Field("properties.shop_id", (data("shop_id"),), texts.identifier(event_id.given_id), "text", _SEGMENT),
     Field(
         "properties.query",
-        (data("x-ttq-pt-query"), data("search_term"), data("query")),
+        (data("x-ttq-pt-query"), data("search_term"), data("query"), data("search_string")),
         texts.text,
         _TEXT_WORDS,
         f'{_HELP}, "Supported standard events"',
     ),
     Field(
         "properties.search_string",
-        (data("x-ttq-pt-query"), data("search_term"), data("query")),
+        (data("x-ttq-pt-query"), data("search_term"), data("query"), data("search_string")),
         texts.text,
         _TEXT_WORDS,
         f"{_HELP}, the same in other languages; sending both is {_OURS}",

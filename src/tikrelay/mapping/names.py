@@ -36,6 +36,7 @@ GA4_NAMES: Final[Mapping[str, str]] = {
 # TikTok's is our own inference: both lists only name their events. Purchases and leads have one name each in it.
 APP_GA4_NAMES: Final[Mapping[str, str]] = {
     "purchase": "Purchase",
+    "in_app_purchase": "Purchase",  # logged by Firebase itself, of a purchase in an app store
     "begin_checkout": "Checkout",
     "generate_lead": "GenerateLead",
     "complete_registration": "Registration",
