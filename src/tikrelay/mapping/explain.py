@@ -21,7 +21,9 @@ _LONGEST_SHOWN: Final = 120
 _USED: Final = frozenset({
     "event_name", "x-ttq-event-name", "client_id", "ga_session_id", "screen_resolution", "page_title", "user_data",
     "tt_content_type", "content_type", "transaction_id", "page_location", "page_referrer", "x-ttq-ct-page-url",
-    "consent_state", "client_hints", "user_properties", "x-ttq-test-event-code",
+    "consent_state", "client_hints", "user_properties", "x-ttq-test-event-code", "event", "ecommerce",
+    "x-ga-measurement_id", "measurement_id", "consent", "ad_storage", "ad_user_data", "x-ga-gcs", "x-ga-gcd",
+    "x-ga-mp2-gcd", "gcs", "gcd", "event_location", "request.timestamp_micros",
 })  # fmt: skip
 
 Outcome = Literal["taken", "empty", "unusable", "withheld", "not_asked"]
