@@ -9,7 +9,7 @@ import re
 import unicodedata
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -270,7 +270,10 @@ CANARIES = [
     "canary.ann%40canary-shop%2Eexample", "canary.ann@canary-shop\u3002example", r"canary.ann\u0040canary-shop.example",
     "+49 151 55501234", "+4915155501234", "%2B4915155501234", "004915155501234", "0049 151 555-01234",
     "+49\u2013151\u201355501234", "+49\u00a0151\u00a055501234", "+(49) 151.555.01234",
-    "+\u0664\u0669151555\u0660\u06611234",
+    "+\u0664\u0669151555\u0660\u06611234", "\uff0b4915155501234",
+    "+49\u200b151\u200b55501234",
+    *(f"b@c.example{between}canary.ann@canary-shop.example" for between in ("|", "#", "%20", "%7C", "\u200b", "", "&")),
+    *(f"b@c.example{between}0049 151 55501234" for between in ("|", "%7C", "%257C")),
 ]  # fmt: skip
 AROUND = [
     "{}",
@@ -311,9 +314,7 @@ PLACES = [
     ("name", ""), ("key of data", ""), ("key of an item", ""), ("list", "x-ttq-ud-email"), ("list", "x-ttq-pt-query"),
 ]  # fmt: skip
 
-# An id of nothing but digits stays: the pixel and the catalogue know it so. An id is looked at where it has one of
-# the signs that addresses are typed with.
-TYPED: Final = re.compile(r"[@%]|\+[0-9]")
+# An id of nothing but digits stays: the pixel and the catalogue know it so.
 ID_PLACES = [
     *(("data", key) for key in ("x-ttq-event-id", "event_id", "order_id", "transaction_id", "shop_id")),
     *((kind, key) for kind in ("item", "json text") for key in ("content_id", "item_id", "id")),
@@ -387,8 +388,8 @@ def gives_canary_away(shown: str) -> bool:
 def test_nobodys_address_comes_out_wherever_it_went_in(
     place: tuple[str, str], canary: str, around: str, url: str, event_source: str
 ):
-    assume(place not in ID_PLACES or TYPED.search(canary))
     text = url.format(canary) if place[0] == "url" else around.format(canary)
+    assume(place not in ID_PLACES or not text.strip().isdigit())
     event = event_with(*place, text)
     rules = RULES[event_source]
     assert [] == [one for one in all_that_is_shown(event, rules) if gives_canary_away(one)]

@@ -136,15 +136,31 @@ def test_an_id_is_derived_from_a_page_id_alone(event):
 
 
 @pytest.mark.parametrize(
-    "text", ["R-1001", "0049151555012345", "a" * 64, "2026-11-22T10:12:25+01:00", "100%", "x@y", "1+1"]
+    "text",
+    [
+        "R-1001",
+        "0049151555012345",
+        "004915155501234",
+        "0012345678905",
+        "ean-0012345678905",
+        "a" * 64,
+        "100%",
+        "x@y",
+        "1+1",
+        "2026-11-22T10:12:25+01:00",
+        "SO-00012345",
+        "R2lkOi8vb3JkZXIvMTIz=",
+    ],
 )
 def test_an_ordinary_id_stays_as_it_is(text):
     assert text == harmless_id(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["ann@shop.example", "cart-ann%40shop.example", "+4915155501234", "%2B49 151 55501234"]
-)
+    "text",
+    ["ann@shop.example", "cart-ann%40shop.example", "+4915155501234", "%2B49 151 55501234", "0049 151 55501234",
+     "0049-151-55501234", "id-004915155501234", "ann\uff20shop.example", "ann&#64;shop.example", "\uff0b4915155501234"],
+)  # fmt: skip
 def test_an_id_that_is_somebodys_address_is_hashed(body, sha256, text):
     assert sha256(text) == body(data={"event_id": text})["event_id"]
 
@@ -154,3 +170,15 @@ def test_an_id_too_long_for_anybody_is_left_for_the_next(body, kinds):
 
     assert "R-1" == body("purchase", data)["event_id"]
     assert ("unusable", "event_id") in kinds("purchase", data)
+
+
+@pytest.mark.parametrize(
+    "text", ["0049 151 55501234", "0049-151-55501234", "ann\uff20shop.example", "ann&#64;shop.example"]
+)
+def test_an_id_that_is_hashed_is_the_same_wherever_it_stands(body, sha256, text):
+    data = {"transaction_id": text, "shop_id": text, "items": [{"item_id": text}], "currency": "EUR"}
+    made = body("purchase", data)
+    properties = made["properties"]
+    found = [made["event_id"], properties["order_id"], properties["shop_id"], *properties["content_ids"]]
+
+    assert [sha256(text)] * 4 == found

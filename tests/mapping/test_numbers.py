@@ -42,6 +42,8 @@ def test_a_text_is_read_as_the_number_it_means(text, number):
         "", " ", "NaN", "nan", "Infinity", "-Infinity", "inf", "abc", "10 - 20", "1-2", "1/2", "0x10", "1_000", "1e400",
         "\u0663", "\uff11\uff12", "12 34 EUR 5", "--5", "...", ",", "-", "1" * 61, None, True, False, [], {}, [1],
         "1.5k", "5%", "12abc", "3 kg", "2 pcs", "1.5 Mio", "Anna 5", "5 x", "#5", "5*", "~5", "10 days",
+        "\uff0b4915155501234", "\uff0b49 151 55501234", "+49 151 55501234", "\u202a+4915155501234\u202c",
+        "\uff10\uff10\uff14\uff19 151 55501234", "0049\u2007151\u200755501234", "\uff04\uff15",
         float("nan"), float("inf"), float("-inf"), 10**400,
     ],
 )  # fmt: skip

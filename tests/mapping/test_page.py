@@ -20,6 +20,9 @@ CLEAN = [
     "http://[2001:db8::1]:80/",
     "https://shop.example/@brand/p",
     "https://shop.example/p/00123456789012",
+    "https://shop.example/p/0012345678905",
+    "https://shop.example/0049123456787/mug?a=1",
+    "https://shop.example/?q=0049123456787",
     "https://shop.example/#/route?tab=2",
     "https://shop.example/a b?c d",
     "https://shop.example/?utm_content=email_footer&utm_term=phone&keyword=password",
@@ -67,6 +70,12 @@ def test_an_address_without_people_stays_byte_for_byte(context, url):
         ("https://s.example/u/ann%40shop.example", "https://s.example/u/***"),
         ("https://s.example/tel/+4915155501234", "https://s.example/tel/***"),
         ("https://s.example/tel/004915155501234", "https://s.example/tel/***"),
+        ("https://s.example/?a=ann&#64;s.example", "https://s.example/"),
+        ("https://s.example/?b=1&a=ann&commat;s.example", "https://s.example/?b=1"),
+        ("https://s.example/u/ann&#x40;s.example", "https://s.example/u/***"),
+        ("https://s.example/p/0012345678906", "https://s.example/p/***"),
+        ("https://s.example/?q=0012345678905&a=1", "https://s.example/?a=1"),
+        ("https://s.example/u/ann%40s.example%7Cbob%40s.example/a", "https://s.example/u/***/a"),
         ("https://s.example/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.x", "https://s.example/reset/***"),
         ("https://s.example/a#email=x", "https://s.example/a"),
         ("https://s.example/a#/u?email=x", "https://s.example/a"),
@@ -245,6 +254,8 @@ def test_x_ttq_comes_before_ga4(body):
         ("https://s.example/?ttclid=&ttclid=second", "second"),
         ("https://s.example/?ttclid=first&ttclid=second", "first"),
         ("/relative?ttclid=x", "x"),
+        ("https://s.example/?ttclid=__CLICKID__&ttclid=E.C.P.real", "E.C.P.real"),
+        ("https://s.example/?ttclid=ann%40s.example&ttclid=%C3%BC&ttclid=E.C.P.real", "E.C.P.real"),
         ("https://s.example/?ttclid=" + "x" * 1024, "x" * 1024),
     ],
 )
@@ -260,6 +271,10 @@ def test_the_click_id_is_read_from_an_address_decoded_once(context, url, found):
 )  # fmt: skip
 def test_an_address_without_one_has_none(context, url):
     assert Left.EMPTY == click_id_of_url(url, context())
+
+
+def test_of_click_ids_none_of_which_can_be_used_the_first_that_is_one_is_told_of(context):
+    assert Left.UNUSABLE == click_id_of_url("https://s.example/?ttclid=__CLICKID__&ttclid=%C3%BC&ttclid=", context())
 
 
 @pytest.mark.parametrize("given", ["x" * 1025, "a b", "é", "a\u2028b", "ann@shop.example", "+4915155501234", True, {}])

@@ -1,8 +1,11 @@
 """What in a text gives a person or a secret away."""
 
+import re
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tikrelay.mapping.personal import (
     LONGEST_MATCH,
@@ -23,11 +26,47 @@ PHONES = ["+49 151 55501234", "+4915155501234", "+1 (213) 373-4253", "%2B4915155
           "004915155501234", "0049 151 55501234", "+49.151.555.01234",
           "+49\u2013151\u201355501234", "+49\u00a0151\u202f55501234", "\uff0b4915155501234",
           "+\u0664\u0669151555\u0660\u06611234",
-          "+(49) 151 55501234", "+%2849%29151%2E55501234", "(213) 373-4253", "tel:0151-55501234"]  # fmt: skip
+          "+(49) 151 55501234", "+%2849%29151%2E55501234", "(213) 373-4253", "tel:0151-55501234",
+          "+49\u200b151\u200b55501234", "+49%E2%80%AF151%E2%80%AF55501234", "005215512345678",
+          "0049 151 55501234 0049 151 55501235", "+1 213 373 4253 213 373 4254 213 373 4255"]  # fmt: skip
+# What is neither a letter nor a digit, and what stands for such a sign in an address of the web.
+BETWEEN = [
+    "|",
+    "#",
+    "+",
+    "*",
+    "-",
+    "~",
+    "!",
+    "$",
+    "_",
+    ".",
+    "%20",
+    "%7C",
+    "%2C",
+    "%2520",
+    "%257C",
+    "\u200b",
+    "\u2060",
+    "\u00b7",
+    "\u2192",
+    "",
+    "@",
+    "^",
+    "`",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\\",
+    "%",
+    *" ,;:<>()'/=&?\"\n\u00a0\u3000\uff0c",
+]
 HARMLESS = ["", "12345678", "0012345678", "00123456789012", "2026-11-22T10:12:25+01:00", "50% off", "a@b", "@ann",
             "1+1",
             "user at shop", "E.C.P.0012345678_-", "10.20.30.40", "00000000000", "mug+blue", "5+12",
             "+10 - 20 - 30", "+1 2 3 4 5", "hotel:12345678", "(100) 200-3000", "size (213)", "größe 10", "東京 2024",
+            "0049123456787", "Kabel 0049123456787", "ean:0049123456787", "%0012345678", "logo@2x.png", "@x.de",
             "R&B &amp; Soul", "C:\\u0040", "a=b", "100%", "1\u20132"]  # fmt: skip
 
 
@@ -132,6 +171,12 @@ def test_a_long_text_is_read_to_its_end(piece):
         "+1-",
         "a%252540b%25252E",
         "(213",
+        "ann@x.de|",
+        "@x.de",
+        "@x.",
+        "0012345678905 ",
+        "+4915155501234|",
+        "%7C0049151",
         "a=1;",
         "&#64;",
         "\uff20",
@@ -168,3 +213,75 @@ def test_a_parameter_that_holds_harmless_ones_stays(value):
 def test_a_number_without_a_country_behind_its_zeros_is_nobodys():
     assert mask("0012345678 and 00999123456789") == "0012345678 and 00999123456789"
     assert mask("0049 151 55501234") == "***"
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("first", ["ann@x.de", "ann%40x.de", "+49 151 55501234", "logo@2x.png", "0012345678 "])
+@pytest.mark.parametrize("second", ["bob@y.de", "bob%40y.de", "bob&#64;y.de", "+49 151 55501235", "%2B4915155501235"])
+def test_what_follows_an_address_is_masked_too_whatever_is_between(first, between, second):
+    masked = mask(f"{first}{between}{second}")
+
+    assert not re.search("ann|bob|555", masked)
+    assert masked == mask(masked)
+
+
+@pytest.mark.parametrize("between", ["|", "%7C", "%257C", "%25257C", "/", "-", " ", "#", "%20"])
+def test_a_number_with_two_zeros_is_seen_behind_any_sign(between):
+    assert f"n{between}***" == mask(f"n{between}0049 151 55501234")
+    assert "555" not in mask(f"ann@x.de{between}0049 151 55501234")
+
+
+def test_stars_do_not_hide_the_address_around_them():
+    assert ("***", "***") == (mask("foo@+49 151 55501234.de"), mask("+4915155501234@x.de"))
+
+
+@pytest.mark.parametrize("masked", ["***", "***@x.de", "***|bob@x.de", "bob@***.de", "*** 0049 151 55501234"])
+def test_a_text_with_stars_is_masked_like_any_other(masked):
+    assert "***" == mask(masked).replace("*** ***", "***")
+
+
+PIECES = [
+    "ann", "ann@x.de", "@", "@x.de", "%40", "&#64;", ".de", "x.", "0049", "0049 151 55501234", "+49", "+4915155501234",
+    "151", "5550", "1", "tel:", "tel:0151-55501234", "(213) 373-4253", "%2B", "%2E", "2x.png", "0012345678905",
+    *BETWEEN,
+]  # fmt: skip
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), is_products=st.booleans())
+@example(pieces=["ann", "@", "x.", "@x.de", "%40", "x.", "de"], is_products=False)
+@example(pieces=["@x.de", "%40", "x.", "de"], is_products=False)
+def test_masking_leaves_no_address_and_has_nothing_to_do_a_second_time(pieces: list[str], is_products: bool):
+    masked = mask("".join(pieces), is_products=is_products)
+
+    assert masked == mask(masked, is_products=is_products)
+    assert [] == [one for one in re.findall(r"[a-z.*]+@([a-z]{1,9}\.[a-z]{2,9})", masked) if one != "2x.png"]
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), longest=st.integers(1, 30))
+def test_a_cut_text_holds_no_address(pieces: list[str], longest: int):
+    cut = mask_and_cut("".join(pieces), longest=longest)
+
+    assert len(cut) <= longest
+    assert not re.search(r"ann@x\.de|15155501234|55501234", cut)
+
+
+@pytest.mark.parametrize("number", ["0012345678905", "0012345678906", "0033123456787", "00442079460958"])
+def test_where_people_type_a_number_that_could_be_somebodys_is_masked_though_it_could_be_a_products(number):
+    assert ("***", True) == (mask(number), value_gives_away(number))
+
+
+@pytest.mark.parametrize("number", ["0012345678905", "00012345678905", "0049123456787", "004915155015"])
+@pytest.mark.parametrize("around", ["{}", "/p/{}", "/p/{}/mug", "/p/{}.html", "sku-{}"])
+def test_where_products_are_expected_their_numbers_stay(number, around):
+    text = around.format(number)
+
+    assert (text, False) == (mask(text, is_products=True), value_gives_away(text, is_products=True))
+
+
+@pytest.mark.parametrize("number", ["0012345678906", "004915155501234", "0049 151 55501234", "004915155501 234"])
+def test_what_is_no_products_number_is_masked_there_too(number):
+    assert "***" == mask(number, is_products=True)
+
+
+def test_a_long_text_that_is_all_somebodys_becomes_stars():
+    assert "***" == mask_and_cut("ann@shop.example|" + "x" * 5000, longest=100)

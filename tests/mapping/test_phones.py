@@ -17,7 +17,7 @@ from phonenumbers import (
     parse,
 )
 
-from tikrelay.mapping.phones import has_possible_length, is_e164, lacks_country, plan_of, read
+from tikrelay.mapping.phones import has_possible_length, is_e164, is_valid, lacks_country, plan_of, read
 
 CODES = st.sampled_from(sorted(COUNTRY_CODE_TO_REGION_CODE)).map(str)
 REGIONS = sorted(SUPPORTED_REGIONS)
@@ -100,3 +100,29 @@ def test_no_plan_is_known_of_a_code_nobody_has(start):
 
 def test_nothing_has_no_possible_length():
     assert not has_possible_length("")
+
+
+@pytest.mark.parametrize(
+    ("given", "country"),
+    [("+52 1 55 1234 5678", None), ("+5215512345678", None), ("0052 1 55 1234 5678", "DE"), ("5215512345678", "MX"),
+     ("+525512345678", None), ("55 1234 5678", "MX")],
+)  # fmt: skip
+def test_a_mexican_mobile_in_its_old_form_is_the_number_it_became(given, country):
+    assert "+525512345678" == read(given, country)
+
+
+def test_the_nine_of_an_argentinian_mobile_stays():
+    assert "+5491123456789" == read("+54 9 11 2345-6789", None)
+
+
+def test_only_an_area_behind_the_old_one_makes_a_mexican_number():
+    assert None is read("+52 1 155 123 4567", None)
+
+
+def test_the_old_mexican_form_has_a_possible_length():
+    assert [True, True, False] == [has_possible_length(one) for one in ("5215512345678", "525512345678", "52155123456")]
+
+
+@pytest.mark.parametrize("text", ["", "+", "+49123456787", "+999123456789", "nonsense"])
+def test_what_no_country_gives_out_is_not_valid(text):
+    assert not is_valid(text)

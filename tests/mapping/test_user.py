@@ -289,6 +289,31 @@ def test_an_external_id_is_a_text(context, sha256, given, normal):
 
 
 @pytest.mark.parametrize(
+    "given",
+    [0, 0.0, -1, "0", "000", "-1", "-", "--", "0-0", "guest", "Guest", "GUEST_USER", "anonymous", "(not logged in)",
+     "not_logged_in", "(none)", "<null>", "None", "nil", "N/A", "unknown", "0" * 64,
+     "{00000000-0000-0000-0000-000000000000}", "00000000-0000-0000-0000-000000000000"],
+)  # fmt: skip
+def test_what_shops_write_for_a_guest_is_nobodys_id(context, given):
+    assert Left.EMPTY == hash_external_id(given, context())
+
+
+@pytest.mark.parametrize("given", ["0", "guest", "Anonymous", "NULL", "-1", "00000000-0000-0000-0000-000000000000"])
+def test_the_hash_of_a_guest_is_not_passed_on(context, sha256, given):
+    assert Left.UNUSABLE == hash_external_id(sha256(given), context())
+
+
+@pytest.mark.parametrize("given", ["1", "-2", "10", "0a", "guest-17", "anna", "guestav"])
+def test_what_only_resembles_a_guest_is_an_id(context, sha256, given):
+    assert sha256(given) == hash_external_id(given, context())
+
+
+def test_a_guest_leaves_the_next_source_its_turn(body, sha256):
+    assert sha256("C-77") == body(data={"external_id": "guest", "user_id": "C-77"})["user"]["external_id"]
+    assert "external_id" not in body(data={"user_id": "0"}).get("user", {})
+
+
+@pytest.mark.parametrize(
     ("given", "normal"),
     [
         ("Jane", "jane"), (" JANE ", "jane"), ("J a-n'e.", "jane"), ("MÜNCHEN", "münchen"),
@@ -427,7 +452,7 @@ def test_several_external_ids_and_phones_are_lists(body, sha256):
 
 
 def test_no_more_than_twenty_of_one_kind_are_sent(body):
-    assert 20 == len(body(data={"external_id": [str(number) for number in range(50)]})["user"]["external_id"])
+    assert 20 == len(body(data={"external_id": [str(number) for number in range(1, 51)]})["user"]["external_id"])
 
 
 @pytest.mark.parametrize("given", [[], {}, [None], ["", "undefined"], "[]"])

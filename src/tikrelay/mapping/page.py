@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from tikrelay.event import CLICK_ID, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, as_text
 from tikrelay.mapping.personal import (
+    ESCAPED_AT,
     MASK,
     has_signs,
     mask,
@@ -22,6 +23,7 @@ from tikrelay.mapping.personal import (
 )
 
 _BREAK: Final = re.compile(r"[\t\n\r]")
+_ESCAPED_AT: Final = re.compile(ESCAPED_AT)
 LONGEST_URL: Final = 8192
 _FORM: Final = re.compile(
     r"(https?)://((?:[^/?#\\\s]*@)?)([^/?#\\\s%+@]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
@@ -37,6 +39,8 @@ def clean_url(value: Json, context: Context) -> str | Left:
     if isinstance(given, Left):
         return given
     text = given if given.isprintable() else _BREAK.sub("", given)  # as browsers read an address
+    if "&" in text:
+        text = _ESCAPED_AT.sub("%40", text)  # its signs would tear an address apart
     match = _FORM.fullmatch(text) if len(text) <= LONGEST_URL else None
     if match is None:
         return Left.UNUSABLE
@@ -61,15 +65,17 @@ def _without_people(path: str, settings: Settings) -> str:
 
     Parameters of a part, behind ``;``, are left out like those of a query: ``/cart;jsessionid=1A``.
     """
-    if ";" not in path and not parameter_gives_away(path):
+    if ";" not in path and not parameter_gives_away(path, is_products=True):
         return path
     kept = "/".join(_clean_part(part, settings) for part in path.split("/"))
-    return mask(kept)  # a number may stand in several parts
+    return mask(kept, is_products=True)  # a number may stand in several parts
 
 
 def _clean_part(part: str, settings: Settings) -> str:
     own, *parameters = part.split(";")
-    return ";".join([MASK if parameter_gives_away(own) else own, *_stay(parameters, settings, signs=True)])
+    return ";".join(
+        [MASK if parameter_gives_away(own, is_products=True) else own, *_stay(parameters, settings, signs=True)]
+    )
 
 
 def _allowed_of(query: str | None, settings: Settings) -> str | None:
@@ -123,13 +129,17 @@ def _fragment_is_harmless(fragment: str, settings: Settings) -> bool:
 
 
 def click_id_of_url(value: Json, context: Context) -> str | Left:
-    """The ``ttclid`` of an address, decoded once; of several the first that holds something."""
+    """The ``ttclid`` of an address, decoded once; of several the first that can be used."""
     if not isinstance(value, str) or CLICK_ID not in value:
         return Left.EMPTY
+    left = Left.EMPTY
     for part in value.partition("#")[0].partition("?")[2].split("&"):
         if part.startswith(_CLICK_ID_IS) and part != _CLICK_ID_IS:
-            return click_id(unquote(part.removeprefix(_CLICK_ID_IS)), context)
-    return Left.EMPTY
+            found = click_id(unquote(part.removeprefix(_CLICK_ID_IS)), context)
+            if not isinstance(found, Left):
+                return found
+            left = found if left is Left.EMPTY else left
+    return left
 
 
 def click_id(value: Json, _: Context) -> str | Left:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-from tikrelay.mapping.phones import has_possible_length
+from tikrelay.mapping.phones import has_possible_length, is_valid
 
 MASK: Final = "***"
 
@@ -28,28 +28,34 @@ _LIKE_ASCII: Final = {
     0xFE6B: 0x40,
 }
 
-# An address is looked for from where a run of its letters begins, so that the search stays linear. A picture for dense
-# screens, such as logo@2x.png, is nobody's.
-_NAME: Final = r"""(?<![^\s@,;:<>()"'/=&?])[^\s@,;:<>()"'/=&?]+"""
+# What is around an address where people and programs write one. Any other sign may be part of its name, and all that
+# stands up to the next of these is masked with it: ``ann@shop.example|bob@shop.example``.
+_BETWEEN: Final = frozenset(",;:<>()\"'/=&?")
+_TO_BETWEEN: Final = re.compile(r"""[^\s,;:<>()"'/=&?]*""")
+# A picture for dense screens, such as logo@2x.png, is nobody's.
 _DOT: Final = r"%(?:25)*2[Ee]"  # percent-encoded, once or several times
 _LABEL: Final = rf"""(?:[^\s@,;:<>()"'/.=&?%]|%(?!{_DOT[1:]})){{1,63}}"""
 _DOMAIN: Final = rf"(?![1-4]x\.(?:png|jpe?g|gif|webp|svg)\b)(?:{_LABEL}(?:\.|{_DOT})){{1,8}}[^\W\d_]{{2,24}}"
-_EMAIL: Final = re.compile(f"{_NAME}+@{_DOMAIN}")
-_AT: Final = (
-    r"(?:%(?:25)*40|%(?:25)*[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*[Aa]0|&(?:#0*64|#[xX]0*40|commat);|\\[ux](?:00)?40)"
-)
-_ENCODED_EMAIL: Final = re.compile(f"{_NAME}{_AT}{_DOMAIN}")
+ESCAPED_AT: Final = r"&(?:#0*64|#[xX]0*40|commat);"  # as HTML writes it
+_AT: Final = rf"(?:@|%(?:25)*40|%(?:25)*[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*[Aa]0|{ESCAPED_AT}|\\[ux](?:00)?40)"
+_AT_DOMAIN: Final = re.compile(_AT + _DOMAIN)
+_UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # as copying from an address book leaves
+_TYPOGRAPHIC: Final = r"[Ee]2%(?:25)*80%(?:25)*(?:[89][0-9A-Fa-f]|[Aa][A-Fa-f])"  # spaces and dashes, encoded
+_BETWEEN_DIGITS: Final = rf"(?:[ ()./\-{_UNSEEN}]|%(?:25)*(?:2[089DdEeFf]|[Cc]2%(?:25)*[Aa]0|{_TYPOGRAPHIC}))"
+# Behind letters and digits two zeros begin no number, unless those are a sign's code: ``%7C0049``.
+_ZEROS_BEGIN: Final = r"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=%2525[0-9A-Fa-f]{2}))00"
 _PHONE: Final = re.compile(
-    r"(?:(?:\+|%(?:25)*2[Bb])(?:[ (]|%(?:25)*2[08]){0,2}|(?<![0-9A-Za-z])00)[1-9]"
-    r"(?:[0-9 ()./\-]|%(?:25)*(?:2[089DdEeFf]|[Cc]2%(?:25)*[Aa]0)){6,24}[0-9]",
-    re.ASCII,
+    rf"(?:(?:\+|%(?:25)*2[Bb])(?:[ (]|%(?:25)*2[08]){{0,2}}|{_ZEROS_BEGIN})[1-9]"
+    rf"(?:[0-9]|{_BETWEEN_DIGITS}){{6,24}}[0-9]"
 )
+_MORE_DIGITS: Final = re.compile(rf"(?:{_BETWEEN_DIGITS}*+[0-9])*+")
 _AMERICAN: Final = re.compile(r"\([2-9][0-9]{2}\)[ .\-]?[0-9]{3}[ .\-][0-9]{4}(?![0-9])", re.ASCII)
-_DIALLED: Final = re.compile(r"(?<![A-Za-z])tel:[0-9(][0-9 ()./\-]{3,23}[0-9]", re.ASCII)
+_DIALLED: Final = re.compile(r"(?<![A-Za-z])tel:[0-9(][0-9 ()./\-]{3,}[0-9]", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 SHORTEST_PHONE: Final = 9  # digits with the country's code; the few shorter ones look like anything
 _SHORTEST_WITH_PLUS: Final = 8
-LONGEST_MATCH: Final = 700  # of anybody's address or number
+LONGEST_MATCH: Final = 700  # that is needed to see anybody's address or number
+_PRODUCT_LENGTHS: Final = (12, 13, 14)  # GTINs long enough for a phone number (GS1 General Specifications, 7.9)
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}")  # a JSON Web Token
 
 # Names of parameters, in parts: ``userEmail``, ``user[email]`` and ``user_e-mail`` all hold the part "email"; so does
@@ -110,23 +116,26 @@ def _is_of_person(name: str) -> bool:
     return not _PARTS.isdisjoint(words) or not _PARTS.isdisjoint([first + second for first, second in pairwise(words)])
 
 
-def parameter_gives_away(value: str) -> bool:
+def parameter_gives_away(value: str, *, is_products: bool = False) -> bool:
     """Say whether a parameter's value, as it stands in an address, gives away; also where it is JSON."""
     if _is_plain(value):
         return False
-    if value_gives_away(value) or ("+" in value and value_gives_away(value.replace("+", " "))):
+    forms = (value, value.replace("+", " ")) if "+" in value else (value,)
+    if any(value_gives_away(form, is_products=is_products) for form in forms):
         return True
     plain = _decoded(value)[-1]
     return '"' in plain and any(name_gives_away(key) for key in _JSON_KEY.findall(plain))
 
 
-def value_gives_away(value: str) -> bool:
+def value_gives_away(value: str, *, is_products: bool = False) -> bool:
     """Say whether a value is, or holds, an e-mail address, a phone number or a token, however often it was encoded.
+
+    ``is_products`` as for `mask`.
 
     >>> value_gives_away("ann%40shop.example"), value_gives_away("+49 151 55501234"), value_gives_away("12345678")
     (True, True, False)
     """
-    return not _is_plain(value) and any(_shows(plain) for plain in _decoded(value))
+    return not _is_plain(value) and any(_shows(plain, is_products=is_products) for plain in _decoded(value))
 
 
 def _is_plain(text: str) -> bool:
@@ -161,8 +170,8 @@ def _decoded(text: str) -> list[str]:
     return found
 
 
-def _shows(plain: str) -> bool:
-    if mask(plain) != plain or ("eyJ" in plain and _TOKEN.search(plain)):
+def _shows(plain: str, *, is_products: bool) -> bool:
+    if mask(plain, is_products=is_products) != plain or ("eyJ" in plain and _TOKEN.search(plain)):
         return True
     if "=" not in plain:
         return False
@@ -170,41 +179,94 @@ def _shows(plain: str) -> bool:
     return any(is_ and value.strip("=") and name_gives_away(name) for name, is_, value in pairs)
 
 
-def _is_phone(found: re.Match[str]) -> bool:
-    """Tell a number from an article's or an order's that begins with two zeros: only a phone number has a country."""
-    groups = _DIGITS.findall(_decoded(found[0])[-1])
-    if not found[0].startswith("00"):
-        return sum(map(len, groups)) >= _SHORTEST_WITH_PLUS
-    groups[0] = groups[0][2:]
-    starts = ("".join(groups[:end]) for end in range(1, len(groups) + 1))  # a year may follow it
-    return any(len(start) >= SHORTEST_PHONE and has_possible_length(start) for start in starts)
+def mask(text: str, *, is_products: bool = False) -> str:
+    """Put stars for e-mail addresses and phone numbers; what is masked once stays as it is.
 
-
-def mask(text: str) -> str:
-    """Put stars for e-mail addresses and phone numbers.
+    ``is_products`` says that numbers of products are to be expected, as in a path or an item's id.
 
     >>> mask("gift for ann@shop.example, call +49 151 55501234 or 0049 151 55501234 about 0012345678")
     'gift for ***, call *** or *** about 0012345678'
     """
     if text.isascii():
-        return _mask(text)
+        return _mask(text, is_products=is_products)
     read = text.translate(_LIKE_ASCII)
-    masked = _mask(read)
+    masked = _mask(read, is_products=is_products)
     return text if masked == read else masked
 
 
-def _mask(text: str) -> str:
-    if "@" in text:
-        text = _EMAIL.sub(MASK, text)
-    if "%" in text or "&" in text or "\\" in text:
-        text = _ENCODED_EMAIL.sub(MASK, text)
-    if "+" in text or "00" in text or "%" in text:
-        text = _PHONE.sub(lambda found: MASK if _is_phone(found) else found[0], text)
+def _mask(text: str, *, is_products: bool) -> str:
+    """Mask numbers first: stars for one may make an address of what is around it, and never the other way round."""
+    if "+" in text or "00" in text or ("%" in text and ("2B" in text or "2b" in text)):
+        text = _without_phones(text, is_products=is_products)
     if "(" in text:
         text = _AMERICAN.sub(MASK, text)
     if "tel:" in text:
         text = _DIALLED.sub(MASK, text)
+    if "@" in text or "%" in text or "&" in text or "\\" in text:
+        text = _without_emails(text)
     return text
+
+
+def _without_phones(text: str, *, is_products: bool) -> str:
+    """Put stars for numbers, each with all digits behind it, of which another number may be."""
+    pieces: list[str] = []
+    end = at = 0
+    while (found := _PHONE.search(text, at)) is not None:
+        at = found.start() + 1
+        if _is_phone(found[0], is_products=is_products):
+            pieces += [text[end : found.start()], MASK]
+            more = _MORE_DIGITS.match(text, found.end())
+            end = at = found.end() if more is None else more.end()
+    return "".join([*pieces, text[end:]]) if pieces else text
+
+
+def _is_phone(found: str, *, is_products: bool) -> bool:
+    """Tell a number from an article's or an order's that begins with two zeros: only a phone number has a country.
+
+    Digits in one piece that are as many as a product's number has must be somebody's by all that is known of the
+    country. One phone number in ten has a product's check digit by chance: where people type it is masked; in a path or
+    an id it stays, for a product's is likelier there, and the catalogue needs it.
+    """
+    groups = _DIGITS.findall(_decoded(found)[-1])
+    if not found.startswith("00"):
+        return sum(map(len, groups)) >= _SHORTEST_WITH_PLUS
+    starts = ("".join(groups[:end])[2:] for end in range(1, len(groups) + 1))  # a year may follow it
+    if len(groups[0]) not in _PRODUCT_LENGTHS:
+        return any(len(start) >= SHORTEST_PHONE and has_possible_length(start) for start in starts)
+    if is_products and _has_check_digit(groups[0]):
+        next(starts)
+    return any(is_valid(f"+{start}") for start in starts)
+
+
+def _has_check_digit(digits: str) -> bool:
+    """Say whether digits end in the check digit that a product's number (GTIN) must have.
+
+    >>> _has_check_digit("0012345678905"), _has_check_digit("0012345678906")
+    (True, False)
+    """
+    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits))) % 10 == 0
+
+
+def _without_emails(text: str) -> str:
+    """Put stars for addresses, each with all that stands around it without a sign between.
+
+    What is looked at again after an address was found is only what comes behind it, so that the search stays linear.
+    """
+    pieces: list[str] = []
+    end = at = 0
+    while (found := _AT_DOMAIN.search(text, at)) is not None:
+        at = found.start() + 1
+        begin = found.start()
+        while begin > end and text[begin - 1] not in _BETWEEN and not text[begin - 1].isspace():
+            begin -= 1
+        is_next = bool(pieces) and begin == end  # nothing is between this and the stars before it
+        if begin == found.start() and not is_next:
+            continue  # nobody's: no name is before the sign
+        if not is_next:
+            pieces += [text[end:begin], MASK]
+        rest = _TO_BETWEEN.match(text, found.end())
+        end = at = found.end() if rest is None else rest.end()
+    return "".join([*pieces, text[end:]]) if pieces else text
 
 
 def mask_and_cut(text: str, *, longest: int) -> str:
@@ -218,4 +280,5 @@ def mask_and_cut(text: str, *, longest: int) -> str:
     window = longest + 2 * LONGEST_MATCH
     masked = mask(text[:window])
     whole = len(masked) if len(text) <= window else len(masked) - LONGEST_MATCH
-    return masked[: max(0, min(longest, whole))].rstrip()
+    cut = masked[: max(0, min(longest, whole))].rstrip()
+    return cut or (MASK[:longest] if MASK in masked else "")

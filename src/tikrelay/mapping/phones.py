@@ -13,6 +13,7 @@ from phonenumbers import (
     ValidationResult,
     format_number,
     is_possible_number_with_reason,
+    is_valid_number,
     is_valid_number_for_region,
     parse,
 )
@@ -22,6 +23,11 @@ _SHORTEST_E164: Final = 8  # of those that are read at a glance
 _FEWEST_DIGITS: Final = 6  # of what is taken for a number without a country
 _LONGEST_READ: Final = 100
 _PLUS: Final = ("+", "\uff0b")
+# Mexico's mobiles had a 1 behind the country's code until its numbering plan of 3 August 2019 (Diario Oficial de la
+# Federacion, 11 May 2018; libphonenumber followed with pull request 2376). Address books and WhatsApp still write it.
+# The 9 of Argentina's mobiles is current, and stays.
+_OLD_MEXICAN: Final = re.compile(r"(?:52)?1([2-9][0-9]{9})", re.ASCII)
+_MEXICAN: Final = 52
 
 
 def is_e164(text: str) -> bool:
@@ -75,6 +81,8 @@ def _in_e164(given: str, country: str | None) -> str | None:
             number = parse("+" + given)
     except NumberParseException:
         return None
+    if number.country_code == _MEXICAN and (old := _OLD_MEXICAN.fullmatch(str(number.national_number))):
+        number.national_number = int(old[1])
     if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return None
     e164: str = format_number(number, PhoneNumberFormat.E164)
@@ -91,6 +99,18 @@ def _names_country(given: str, country: str) -> bool:
     if metadata is None or metadata.national_prefix != "0" or not given.startswith(str(metadata.country_code)):
         return False
     return is_valid_number_for_region(parse("+" + given), country)
+
+
+def is_valid(e164: str) -> bool:
+    """Say whether a number is in a range that its country gives out, and not only as long as one.
+
+    >>> is_valid("+4915155501234"), is_valid("+49123456787")
+    (True, False)
+    """
+    try:
+        return is_valid_number(parse(e164))
+    except NumberParseException:
+        return False
 
 
 class NumberingPlan(NamedTuple):
@@ -124,4 +144,7 @@ def has_possible_length(digits: str) -> bool:
     (True, False, False)
     """
     plan = plan_of(digits[:3])
-    return plan is not None and len(digits) - plan.code_length in plan.lengths
+    return plan is not None and (
+        len(digits) - plan.code_length in plan.lengths
+        or (digits.startswith(str(_MEXICAN)) and _OLD_MEXICAN.fullmatch(digits) is not None)
+    )

@@ -74,6 +74,35 @@ _OF_NOTHING: Final = frozenset(
 )
 
 
+# What shops write for whoever has not logged in. Hashed, it would make all of them one person. The list is our own.
+_NOBODY: Final = frozenset(
+    between.join(words.split())
+    for words in (
+        "guest", "guest user", "guest customer", "guest checkout", "is guest", "gast", "invitado", "invite", "visitor",
+        "unknown", "unknown user", "anonymous", "anonymous user", "anonym", "anonyme", "anon", "nobody",
+        "not logged in", "logged out", "no user", "no id", "not set", "not available", "not applicable", "n/a",
+        "undefined", "undef", "null", "nil", "none", "nan", "na", "empty", "void", "false", "no", "-1",
+    )
+    for between in ("", " ", "_", "-")
+)  # fmt: skip
+_NO_SIGNS: Final = "-0_. "  # an id of nothing else: "0", "--", the nil UUID
+_QUOTES: Final = "()[]{}<>\"'*"
+_LONGEST_NOBODY: Final = 40
+_OF_NOBODY: Final = _OF_NOTHING | frozenset(
+    sha256_hex(form) for word in ("0", "00", "000", "-", *_NOBODY) for form in (word, word.upper(), word.capitalize())
+)
+
+
+def _is_nobody(text: str) -> bool:
+    """Say whether an id is what a shop or a template writes where there is none.
+
+    >>> [_is_nobody(text) for text in ("Guest", "(not logged in)", "0", "-1", "C-77", "100")]
+    [True, True, True, True, False, False]
+    """
+    bare = text.strip(_QUOTES) if len(text) <= _LONGEST_NOBODY else text
+    return not bare.strip(_NO_SIGNS) or bare.lower() in _NOBODY
+
+
 def hash_email(value: Json, _: Context) -> list[str] | Left:
     """Hash an e-mail address: white space out, lower case; dots and plus tags stay."""
     return _each(value, _email)
@@ -173,7 +202,10 @@ def hash_external_id(value: Json, context: Context) -> str | Left:
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    return _digest_of(text, text.lower() if context.settings.external_id_lowercase else text)
+    if _is_nobody(text):
+        return Left.EMPTY
+    digest = _digest_of(text, text.lower() if context.settings.external_id_lowercase else text)
+    return Left.UNUSABLE if digest in _OF_NOBODY else digest
 
 
 def hash_name(value: Json, _: Context) -> str | Left:
