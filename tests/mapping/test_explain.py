@@ -75,7 +75,7 @@ def test_a_parameter_that_a_rule_copies_is_not_told_as_unsent(explained):
     made = explained(settings={"rules": [rule]})
 
     assert ((), "SPRING") == (made.not_sent, made.tiktok["properties"]["coupon"])
-    assert (Ruled("coupons", "properties.coupon copied from coupon"),) == made.rules
+    assert (Ruled("coupons", "properties.coupon copied from coupon", ("properties.coupon",), "coupon"),) == made.rules
 
 
 def test_a_key_that_is_an_address_is_masked(explained):

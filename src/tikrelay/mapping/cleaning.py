@@ -38,6 +38,9 @@ class Left(Enum):
     WITHHELD = "withheld"
     """The sender says that there is to be no value; no further source is asked."""
 
+    NOT_MEANT = "not_meant"
+    """The value is there for another field; nobody needs to be told."""
+
     TOLD = "told"
     """It is left out, the cleaner has said why in a notice of its own, and the next source is asked."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from tikrelay.event import Dropped, Event, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
 from tikrelay.mapping.consent import hides_person, keeps_back
-from tikrelay.mapping.edits import Tell, apply
+from tikrelay.mapping.edits import Change, Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_whole
 from tikrelay.mapping.rules import Plan, Row, Rules
@@ -36,7 +36,7 @@ class Recorder(Protocol):
     def also(self, field: Field, source: Source, given: Json) -> None:
         """A source has a value, and was not asked, because an earlier one was taken."""
 
-    def ruled(self, rule: str, text: str) -> None:
+    def ruled(self, rule: str, change: Change) -> None:
         """A rule of the operator's changed something."""
 
 
@@ -82,7 +82,8 @@ def walk(
         if rule.limited_data_use is not None:
             _limit(body, to=rule.limited_data_use)
             if tell is not None:
-                tell(f"limited_data_use {'set' if rule.limited_data_use else 'taken off'}")
+                words = "set" if rule.limited_data_use else "taken off"
+                tell(Change(f"limited_data_use {words}", ("limited_data_use",)))
     code = _test_event_code(context, made, recorder)
     judge_whole(body, context, without_person=without_person)
     found = {group: value for group, value in body.items() if value not in ({}, [])} if made.rules else body
@@ -115,8 +116,8 @@ def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:
 
 
 def _teller(recorder: Recorder, rule: str) -> Tell:
-    def tell(text: str) -> None:
-        recorder.ruled(rule, text)
+    def tell(change: Change) -> None:
+        recorder.ruled(rule, change)
 
     return tell
 
@@ -141,8 +142,9 @@ def _add_custom_properties(body: dict[str, Any], rules: Rules, recorder: Recorde
         said = body.get("properties", {})
         body["properties"] = {**rules.custom_properties, **said}
         if recorder is not None:
-            added = [name for name in rules.custom_properties if name not in said]
-            recorder.ruled("mapping.custom_properties", ", ".join(f"properties.{name} added" for name in added))
+            added = tuple(f"properties.{name}" for name in rules.custom_properties if name not in said)
+            if added:
+                recorder.ruled("mapping.custom_properties", Change(f"{', '.join(added)} added", added))
 
 
 def _test_event_code(context: Context, made: Plan, recorder: Recorder | None) -> str:
@@ -155,7 +157,7 @@ def _test_event_code(context: Context, made: Plan, recorder: Recorder | None) ->
         context.target = "test_event_code"
         context.warn(NoticeKind.TEST_EVENT, f"sent as a test under {code}; it does not count for ads")
         if recorder is not None:
-            recorder.ruled(by, f"test_event_code is {code}")
+            recorder.ruled(by, Change(f"test_event_code is {code}", ("test_event_code",)))
     return code
 
 

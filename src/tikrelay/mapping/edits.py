@@ -30,13 +30,23 @@ _OF_PERSONS: Final = frozenset(
 _PERSON_PLACES: Final = ("user_data.", "user_properties.email", "user_properties.phone")
 
 Body = dict[str, Any]
-Tell = Callable[[str], None]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What an explanation says of a change: in words, the fields it made or took, and the event's field it read."""
+
+    text: str
+    fields: tuple[str, ...]
+    source: str = ""
+
+
+Tell = Callable[[Change], None]
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """One change: its words for an explanation, and how it is done; it says whether there was anything to change."""
+    """One change, and how it is done; it says whether there was anything to change."""
 
-    words: str
+    change: Change
     do: Callable[[Body, Context], bool]
     is_person: bool = False
 
@@ -64,7 +74,7 @@ def apply(edits: tuple[Edit, ...], body: Body, context: Context, *, without_pers
         if edit.is_person and without_person:
             continue
         if edit.do(body, context) and tell is not None:
-            tell(edit.words)
+            tell(edit.change)
 
 
 def _rename(source: str, target: str) -> Edit:
@@ -79,7 +89,7 @@ def _rename(source: str, target: str) -> Edit:
         properties[target[11:]] = properties.pop(source[11:])
         return True
 
-    return Edit(words=f"{source} renamed to {target}", do=do)
+    return Edit(change=Change(f"{source} renamed to {target}", (source, target)), do=do)
 
 
 def _copy(target: str, source: str) -> Edit:
@@ -91,7 +101,8 @@ def _copy(target: str, source: str) -> Edit:
     def do(body: Body, context: Context) -> bool:
         return _put(body, context, target, field, read(context.event))
 
-    return Edit(words=f"{target} copied from {source}", do=do, is_person=field is not None and field.person)
+    change = Change(f"{target} copied from {source}", (target,), source)
+    return Edit(change=change, do=do, is_person=field is not None and field.person)
 
 
 def _set(target: str, value: Scalar) -> Edit:
@@ -100,7 +111,7 @@ def _set(target: str, value: Scalar) -> Edit:
     def do(body: Body, context: Context) -> bool:
         return _put(body, context, target, field, (value,))
 
-    return Edit(words=f"{target} set", do=do, is_person=field is not None and field.person)
+    return Edit(change=Change(f"{target} set", (target,)), do=do, is_person=field is not None and field.person)
 
 
 def _remove(target: str) -> Edit:
@@ -114,7 +125,7 @@ def _remove(target: str) -> Edit:
         place = body.get(group, {}) if group else body
         return place.pop(key, None) is not None
 
-    return Edit(words=f"{target} removed", do=do)
+    return Edit(change=Change(f"{target} removed", (target,)), do=do)
 
 
 def _target(target: str) -> Field | None:

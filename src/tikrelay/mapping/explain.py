@@ -9,6 +9,7 @@ import msgspec
 from tikrelay.event import DropReason, Event, Json, Notice
 from tikrelay.mapping.cleaning import Left, NoticeKind, is_object, is_several, whole_signs
 from tikrelay.mapping.convert import plan, walk
+from tikrelay.mapping.edits import Change
 from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
 from tikrelay.mapping.rules import Rules
@@ -70,11 +71,13 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     given: str = ""
 
 
-class Ruled(msgspec.Struct, frozen=True):
-    """One thing that a rule of the operator did."""
+class Ruled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that a rule of the operator did: in words, to which fields, and from which field of the event."""
 
     rule: str
     text: str
+    fields: tuple[str, ...] = ()
+    source: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,16 +113,16 @@ class _Listener:
 
     def left(self, field: Field, source: Source, given: Json, why: Left) -> None:
         """Write down a value that was not."""
-        self._add(field, source, given, _LEFT[why])
+        if why is not Left.NOT_MEANT:
+            self._add(field, source, given, _LEFT[why])
 
     def also(self, field: Field, source: Source, given: Json) -> None:
         """Write down a value below the one that was taken."""
         self._add(field, source, given, "not_asked")
 
-    def ruled(self, rule: str, text: str) -> None:
+    def ruled(self, rule: str, change: Change) -> None:
         """Write down what a rule did."""
-        if text:
-            self.rules.append(Ruled(rule, text))
+        self.rules.append(Ruled(rule, change.text, change.fields, change.source))
 
     def _add(self, field: Field, source: Source, given: Json, outcome: Outcome, **more: Any) -> None:
         shown = self._shown(field, given)
@@ -207,11 +210,9 @@ def _as_json(given: Any) -> str:
 
 
 def _not_sent(data: Mapping[str, Json], rules: Sequence[Ruled]) -> tuple[str, ...]:
-    used = _USED | {source.name for field in FIELDS for source in field.sources}
+    used = _USED | {source.name for field in FIELDS for source in field.sources} | {one.source for one in rules}
     return tuple(
         mask_and_cut(whole_signs(name), longest=_LONGEST_SHOWN)
         for name in data
-        if name not in used
-        and not name.startswith("user_data.")
-        and not any(one.text.endswith(f" copied from {name}") for one in rules)
+        if name not in used and not name.startswith("user_data.")
     )

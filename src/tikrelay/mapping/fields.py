@@ -112,7 +112,7 @@ def _unless(is_theirs: Callable[[Event], bool], name: str, clean: Cleaner) -> So
 
 def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str, clean: Cleaner) -> Source:
     """The same key where it is the other's."""
-    theirs: Cleaner = lambda value, context: clean(value, context) if is_theirs(context.event) else Left.EMPTY  # noqa: E731
+    theirs: Cleaner = lambda value, context: clean(value, context) if is_theirs(context.event) else Left.NOT_MEANT  # noqa: E731
     return Source(f"{name} (of a {of})", data(name).read, theirs, "data", name)
 
 

@@ -1,7 +1,6 @@
 """What becomes of hits under given settings, explained: the one thing that the command and the library both show."""
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, Final
@@ -23,7 +22,6 @@ from tikrelay.tools.request import Found, Request, read_requests
 FOREIGN: Final = "foreign_measurement_id"
 _NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain
 _NO_RULES: Final = ("mapping.", "x-ttq-")  # settings and parameters that are named as rules are
-_WORD: Final = re.compile(r"[^ ,]+")
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -178,7 +176,8 @@ def _sent(explanation: Explanation) -> Iterator[tuple[str, Any]]:
 
 def _ruled(explanation: Explanation, path: str) -> str:
     """The rule that changed a field, the last of several."""
-    named = [one.rule for one in explanation.rules if path in _WORD.findall(one.text)]
+    group = path.partition(".")[0]
+    named = [one.rule for one in explanation.rules if path in one.fields or group in one.fields]
     if not named:
         return ""
     return named[-1] if named[-1].startswith(_NO_RULES) else f"rule {named[-1]}"
