@@ -20,7 +20,7 @@ from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import explain
 from tikrelay.mapping.rules import Rules
-from tikrelay.tools.request import Request, read_request
+from tikrelay.tools.hits.request import Request, read_request
 
 ROUNDS = 40
 CALLS = 250

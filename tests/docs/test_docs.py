@@ -30,8 +30,8 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.store import Books, DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
 from tikrelay.tools.cli import app
-from tikrelay.tools.examples import PAGE as EXAMPLES_PAGE
-from tikrelay.tools.examples import render_examples
+from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
+from tikrelay.tools.examples.run import render_examples
 from tikrelay.tools.reference import (
     EXAMPLE,
     MAPPING_PAGE,

@@ -18,10 +18,9 @@ from tikrelay.mapping.explain import FALLBACK_ID
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import APP_GA4_NAMES, DROPPED_NAMES, GA4_NAMES
 from tikrelay.tiktok.config import DestinationConfig
-from tikrelay.tools.example_diff import differences
-from tikrelay.tools.example_file import Example, Expected
-from tikrelay.tools.example_text import updated
-from tikrelay.tools.examples import (
+from tikrelay.tools.examples.diff import differences
+from tikrelay.tools.examples.file import Example, Expected
+from tikrelay.tools.examples.run import (
     PAGE,
     RECEIVED_AT,
     folder,
@@ -31,8 +30,9 @@ from tikrelay.tools.examples import (
     run_example,
     settings_of,
 )
-from tikrelay.tools.explained import rules_of
-from tikrelay.tools.request import read_request
+from tikrelay.tools.examples.text import updated
+from tikrelay.tools.explain.report import rules_of
+from tikrelay.tools.hits.request import read_request
 
 NAMES = names()
 EXAMPLES = {name: read_example(name) for name in NAMES}

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tikrelay.base.errors import InputRefused
-from tikrelay.tools.hit_text import MAX_INPUT_BYTES, MOST_HITS, hits_of, read_hits
-from tikrelay.tools.request import Request
+from tikrelay.tools.hits.request import Request
+from tikrelay.tools.hits.text import MAX_INPUT_BYTES, MOST_HITS, hits_of, read_hits
 
 URL = "https://gw.shop.example/g/collect?v=2&tid=G-1&cid=1.2&en=page_view"
 BATCH = "https://gw.shop.example/g/collect?v=2&tid=G-1&cid=1.2"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tikrelay.base.errors import ConfigError, InputRefused
-from tikrelay.tools.own_examples import run_own_examples
+from tikrelay.tools.examples.command import run_own_examples
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """

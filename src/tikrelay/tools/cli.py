@@ -111,7 +111,7 @@ def explain(
 
     Example: tikrelay explain 'https://gw.shop.example/g/collect?v=2&tid=G-1&cid=1.2&en=page_view'
     """
-    from tikrelay.tools.explain import explain_hit
+    from tikrelay.tools.explain.command import explain_hit
 
     return explain_hit(
         hit,
@@ -142,7 +142,7 @@ def run_examples(
 
     Example: tikrelay test my-examples/ --config tikrelay.toml
     """
-    from tikrelay.tools.own_examples import run_own_examples
+    from tikrelay.tools.examples.command import run_own_examples
 
     return run_own_examples(paths, config=config, as_json=json, update=update, new=new)
 

@@ -16,9 +16,9 @@ from tikrelay.event import Dropped, Event
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation
 from tikrelay.tiktok.payload import TikTokEvent
-from tikrelay.tools.explained import explain_hits, refusal_of, rules_of
-from tikrelay.tools.hit_text import Hits, hits_of, read_hits
-from tikrelay.tools.request import read_requests
+from tikrelay.tools.explain.report import explain_hits, refusal_of, rules_of
+from tikrelay.tools.hits.request import read_requests
+from tikrelay.tools.hits.text import Hits, hits_of, read_hits
 
 __all__ = ["ConfigError", "Dropped", "Explanation", "InputRefused", "TikTokEvent", "explain", "map_hit"]
 

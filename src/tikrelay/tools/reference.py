@@ -33,8 +33,8 @@ from tikrelay.mapping.names import (
     Names,
 )
 from tikrelay.mapping.texts import LISTED_CURRENCIES
-from tikrelay.tools.examples import PAGE as EXAMPLES_PAGE
-from tikrelay.tools.examples import render_examples
+from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
+from tikrelay.tools.examples.run import render_examples
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = Path("docs/reference/settings.md")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
-from tikrelay.tools.request import Request
+from tikrelay.tools.hits.request import Request
 
 # Of the connection, not of the hit; the recorded body is neither compressed nor cut to its length.
 _OF_CONNECTION: Final = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "host"})

@@ -1,6 +1,6 @@
 """``tikrelay explain``: what a hit becomes, for each field where it came from, and why an event is dropped.
 
-Takes whatever holds a hit (``hit_text.py``). Nothing is sent and nothing is stored.
+Takes whatever holds a hit (``hits/text.py``). Nothing is sent and nothing is stored.
 """
 
 import os
@@ -12,11 +12,11 @@ import msgspec
 from tikrelay.app.config import Config
 from tikrelay.app.load import read_settings
 from tikrelay.base.clock import SystemClock
-from tikrelay.tools.diff import Difference, compare, print_differences
-from tikrelay.tools.examples import RECEIVED_AT, read_example, settings_of
-from tikrelay.tools.explain_page import console, json_text, print_report
-from tikrelay.tools.explained import FOREIGN, Report, explain_hits
-from tikrelay.tools.hit_text import Hits, is_file, read_hits
+from tikrelay.tools.examples.run import RECEIVED_AT, read_example, settings_of
+from tikrelay.tools.explain.diff import Difference, compare, print_differences
+from tikrelay.tools.explain.page import console, json_text, print_report
+from tikrelay.tools.explain.report import FOREIGN, Report, explain_hits
+from tikrelay.tools.hits.text import Hits, is_file, read_hits
 
 _OF_SETTINGS: Final = ".toml"
 

@@ -15,9 +15,9 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.collect.http import route_of
 from tikrelay.collect.query import last_of_each
 from tikrelay.mapping.personal import mask_and_cut
-from tikrelay.tools.hit_curl import is_curl, read_curl
-from tikrelay.tools.hit_har import is_har, is_list, is_object, is_request, request_of, requests_of
-from tikrelay.tools.request import Request
+from tikrelay.tools.hits.curl import is_curl, read_curl
+from tikrelay.tools.hits.har import is_har, is_list, is_object, is_request, request_of, requests_of
+from tikrelay.tools.hits.request import Request
 
 MAX_INPUT_BYTES: Final = 20 * 1024 * 1024  # recordings are large; more than this is a mistake
 MOST_HITS: Final = 2000

@@ -16,8 +16,8 @@ from tikrelay.mapping.cleaning import NoticeKind, is_object
 from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Origin, Warned, explain
 from tikrelay.mapping.rules import Rules
-from tikrelay.tools.hit_text import OWN_ID, Hits
-from tikrelay.tools.request import Found, Request, read_requests
+from tikrelay.tools.hits.request import Found, Request, read_requests
+from tikrelay.tools.hits.text import OWN_ID, Hits
 
 FOREIGN: Final = "foreign_measurement_id"
 _NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tikrelay.base.errors import ConfigError, Mistake
-from tikrelay.tools.examples import Became, Outcome
-from tikrelay.tools.request import Request
+from tikrelay.tools.examples.run import Became, Outcome
+from tikrelay.tools.hits.request import Request
 
 _EXPECTED: Final = re.compile(r"\[\[?\s*(?:event|expect)\b")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation, Origin
-from tikrelay.tools.explained import Explained, Line, Report, lines_of
+from tikrelay.tools.explain.report import Explained, Line, Report, lines_of
 
 WIDE: Final = 120  # from here on a table fits
 _NO_TERMINAL: Final = 160  # a line for each field, to search and to compare

@@ -14,7 +14,7 @@ from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import ConfigError, Mistake
 from tikrelay.event import DropReason
 from tikrelay.mapping.cleaning import NoticeKind, is_object, is_several
-from tikrelay.tools.request import Request
+from tikrelay.tools.hits.request import Request
 
 _TOP: Final = ("title", "settings", "request", "event", "expect")
 _OF_REQUEST: Final = ("method", "url", "headers", "body")

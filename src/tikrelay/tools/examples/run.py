@@ -2,7 +2,7 @@
 
 A file is TOML: ``title``, optional ``settings``, ``[request]``, and below them what is expected: ``[event]`` and
 ``[expect]``, or an ``[[expect]]`` for each of several outcomes. Only what a file expects is compared, so a shop's own
-may be as short as it likes; the repository's own hold everything. ``example_text.py`` writes the expected parts.
+may be as short as it likes; the repository's own hold everything. ``text.py`` writes the expected parts.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from tikrelay.event import CLICK_ID, Event
 from tikrelay.mapping.convert import plan
 from tikrelay.mapping.explain import Explanation, Origin
 from tikrelay.mapping.rules import Plan
-from tikrelay.tools.example_file import IN_EVENT, Example, read_file
-from tikrelay.tools.explained import FOREIGN, Explained, Line, explain_hits, lines_of, rules_of
-from tikrelay.tools.hit_text import Hits
-from tikrelay.tools.request import read_requests
+from tikrelay.tools.examples.file import IN_EVENT, Example, read_file
+from tikrelay.tools.explain.report import FOREIGN, Explained, Line, explain_hits, lines_of, rules_of
+from tikrelay.tools.hits.request import read_requests
+from tikrelay.tools.hits.text import Hits
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
 PAGE: Final = Path("docs/examples.md")
@@ -57,7 +57,7 @@ class Became(msgspec.Struct, frozen=True, kw_only=True):
 
 def folder() -> Path:
     """Where the examples lie in a checkout."""
-    return Path(__file__).parents[3] / "examples" / "steps"
+    return Path(__file__).parents[4] / "examples" / "steps"
 
 
 def names() -> list[str]:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from tikrelay.base.errors import InputRefused
-from tikrelay.tools.request import Request
+from tikrelay.tools.hits.request import Request
 
 _CURL: Final = re.compile(r"(?:[^\s]*[/\\])?curl(?:\.exe)?", re.IGNORECASE)
 _BEGINS: Final = re.compile(r"(?:\$ |> )?\s*(?:[^\s'\"]*[/\\])?curl(?:\.exe)?\s", re.IGNORECASE)

@@ -12,11 +12,11 @@ from tikrelay.app.config import Config
 from tikrelay.app.load import DEFAULT_FILE, read_settings
 from tikrelay.base.errors import EXIT_CONFIG, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
-from tikrelay.tools.example_diff import Difference, differences
-from tikrelay.tools.example_file import parse_example, read_file
-from tikrelay.tools.example_text import updated, written
-from tikrelay.tools.examples import run_example
-from tikrelay.tools.hit_text import read_hits
+from tikrelay.tools.examples.diff import Difference, differences
+from tikrelay.tools.examples.file import parse_example, read_file
+from tikrelay.tools.examples.run import run_example
+from tikrelay.tools.examples.text import updated, written
+from tikrelay.tools.hits.text import read_hits
 
 _EXIT_USAGE: Final = 64  # sysexits.h
 _LONGEST_SHOWN: Final = 200

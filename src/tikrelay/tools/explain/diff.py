@@ -10,9 +10,9 @@ from rich.padding import Padding
 
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation
-from tikrelay.tools.explain_page import said_to_be, shown_value, unpadded
-from tikrelay.tools.explained import Report, lines_of
-from tikrelay.tools.hit_har import is_list, is_object
+from tikrelay.tools.explain.page import said_to_be, shown_value, unpadded
+from tikrelay.tools.explain.report import Report, lines_of
+from tikrelay.tools.hits.har import is_list, is_object
 
 _LONGEST: Final = 100
 _CHANGES: Final = {"only_in_a": "only in A", "only_in_b": "only in B", "changed": "changed"}

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.tools.example_file import Example, Expected
-from tikrelay.tools.examples import Became, Outcome, came_from
+from tikrelay.tools.examples.file import Example, Expected
+from tikrelay.tools.examples.run import Became, Outcome, came_from
 
 _NOTHING: Final = msgspec.UNSET
 

@@ -1,0 +1,1 @@
+"""``tikrelay test`` and the example files: a request, and exactly what becomes of it."""

@@ -1,0 +1,1 @@
+"""``tikrelay explain``: what a hit becomes, and why."""
