@@ -71,6 +71,7 @@ def test_an_address_without_people_stays_byte_for_byte(context, url):
         ("https://s.example/tel/+4915155501234", "https://s.example/tel/***"),
         ("https://s.example/tel/004915155501234", "https://s.example/tel/***"),
         ("https://s.example/?a=ann&#64;s.example", "https://s.example/"),
+        ("https://s.example/u/ann@s.example/0012345678905", "https://s.example/u/***/0012345678905"),
         ("https://s.example/?b=1&a=ann&commat;s.example", "https://s.example/?b=1"),
         ("https://s.example/u/ann&#x40;s.example", "https://s.example/u/***"),
         ("https://s.example/p/0012345678906", "https://s.example/p/***"),

@@ -213,6 +213,7 @@ def test_a_parameter_that_holds_harmless_ones_stays(value):
 def test_a_number_without_a_country_behind_its_zeros_is_nobodys():
     assert mask("0012345678 and 00999123456789") == "0012345678 and 00999123456789"
     assert mask("0049 151 55501234") == "***"
+    assert mask("0012345678 0049 151 55501234") == "0012345678 ***"
 
 
 @pytest.mark.parametrize("between", BETWEEN)

@@ -89,7 +89,7 @@ def narrow(number: float | Decimal) -> int | float | None:
 def _decimal_text(text: str) -> str | None:
     """Write a number's text with a dot at most, or None."""
     given = text.strip().replace("\u2212", "-")
-    if len(given) > 60 or (("+" in given or "00" in given or not given.isascii()) and mask(given) != given):
+    if len(given) > 60 or (("+" in given or "00" in given) and mask(given) != given):
         return None  # nobody's phone number is an amount
     if _PLAIN.fullmatch(given):
         return given

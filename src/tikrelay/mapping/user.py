@@ -32,6 +32,8 @@ _REGION: Final = re.compile(r"[a-z]{2}-([a-z0-9]{1,3})", re.ASCII)  # ISO 3166-2
 _UNSEEN: Final = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")  # what copying leaves in an address
 _PLAIN_ADDRESS: Final = re.compile(r"[a-z0-9._%+-]+@[a-z0-9.-]+", re.ASCII)
 _NO_ADDRESS: Final = re.compile(r"[<>()\[\]:;,\"\\]")
+# Brackets, and the marks of direction that address books of phones put around a number when it is copied.
+_BEFORE_NUMBER: Final = "( \u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _MANY_DIGITS: Final = re.compile(r"\d{7}")
 _ZIP_PLUS_FOUR: Final = re.compile(r"([0-9]{5})( ?-? ?)[0-9]{4}", re.ASCII)
 _DEVICE_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -173,7 +175,7 @@ def _phone(text: str, context: Context) -> list[str] | Left:
 
 def _read_phone(text: str, context: Context) -> str | Left:
     """Read a number as people write it."""
-    given = text.removeprefix("tel:").lstrip("( ")
+    given = text.removeprefix("tel:").lstrip(_BEFORE_NUMBER)
     country = _country_of_address(context) or alpha_2(context.settings.phone_country)
     e164 = phones.read(given, country)
     if e164 is None and phones.lacks_country(given, country):
