@@ -18,6 +18,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 CLICK_ID: Final = "ttclid"
 """TikTok's click id: a parameter of the page's address, and the cookie that keeps it (no underscore)."""
 
+CLICK_ID_MACRO: Final = "__CLICKID__"
+"""What an advertiser writes for the click id; where TikTok did not fill it in, it is none."""
+
 PAGE_URL: Final = ("x-ttq-ct-page-url", "page_location", "page_url")
 """Where the address of the page stands in event data; the first that is given counts."""
 

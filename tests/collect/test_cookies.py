@@ -118,10 +118,30 @@ def test_a_page_on_another_site_gets_none(host, page):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "a%0D%0ASet-Cookie:x=1", "a;Domain=evil", "a b", "a%00", "%C3%BC", "a%22", "a" * 1025, "a,b", "a%3B"]
+    "value",
+    [
+        "",
+        "__CLICKID__",
+        "a%0D%0ASet-Cookie:x=1",
+        "a;Domain=evil",
+        "a b",
+        "a%00",
+        "%C3%BC",
+        "a%22",
+        "a" * 1025,
+        "a,b",
+        "a%3B",
+    ],
 )
 def test_a_value_that_has_no_place_in_a_header_gets_none(value):
     assert click_id_cookie(f"https://shop.example/?ttclid={value}", host="shop.example") is None
+
+
+@pytest.mark.parametrize("first", ["__CLICKID__", "", "a%20b", "a" * 1025])
+def test_a_value_that_is_no_click_id_gives_way_to_the_next(first):
+    cookie = click_id_cookie(f"https://shop.example/?ttclid={first}&ttclid=real", host="shop.example")
+
+    assert "ttclid=real; Max-Age=2592000; Path=/; Domain=shop.example; Secure; SameSite=Lax" == cookie
 
 
 @pytest.mark.parametrize("page", ["https://shop.example/#ttclid=a", "https://shop.example/?xttclid=a", "ttclid"])

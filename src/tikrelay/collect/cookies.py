@@ -16,7 +16,7 @@ from publicsuffixlist import PublicSuffixList
 
 from tikrelay.base.clock import Clock
 from tikrelay.collect.config import CookiesConfig
-from tikrelay.event import CLICK_ID, Consent, Event
+from tikrelay.event import CLICK_ID, CLICK_ID_MACRO, Consent, Event
 
 PIXEL: Final = "_ttp"  # written by TikTok's pixel
 ANALYTICS: Final = "_ga"
@@ -189,8 +189,9 @@ def new_pixel_id(now: float, rng: random.Random) -> str:
 
 
 def _parameter(query: str) -> str | None:
+    """The first click id of a query that can be kept."""
     for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if name == CLICK_ID and value:
-            return unquote(value)
+        name, _, given = part.partition("=")
+        if name == CLICK_ID and (value := unquote(given)) != CLICK_ID_MACRO and _MAY_STAND_IN_A_HEADER.fullmatch(value):
+            return value
     return None

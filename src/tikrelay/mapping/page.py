@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from tikrelay.event import CLICK_ID, Json
+from tikrelay.event import CLICK_ID, CLICK_ID_MACRO, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, as_text
 from tikrelay.mapping.personal import (
     ESCAPED_AT,
@@ -147,7 +147,7 @@ def click_id(value: Json, _: Context) -> str | Left:
     text = as_text(value)
     if isinstance(text, Left):
         return text
-    if text == "__CLICKID__":  # TikTok's macro, left as it was written
+    if text == CLICK_ID_MACRO:
         return Left.EMPTY
     return text if _CLICK_ID_FORM.fullmatch(text) and not value_gives_away(text) else Left.UNUSABLE
 
