@@ -62,7 +62,7 @@ def rules_of(settings: str) -> Rules:
 
 def event_of(url: str) -> Event:
     """Collect one hit."""
-    headers = {"User-Agent": AGENT, "Cookie": "_ttp=01J00000000000000000000000_.tt.1", "X-Forwarded-For": "8.8.8.8"}
+    headers = {"User-Agent": AGENT, "Cookie": "_ttp=01JQ7Z9K3M5N7P9R1S3T5V7W9X_.tt.1", "X-Forwarded-For": "8.8.8.8"}
     (event,) = read_request(Request(url=url, headers=headers)).events
     return event
 

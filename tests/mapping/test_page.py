@@ -1,8 +1,11 @@
 """A page's address: what of it is sent, and the click id in it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tikrelay.mapping.cleaning import Left
+from tikrelay.event import Event
+from tikrelay.mapping.cleaning import Context, Left, Settings
 from tikrelay.mapping.page import clean_url, click_id, click_id_of_url, host_of_url
 
 CLEAN = [
@@ -341,3 +344,25 @@ def test_the_referrer_is_the_one_that_is_sent(body, key):
 )
 def test_the_host_of_an_address_is_in_lower_case_and_without_port(url, host):
     assert host == host_of_url(url)
+
+
+# The common address, which is let through at a glance.
+
+NAMES = ["a", "utm_source", "email", "name", "q", "user", "token", "ttclid", "mobile_menu", "sessionid", "x-y", "key"]
+VALUES = ["", "1", "abc", "0012345678905", "x=y", "a.b", "1&2", "00123456789012", "eyJa", "0049151555012", "tel"]
+ADDRESSES = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["https://shop.example", "http://SHOP.example:80", "https://a=b.example", "https://1.2.3.4"]),
+    st.sampled_from(["", "/", "/a/b", "/a;b", "/0049151555012", "/a//b", "/a=b", "/~x", "/0012345678905"]),
+    st.lists(
+        st.builds("{}{}{}".format, st.sampled_from(NAMES), st.sampled_from(["=", ""]), st.sampled_from(VALUES))
+    ).map(lambda parts: "?" + "&".join(parts) if parts else ""),
+)
+
+
+@given(ADDRESSES)
+def test_what_is_let_through_at_a_glance_would_be_let_through_by_a_closer_look(address: str):
+    context = Context(Event(name="x", source="data", received_at=0.0), name="x", fallback_id="", settings=Settings())
+    found, looked_at = clean_url(address, context), clean_url(f"{address}#x", context)
+
+    assert looked_at == f"{found}#x"

@@ -239,7 +239,8 @@ def _nothing(_: str) -> None:
 def cleaned(clean: Cleaner, given: Any, context: Context, *, many: bool) -> Value | Left:
     """Clean what a source gives: the first usable value, or with ``many`` all of them, a single one alone."""
     if many:
-        return _all_cleaned(clean, _listed(given), context)
+        listed = _listed(given)
+        return _alone(clean(listed[0], context)) if len(listed) == 1 else _all_cleaned(clean, listed, context)
     if not is_tuple(given):
         return clean(given, context)
     left = Left.EMPTY
@@ -260,9 +261,12 @@ def _all_cleaned(clean: Cleaner, given: Sequence[Any], context: Context) -> Valu
             left = value if value is not Left.EMPTY else left
             continue
         found += [form for form in (value if is_several(value) else (value,)) if form not in found]
-    if not found:
-        return left
-    return found[0] if len(found) == 1 else found[:MOST_VALUES]
+    return _alone(found[:MOST_VALUES]) if found else left
+
+
+def _alone(found: Value | Left) -> Value | Left:
+    """Take the only value out of its list."""
+    return found[0] if is_several(found) and len(found) == 1 else found
 
 
 def _listed(given: Any) -> Sequence[Any]:

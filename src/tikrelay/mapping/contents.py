@@ -167,7 +167,7 @@ def _number(value: Json, name: str, told: _Told) -> int | float | None:
     number = read_number(value)
     if number is None:
         told.warn(NoticeKind.UNUSABLE, name, f"a {name} could not be read and was left out")
-    elif reading := told_reading(value, number):
+    elif isinstance(value, str) and (reading := told_reading(value, number)):
         told.warn(NoticeKind.NUMBER_READ, name, f"{name} {reading}")
     return number
 

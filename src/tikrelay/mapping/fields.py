@@ -302,7 +302,7 @@ FIELDS: Final = (
     Field(
         "user.ttclid",
         (
-            *(Source(f"{CLICK_ID} in {key}", data(key).read, page.click_id_of_url) for key in PAGE_URL),
+            *(Source(f"{CLICK_ID} in {key}", data(key).read, page.click_id_of_url, "data", key) for key in PAGE_URL),
             data("x-ttq-ttclid"),
             Source("ttclid in page_referrer of the same host", _same_host_referrer, page.click_id_of_url),
             Source("cookie ttclid", lambda c: c.event.visitor.ttclid_cookie),

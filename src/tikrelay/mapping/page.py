@@ -28,6 +28,9 @@ LONGEST_URL: Final = 8192
 _FORM: Final = re.compile(
     r"(https?)://((?:[^/?#\\\s]*@)?)([^/?#\\\s%+@]+)((?:/[^?#]*)?)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
 )
+# One parameter after the other, with no sign in them by which one could hold others.
+_PLAIN_HEAD: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
+_PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_-]+=[A-Za-z0-9._~-]*(?:&(?!$)|$))*", re.ASCII)
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
 _CLICK_ID_IS: Final = f"{CLICK_ID}="
 _CAMPAIGN: Final = "utm_"
@@ -38,8 +41,10 @@ def clean_url(value: Json, context: Context) -> str | Left:
     given = as_text(value)
     if isinstance(given, Left):
         return given
+    if not context.settings.strict_urls and _is_harmless_at_a_glance(given):
+        return given
     text = given if given.isprintable() else _BREAK.sub("", given)  # as browsers read an address
-    if "&" in text:
+    if "&#" in text or "&c" in text:
         text = _ESCAPED_AT.sub("%40", text)  # its signs would tear an address apart
     match = _FORM.fullmatch(text) if len(text) <= LONGEST_URL else None
     if match is None:
@@ -58,6 +63,17 @@ def clean_url(value: Json, context: Context) -> str | Left:
     if kept_query or (query == "" and kept_query == ""):
         whole += f"?{kept_query}"
     return whole if kept_fragment is None else f"{whole}#{kept_fragment}"
+
+
+def _is_harmless_at_a_glance(text: str) -> bool:
+    """Say of the common address, all of whose signs are plain, that there is nothing to take out of it."""
+    if has_signs(text) or len(text) > LONGEST_URL:
+        return False
+    head, _, query = text.partition("?")
+    if not _PLAIN_HEAD.fullmatch(head) or not _PLAIN_QUERY.fullmatch(query):
+        return False
+    pairs = (part.partition("=") for part in query.split("&"))
+    return not any(value and name_gives_away(name) for name, _, value in pairs)
 
 
 def _without_people(path: str, settings: Settings) -> str:

@@ -148,7 +148,7 @@ def has_signs(text: str) -> bool:
         "@" in text
         or "%" in text
         or "+" in text
-        or "00" in text
+        or ("00" in text and len(text) > SHORTEST_PHONE)
         or "(" in text
         or '"' in text
         or "\\" in text

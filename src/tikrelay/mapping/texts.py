@@ -1,5 +1,6 @@
 """Plain texts and the small fields with a form of their own: locale, currency, address, agent."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,6 +30,7 @@ _KNOWN_NAMES: Final[dict[str, tuple[str, str]]] = {}
 _LONGEST_READ: Final = 2000  # nothing behind it could still be sent
 UNNAMED: Final = "unnamed"  # a name of nothing but control characters
 _LONGEST_AGENT: Final = 2048
+_LONGEST_ADDRESS: Final = 101  # longer is none
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,6}", re.ASCII)
 _BETWEEN: Final = re.compile(r"[\s_-]+")
@@ -192,8 +194,12 @@ def public_address(value: Json, _: Context) -> str | Left:
     ``::`` and ``0.0.0.0`` are how a sender says that the address is to be left out (``_uip=::``).
     """
     given = as_text(value)
-    if isinstance(given, Left):
-        return given
+    return given if isinstance(given, Left) else _public(given[:_LONGEST_ADDRESS])
+
+
+@functools.lru_cache(maxsize=4096)
+def _public(given: str) -> str | Left:
+    """Judge an address; a visitor's comes with each of their hits."""
     address = read_address(given)
     if address is None:
         return Left.UNUSABLE

@@ -107,6 +107,8 @@ def _is_nobody(text: str) -> bool:
 
 def hash_email(value: Json, _: Context) -> list[str] | Left:
     """Hash an e-mail address: white space out, lower case; dots and plus tags stay."""
+    if isinstance(value, str) and _PLAIN_ADDRESS.fullmatch(address := value.strip().lower()):
+        return [sha256_hex(address)] if len(address) <= _LONGEST else Left.UNUSABLE
     return _each(value, _email)
 
 
@@ -160,13 +162,17 @@ def hash_phone(value: Json, context: Context) -> list[str] | Left:
     A Chinese number comes out in both forms, with ``+86`` and without, unless ``phone_cn`` says which: TikTok's
     template asks for the second, its newer pages for the first.
     """
+    if isinstance(value, str) and phones.is_e164(plain := value.strip()):
+        return _hashed(plain, context)
     return _each(value, lambda text: _phone(text, context))
 
 
 def _phone(text: str, context: Context) -> list[str] | Left:
     e164 = text if phones.is_e164(text) else _read_phone(text, context)
-    if isinstance(e164, Left):
-        return e164
+    return e164 if isinstance(e164, Left) else _hashed(e164, context)
+
+
+def _hashed(e164: str, context: Context) -> list[str]:
     if not e164.startswith(_CHINA) or context.settings.phone_cn == "e164":
         return [sha256_hex(e164)]
     national = sha256_hex(e164.removeprefix(_CHINA))
