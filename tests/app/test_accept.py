@@ -39,6 +39,12 @@ def test_a_receipt_says_what_became_of_each_event(gateway):
     assert receipt["events"][1]["reason"] == "no_mapping"
 
 
+def test_a_receipt_holds_nobodys_address(gateway):
+    _, receipt = gateway.data([{"event_name": "ann@shop.example"}, {"event_name": "call +49 151 55501234"}])
+
+    assert ["***", "call ***"] == [event["event"] for event in receipt["events"]]
+
+
 def test_an_event_goes_to_every_destination_under_one_id(gateways, sandbox):
     two = [
         {"name": "a", "event_source_id": "C0AAAAAAAAAAAAAAAAAA"},

@@ -63,3 +63,10 @@ def test_an_app_is_not_told_of_names_that_end_for_the_web():
 def test_what_is_told_of_cookies(privacy, cookies, kind):
     assert kind in kinds(Config(privacy=privacy, cookies=cookies))
     assert kind not in kinds(Config(cookies=cookies))
+
+
+@pytest.mark.parametrize(("identifier", "is_told"), [("7000000000000000001", True), ("C0ABCDEFGH1234567890", False)])
+def test_an_id_of_digits_is_no_pixel_code(identifier, is_told):
+    config = Config(destinations=(MappedDestination(event_source_id=identifier),))
+
+    assert is_told is ("digits_for_web" in kinds(config))

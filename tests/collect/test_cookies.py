@@ -1,7 +1,9 @@
 """The cookies that matter, in and out."""
 
+import gc
 import random
 import re
+import weakref
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +14,7 @@ from harness import get
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.units import Duration
 from tikrelay.collect.config import CookiesConfig
-from tikrelay.collect.cookies import CookieSetter, new_pixel_id, read_cookies
+from tikrelay.collect.cookies import CookieSetter, new_pixel_id, read_cookies, registrable_domain
 from tikrelay.event import Consent, Event, Visitor
 
 PAGE = "https://www.shop.example/p?a=1&ttclid=E.C.P.abc_-~1&b=2"
@@ -79,6 +81,10 @@ def test_names_are_told_apart_by_case_and_in_full():
         ("gw.shop.co.uk", "https://shop.co.uk/?ttclid=a", "shop.co.uk"),
         ("gw.shop.example.", "https://shop.example./?ttclid=a", "shop.example"),
         ("a.github.io", "https://a.github.io/?ttclid=a", "a.github.io"),
+        ("gw.shop.example", "HTTPS://ann:pw@Shop.Example?ttclid=a#x?ttclid=b", "shop.example"),
+        ("gw.shop.example", " https://shop.example/a:b@c/?ttclid=a", "shop.example"),
+        ("gw.shop.example", f"https://shop.example/{'x' * 8162}?ttclid=a", "shop.example"),
+        (f"{'a.' * 120}shop.example", f"https://{'a.' * 120}shop.example/?ttclid=a", "shop.example"),
     ],
 )
 def test_the_click_id_is_kept_for_the_whole_site(host, page, domain):
@@ -111,6 +117,11 @@ def test_where_no_domain_can_be_owned_it_is_kept_for_the_host_alone(host, page):
         ("", PAGE),
         ("gw.shop.example", "https://[shop.example/?ttclid=a"),
         ("gw.shop.example", "/p?ttclid=a"),
+        ("gw.shop.example", "https://shop.example@other.example/?ttclid=a"),
+        ("gw.shop.example", "https://other.example\\@shop.example/?ttclid=a"),
+        ("gw.shop.example", "https://shop.example:80x/?ttclid=a"),
+        ("gw.shop.example", f"https://shop.example/{'x' * 8163}?ttclid=a"),
+        ("gw.shop.example", f"https://{'a.' * 121}shop.example/?ttclid=a"),
     ],
 )
 def test_a_page_on_another_site_gets_none(host, page):
@@ -144,9 +155,35 @@ def test_a_value_that_is_no_click_id_gives_way_to_the_next(first):
     assert "ttclid=real; Max-Age=2592000; Path=/; Domain=shop.example; Secure; SameSite=Lax" == cookie
 
 
+def test_a_click_id_that_the_browser_has_is_not_set_again():
+    setter = CookieSetter(CookiesConfig(), may_set=lambda _: True, clock=StoppedClock(), rng=random.Random(1))
+    page = "https://shop.example/?ttclid=old"
+    known = {held: setter.click_id_cookie(page, host="shop.example", known=held) for held in ("old", "older", None)}
+
+    assert {"old": False, "older": True, None: True} == {held: cookie is not None for held, cookie in known.items()}
+
+
 @pytest.mark.parametrize("page", ["https://shop.example/#ttclid=a", "https://shop.example/?xttclid=a", "ttclid"])
 def test_only_the_query_of_the_page_counts(page):
     assert click_id_cookie(page, host="shop.example") is None
+
+
+class Text(str):
+    """A text of which can be told whether anything still holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.parametrize("use", [registrable_domain, lambda text: click_id_cookie(text, host=GATEWAY)])
+@pytest.mark.parametrize("given", ["a." * 450_000, f"https://{'a.' * 450_000}example/?ttclid=a", PAGE, "10.0.0.1"])
+def test_no_address_and_no_host_of_any_length_is_remembered(use, given):
+    text = Text(given)
+    alive = weakref.ref(text)
+    use(text)
+    del text
+    gc.collect()
+
+    assert alive() is None
 
 
 @given(st.text(), st.text())
@@ -255,12 +292,24 @@ def test_both_cookies_may_be_set_at_once():
         ({"generate_ttp": True}, visit(said="denied"), GATEWAY, None),
         ({"generate_ttp": True}, visit(), "gw.vendor.example", None),
         ({"generate_ttp": True}, visit(""), GATEWAY, None),
+        ({"generate_ttp": True}, visit("/p"), "", None),
         ({"generate_ttp": True}, visit(ttp="27chars"), GATEWAY, None),
         ({"generate_ttp": True}, visit(_ttp="27chars"), GATEWAY, None),
         ({"generate_ttp": True, "domain": "other.example"}, visit(), GATEWAY, None),
         ({"generate_ttp": True, "ttp_max_age": Duration(0)}, visit(), GATEWAY, None),
     ],
-    ids=["off", "has one", "denied", "elsewhere", "no page", "the page's", "the page's _ttp", "domain", "no time"],
+    ids=[
+        "off",
+        "has one",
+        "denied",
+        "elsewhere",
+        "no page",
+        "no host",
+        "the page's",
+        "the page's _ttp",
+        "domain",
+        "no time",
+    ],
 )
 def test_none_is_made(settings, event, host, ttp):
     kept = setter(**settings).keep([event], host=host, ttp=ttp)

@@ -21,7 +21,7 @@ _OF_DESTINATION = ("event_source", "limited_data_use", "app_id")
 
 def make_rules(**settings: Any) -> Rules:
     """Sort settings into the sections they belong to; ``rules`` and ``destination`` as a file would have them."""
-    settings["consent"] = settings.pop("consent_rule", "required_or_unknown")
+    settings["consent"] = settings.pop("consent_rule", settings.get("consent", "required_or_unknown"))
     rules = [msgspec.convert(rule, RuleConfig) for rule in settings.pop("rules", ())]
     own = settings.pop("destination", {})
     destination = {key: settings.pop(key) for key in _OF_DESTINATION if key in settings} | own

@@ -80,6 +80,9 @@ def test_a_comparison_with_the_wrong_kind_of_value_is_told(mistakes, word):
         ({"a": {"matches": "x" * 501}}, "a: matches takes a regular expression of at most 500 characters"),
         ({"a": {"matches": "(a{1000}){1000}"}}, "a: matches cannot be read as a regular expression"),
         ({"a": {"at_least": True}}, "a: at_least takes a number"),
+        ({"page.url": "x"}, "page.url: equals is nothing that can be asked; there are event_name"),
+        ({"consent.analytics_storage": "x"}, "consent.analytics_storage: equals is nothing that can be asked"),
+        ({"user_data": {"exists": True}}, "user_data: exists is a table; name a key of it, such as user_data.email"),
         ({"a": {"at_least": "5"}}, "a: at_least takes a number"),
     ],
 )
@@ -136,6 +139,14 @@ def test_one_of_several_values_is_enough_and_none_may_be_what_is_forbidden(met):
 
     assert met({"user_data.email": {"ends_with": "@shop.example"}}, **people)
     assert not met({"user_data.email": {"not": "a@b.example"}}, **people)
+
+
+def test_a_list_is_several_values(met):
+    data = {"f": ["x", "q"]}
+
+    assert [True, False, False] == [
+        met({"f": how}, data) for how in ({"in": ["x", "y"]}, {"not_in": ["x"]}, {"not": "q"})
+    ]
 
 
 def test_a_pattern_made_to_take_for_ever_takes_no_time(met):

@@ -250,6 +250,8 @@ def test_one_event_becomes_none(outcomes, nothing):
         ("contact", {"x-ttq-test-event-code": "TEST1"}, {}, ("test_event", "test_event_code")),
         ("contact", {"x-ttq-test-event-code": {"a": 1}}, {}, ("unusable", "test_event_code")),
         ("contact", {"x-ttq-test-event-code": "a b"}, {}, ("unusable", "test_event_code")),
+        ("contact", {"x-ttq-ud-emial": "x"}, {}, ("unknown_parameter", "x-ttq-ud-emial")),
+        ("contact", {"ip_override": "10.0.0.1"}, {}, ("unusable", "user.ip")),
     ],
 )
 def test_what_is_doubtful_about_an_event_is_told(kinds, name, data, settings, notice):
@@ -274,6 +276,12 @@ def test_what_is_not_doubtful_is_not_told(kinds, name, data, settings, kind):
     assert kind not in [found for found, _ in kinds(name, data, settings=settings)]
 
 
+def test_a_slip_of_the_pen_is_told_with_what_was_meant(convert):
+    (told,) = [one.text for one in convert(data={"x-ttq-ud-emial": "x"}).notices if one.kind == "unknown_parameter"]
+
+    assert "x-ttq-ud-emial: is no parameter that is known, and was not used; did you mean x-ttq-ud-email?" == told
+
+
 # Tests of one event.
 
 
@@ -282,7 +290,7 @@ def test_what_is_not_doubtful_is_not_told(kinds, name, data, settings, kind):
     [
         ("TEST12345", None, "TEST12345"), (" TEST1 ", None, "TEST1"), (None, "TEST2", "TEST2"),
         ("TEST1", "TEST2", "TEST2"),
-        ("TEST1", "", ""), (None, None, ""), ("no code", None, ""), (12, None, "12"),
+        ("TEST1", "", ""), (None, None, ""), ("no code", None, ""), (12, None, ""), ("4915155501234", None, ""),
     ],
 )  # fmt: skip
 def test_a_test_event_code_is_the_rules_else_the_hits(outcomes, given, rule, code):

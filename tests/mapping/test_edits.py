@@ -159,7 +159,12 @@ def test_no_address_passes_through_any_copy(changed):
         ({"set": {"properties.a b": 1}}, "set"), ({"set": {"properties." + "a" * 65: 1}}, "set"),
         ({"rename": {"user.email": "properties.mail"}}, "rename"), ({"rename": {"properties.a": "b"}}, "rename"),
         ({"remove": ["event_id"]}, "remove"), ({"remove": ["event"]}, "remove"), ({"remove": ["event_time"]}, "remove"),
-        ({"remove": ["nonsense"]}, "remove"),
+        ({"remove": ["nonsense"]}, "remove"), ({"set": {"event_id": "x"}}, "set"), ({"set": {"event_time": 5}}, "set"),
+        ({"set": {"properties.value": "many"}}, "set"), ({"set": {"user.country": "Germany"}}, "set"),
+        ({"copy": {"properties.contents": "bundle"}}, "copy"), ({"copy": {"properties.order_id": "user_id"}}, "copy"),
+        ({"copy": {"properties.description": "user_data.address.first_name"}}, "copy"),
+        ({"copy": {"properties.uid": "user_properties.id"}}, "copy"), ({"copy": {"properties.x": "page.url"}}, "copy"),
+        ({"rename": {"properties.order_id": "properties.value"}}, "rename"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_told_by_its_key(rule, key):

@@ -91,8 +91,8 @@ PROMISED = {
     "ad.attributed": "attributed",
     "ad.attribution_type": "attribution_type",
     "ad.attribution_provider": "attribution_provider",
-    "limited_data_use": "x-ttq-limited-data-use, limited_data_use, limited_data_use of the destination, "
-    "place of the event: by privacy.limited_data_use_regions",
+    "limited_data_use": "limited_data_use of the destination, place of the event: by privacy.limited_data_use_regions, "
+    "x-ttq-limited-data-use, limited_data_use",
 }
 HASHED = {
     "user.external_id", "user.email", "user.phone", "user.first_name", "user.last_name", "user.zip_code", "user.idfa",
@@ -366,14 +366,14 @@ def test_an_order_number_that_is_the_events_id_too_is_told_of_both(kinds):
         ({"x-ttq-limited-data-use": "1"}, False, True),
         ({"limited_data_use": False}, False, False),
         ({"limited_data_use": "0"}, False, False),
-        ({"limited_data_use": False}, True, False),
+        ({"limited_data_use": False}, True, True),
         ({"x-ttq-limited-data-use": "false", "limited_data_use": True}, False, False),
         ({"limited_data_use": ""}, True, True),
         ({"limited_data_use": "perhaps"}, True, True),
         ({"limited_data_use": "perhaps"}, False, None),
     ],
 )
-def test_limited_data_use_is_what_the_event_says_else_the_destination(body, data, limited, sent):
+def test_limited_data_use_is_what_the_destination_says_else_the_event(body, data, limited, sent):
     assert sent is body(data=data, settings={"limited_data_use": limited}).get("limited_data_use")
 
 
@@ -407,7 +407,11 @@ def test_limited_data_use_is_what_the_event_says_else_the_destination(body, data
             },
             True,
         ),
-        ({"data": {"event_location": {"country": "US", "region": "CA"}, "limited_data_use": "0"}}, None),
+        ({"data": {"event_location": {"country": "US", "region": "CA"}, "limited_data_use": "0"}}, True),
+        ({"user_data": {"country": "US", "region": "CA"}}, True),
+        ({"data": {"country": "US", "state": "CA"}}, True),
+        ({"data": {"country": "US", "state": "CA", "checkin_date": "2026-12-01"}}, False),
+        ({"data": {"limited_data_use": "0"}}, None),
         ({}, False),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from tikrelay.event import Dropped, DropReason
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
+from tikrelay.mapping.convert import plan
 from tikrelay.mapping.rules import Rule, RuleError, Rules
 
 
@@ -105,12 +106,35 @@ def test_a_destination_takes_the_events_its_settings_name(outcomes, destination,
         ({"denied_events": ["test_*"]}, "test_1", None, True),
         ({"denied_events": ["test_*"]}, "contact", None, False),
         ({"denied_hosts": ["a"], "denied_paths": ["b"]}, "contact", None, False),
+        ({"denied_hosts": ["Intern.shop.example"]}, "contact", "https://intern.shop.example./", True),
+        *(
+            ({"denied_paths": ["/checkup"]}, "contact", f"https://shop.example{path}", True)
+            for path in (
+                "/checkup",
+                "/checkup/",
+                "/%63heckup",
+                "//checkup",
+                "/x/../checkup",
+                "/CheckUp",
+                "/checkup;x=1",
+            )
+        ),
+        ({"denied_paths": ["/checkup"]}, "contact", "https://shop.example/checkups", False),
+        ({"denied_paths": ["/account/*"]}, "contact", "https://shop.example/account", True),
     ],
 )
 def test_a_list_keeps_events_from_being_sent(outcomes, privacy, name, url, is_denied):
     (found,) = outcomes(name, {} if url is None else {"page_location": url}, settings=privacy)
 
     assert (DropReason.DENY_LISTED if is_denied else None) == getattr(found, "reason", None)
+
+
+def test_a_denied_page_is_not_told_of_as_the_page_before(body, kinds):
+    data = {"page_location": "https://shop.example/", "page_referrer": "https://intern.shop.example/patient/7"}
+    settings = {"denied_hosts": ["intern.shop.example"]}
+
+    assert {"url": "https://shop.example/"} == body("contact", data, settings=settings)["page"]
+    assert ("personal_data_removed", "page.referrer") in kinds("contact", data, settings=settings)
 
 
 # Rules of the operator's own.
@@ -131,6 +155,8 @@ def test_a_list_keeps_events_from_being_sent(outcomes, privacy, name, url, is_de
         ([{"send_as": "Lead"}, {"drop": True}], [DropReason.BY_RULE]),
         ([{"destinations": ["shop", "other"]}], ["Contact"]),
         ([{"destinations": ["other"]}], [DropReason.NOT_ROUTED]),
+        ([{"destinations": ["other"]}, {"destinations": ["shop"]}], ["Contact"]),
+        ([{"destinations": ["shop"]}, {"destinations": ["other"]}], [DropReason.NOT_ROUTED]),
         ([{"drop": True, "when": {"value": 1}}], ["Contact"]),
         ([{"drop": True, "when": [{"value": 1}, {"value": 5}]}], [DropReason.BY_RULE]),
         ([{"drop": True, "when": {"value": 5, "coupon": "X"}}], ["Contact"]),
@@ -174,6 +200,7 @@ def test_a_rule_sets_limited_data_use_or_takes_it_off(body, limited, rule, sent)
     [
         ({"drop": True, "send_as": "Lead"}, ["drop"]),
         ({"name": "nothing"}, ["name"]),
+        ({"test_event_code": "TEST 1"}, ["test_event_code"]),
         (
             {"when": {"a": {"no": 1}, "b": {}}, "remove": ["event"], "copy": {"x": "y"}},
             ["when", "when", "copy", "remove"],
@@ -192,6 +219,47 @@ def test_a_rule_without_a_name_is_called_by_its_number(rules):
     made = rules(rules=[{"drop": True}], destination={"rules": [{"drop": True}, {"drop": True, "name": "mine"}]})
 
     assert ["rule 1", "rule of shop 1", "mine"] == [rule.name for rule in made.own]
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({"events": "purchase"}, "events does not name contact"),
+        ({"when": {"value": {"at_least": 500}}}, "not met: value at_least 500"),
+        ({"when": [{"a": 1}, {"value": 5, "b": {"in": ["x"]}}]}, 'not met: a equals 1; nor b in ["x"]'),
+    ],
+)
+def test_a_rule_says_why_it_does_not_apply(rules, event, rule, why):
+    (made,) = rules(rules=[{"drop": True, **rule}]).own
+
+    assert why == made.why_not(event("contact", {"value": 5}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "by"),
+    [
+        ({"destination": {"consent": "required"}}, "destinations.consent"),
+        ({"consent": "required"}, "privacy.consent"),
+        ({"events": {"contact": ""}}, "mapping.events"),
+        ({"destination": {"events": {"contact": ""}}}, "destinations.events"),
+        ({"rules": [{"name": "no", "drop": True}]}, "no"),
+        ({"denied_events": ["contact"]}, "privacy.denied_events"),
+    ],
+)
+def test_what_keeps_an_event_back_has_its_right_name(rules, event, settings, by):
+    assert by == plan(event("contact"), rules(**settings)).by
+
+
+@pytest.mark.parametrize("properties", [{"value": "many"}, {"contents": "x"}, {"a": float("nan")}])
+def test_a_property_of_ones_own_that_can_never_be_sent_is_refused(rules, properties):
+    with pytest.raises(ValueError, match="can be no properties"):
+        rules(custom_properties=properties)
+
+
+def test_a_property_of_ones_own_is_cleaned(body):
+    settings = {"custom_properties": {"currency": "eur", "mail": "write ann@shop.example"}}
+
+    assert {"currency": "EUR", "mail": "write ***"} == body("contact", settings=settings)["properties"]
 
 
 # Which rows are asked.

@@ -140,7 +140,10 @@ def test_an_address_comes_without_port_and_brackets(context, given, sent):
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_the_public_internets_is_not_sent(body, context, given):
-    assert Left.EMPTY == public_address(given, context())
+    made = context()
+
+    assert Left.TOLD == public_address(given, made)
+    assert ["unusable"] == [notice.kind for notice in made.notices]
     assert "user" not in body(data={"ip_override": given})
 
 

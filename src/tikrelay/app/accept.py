@@ -84,11 +84,12 @@ def _receipt(event: Event, routes: Sequence[Route], by_route: Sequence[Mapped]) 
         if isinstance(outcome, Dropped)
     ]
     stored = [outcome for outcome in chain.from_iterable(by_route) if isinstance(outcome, TikTokEvent)]
+    name = shown_name(event.name)  # senders log receipts, and a name may hold anything
     if not stored:
-        return EventReceipt(event=event.name, outcome="dropped", reason=", ".join(sorted({why for _, why in dropped})))
+        return EventReceipt(event=name, outcome="dropped", reason=", ".join(sorted({why for _, why in dropped})))
     warnings = (notice.text for outcome in stored for notice in outcome.notices)
     return EventReceipt(
-        event=event.name,
+        event=name,
         outcome="stored",
         event_id=stored[0].body["event_id"],
         tiktok_event=", ".join(dict.fromkeys(outcome.body["event"] for outcome in stored)),

@@ -15,10 +15,12 @@ from tikrelay.base.happenings import Advice
 from tikrelay.base.secret import Secret
 from tikrelay.collect.cookies import registrable_domain
 from tikrelay.mapping.config import MappedDestination, RuleConfig
+from tikrelay.mapping.edits import default_of
 from tikrelay.mapping.names import ending_names
 from tikrelay.mapping.patterns import is_pattern
 from tikrelay.mapping.rules import MOST_RULES, Rule, RuleError
 from tikrelay.mapping.sensitive import sensitive_topic
+from tikrelay.tiktok.config import TEST_EVENT_CODE
 
 SHORTEST_MAX_AGE_S: Final = 3600
 _STAR: Final = 'write a name, with a star at one end at most, such as "view_*"'
@@ -51,8 +53,8 @@ def is_loopback(host: str) -> bool:
 def find_contradictions(config: Config, where: Where, *, need_destination: bool, need_token: bool) -> list[Mistake]:
     """Look at the settings together; each finding names one setting and what to write."""
     found: list[tuple[str, str, str, str]] = [
-        *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_privacy(config), *_cookies(config),
-        *_rules("rules", config.rules, config),
+        *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_properties(config),
+        *_privacy(config), *_cookies(config), *_rules("rules", config.rules, config),
     ]  # fmt: skip
     if need_destination and not config.destinations:
         found.append(
@@ -130,6 +132,14 @@ def _mapping(config: Config) -> Iterator[tuple[str, str, str, str]]:
             yield "mapping", "default_phone_country", f"{country!r} is no country", 'ISO 3166, such as "DE" or "US"'
 
 
+def _properties(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    for name, value in config.mapping.custom_properties.items():
+        try:
+            default_of(name, value)
+        except ValueError as error:
+            yield "mapping", "custom_properties", str(error), ""
+
+
 def _privacy(config: Config) -> Iterator[tuple[str, str, str, str]]:
     for key in ("allowed_parameters", "denied_hosts", "denied_paths", "denied_events"):
         for pattern in getattr(config.privacy, key):
@@ -184,6 +194,9 @@ def _destination(destination: MappedDestination) -> Iterator[tuple[str, str, str
     elif source != "web" and _PIXEL_SHAPE.fullmatch(identifier):
         what = f"looks like a pixel code, and event_source is {source}"
         yield "event_source_id", what, "TikTok refuses that (40002); use the id of the app or event set, digits only"
+    code = destination.test_event_code
+    if code and not TEST_EVENT_CODE.fullmatch(code):
+        yield "test_event_code", "is no code of the Test Events tab", "such as TEST12345, without spaces"
     for host in destination.hosts:
         if not is_pattern(host) or "/" in host or ":" in host:
             yield "hosts", f"{host!r} is no host", 'write it as "shop.example" or "*.shop.example"'
@@ -236,6 +249,12 @@ _ADVICE: Final = (
         lambda config: not config.server.trusted_proxies and is_loopback(config.server.host),
         "server.trusted_proxies is empty: behind a proxy on this machine no visitor's address is known or sent; set it "
         'to ["127.0.0.1/32"]',
+    ),
+    _Rule(
+        "digits_for_web",
+        lambda config: any(d.event_source == "web" and d.event_source_id.isdigit() for d in config.destinations),
+        "an event_source_id of digits alone is that of an app or an event set; event_source web takes the pixel code, "
+        "which begins with a letter: TikTok answers 40002 to the wrong kind",
     ),
     _Rule(
         "cookies_after_a_no",

@@ -51,7 +51,7 @@ def read_settings(file: str | None, environment: Mapping[str, str], *, to_send: 
     Raises ConfigError with every mistake found.
     """
     path = Path(file or DEFAULT_FILE).absolute()
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         if file is not None:
             raise ConfigError([Mistake(str(path), "--config", "there is no such file")])
         return parse_settings("", None, environment, to_send=to_send)
@@ -75,7 +75,7 @@ def parse_settings(
     ``to_send`` False is for what looks at events and sends none: neither a destination nor a token is needed.
     ``tokens`` stand in for token files that cannot be read any more: those of the destinations, in their order.
     """
-    place = str(path) if path else "environment"
+    place = str(path) if path else "settings" if text else "environment"
     try:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

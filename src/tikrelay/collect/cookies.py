@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 from publicsuffixlist import PublicSuffixList
@@ -23,7 +23,14 @@ ANALYTICS: Final = "_ga"
 _PIXEL_ENDS: Final = "_.tt.1"  # as cookies written by the pixel in 2025 and 2026 end
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # the ULID specification's alphabet
 _MAY_STAND_IN_A_HEADER: Final = re.compile(r"[A-Za-z0-9._~-]{1,1024}", re.ASCII)
-_HOST: Final = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
+_LONGEST_HOST: Final = 253  # RFC 1035: 255 octets, which is 253 characters
+_LONGEST_URL: Final = 8192
+_HOST: Final = re.compile(r"[a-z0-9.-]+", re.ASCII)
+# Not the standard library's urlsplit, which remembers whole addresses, and with them whom they name.
+_PAGE: Final = re.compile(
+    r"https?://(?:[^/?#\\\s]*@)?(\[[0-9a-f:.]+\]|[^/?#\\\s@:\[\]]+)(?::[0-9]*)?(?:/[^?#]*)?(?:\?([^#]*))?(?:#|\Z)",
+    re.IGNORECASE,
+)
 _WANTED: Final = frozenset({CLICK_ID, PIXEL, ANALYTICS})
 
 
@@ -61,16 +68,20 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-@functools.lru_cache(maxsize=1024)
 def registrable_domain(host: str) -> str | None:
     """The domain a site owns, or None for an address, a single label and a bare suffix.
 
     >>> registrable_domain("gw.shop.example.co.uk"), registrable_domain("127.0.0.1"), registrable_domain("localhost")
     ('example.co.uk', None, None)
     """
-    name = host.strip().rstrip(".").lower()
-    if not name or "." not in name or not _HOST.fullmatch(name):
+    if len(host) > _LONGEST_HOST:
         return None
+    name = host.strip().rstrip(".").lower()
+    return _domain_of(name) if "." in name and _HOST.fullmatch(name) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _domain_of(name: str) -> str | None:
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -125,7 +136,8 @@ class CookieSetter:
         for event in events:
             page_url = event.page_url
             if isinstance(page_url, str) and self._may_set(event.consent):
-                click_id = self.click_id_cookie(page_url, host=host) or click_id
+                known = event.visitor.ttclid_cookie
+                click_id = self.click_id_cookie(page_url, host=host, known=known) or click_id
                 if ttp is None and self._lacks_pixel_id(event):
                     pixel_id = pixel_id or new_pixel_id(self._clock.now(), self._rng)
                     if made := self._pixel_cookie(pixel_id, page_url, host=host):
@@ -135,13 +147,15 @@ class CookieSetter:
             kept.append(event)
         return Kept(tuple(kept), tuple(cookie for cookie in (click_id, pixel) if cookie))
 
-    def click_id_cookie(self, page_url: str, *, host: str) -> str | None:
-        """Give the Set-Cookie value that keeps the click id in a page's address, or None."""
+    def click_id_cookie(self, page_url: str, *, host: str, known: str | None = None) -> str | None:
+        """Give the Set-Cookie value that keeps the click id in a page's address, or None.
+
+        One that the browser has already (``known``) is not set again: it is as old as the click.
+        """
         if not self._config.ttclid or CLICK_ID not in page_url:
             return None
-        try:
-            value = _parameter(urlsplit(page_url).query)
-        except ValueError:
+        value = _parameter(_read_page(page_url).query)
+        if value == known:
             return None
         return self._cookie(CLICK_ID, value, page_url, host=host, max_age_s=self._config.ttclid_max_age)
 
@@ -164,12 +178,9 @@ class CookieSetter:
 
     def _scope(self, page_url: str, here: str) -> str | None:
         """Say for which hosts a cookie is set, or None where it must not be."""
-        try:
-            page_host = (urlsplit(page_url).hostname or "").removesuffix(".")
-        except ValueError:
-            return None
+        page_host = _read_page(page_url).host
         site = registrable_domain(here)
-        if site != registrable_domain(page_host) or (site is None and here != page_host):
+        if site != registrable_domain(page_host) or (site is None and (not here or here != page_host)):
             return None
         if not self._config.domain:
             return f"; Domain={site}" if site else ""
@@ -186,6 +197,21 @@ def new_pixel_id(now: float, rng: random.Random) -> str:
     """
     number = int(now * 1000) << 80 | rng.getrandbits(80)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)) + _PIXEL_ENDS
+
+
+class _Page(NamedTuple):
+    host: str = ""
+    query: str = ""
+
+
+def _read_page(url: str) -> _Page:
+    """Read the host of a page's address, in lower case and without port, and the query; nothing where it is none.
+
+    >>> _read_page("https://Shop.Example.:8443/a?b=1#c"), _read_page("http://[::1]:80"), _read_page("/a?b=1")
+    (_Page(host='shop.example', query='b=1'), _Page(host='::1', query=''), _Page(host='', query=''))
+    """
+    match = _PAGE.match(url.strip()) if len(url) <= _LONGEST_URL else None
+    return _Page(host_of(match[1]).removesuffix("."), match[2] or "") if match else _Page()
 
 
 def _parameter(query: str) -> str | None:

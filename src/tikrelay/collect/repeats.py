@@ -8,6 +8,9 @@ a repeat of the first click from the second click is how many alike there were b
     ad_storage changed    click 0    click 1              each phase is counted apart, and gtag keeps their order
     ad_user_data changed  click 0    click 1              gtag of 2024 repeats once for each type that changed
 
+Where a repeat does not say which type changed, it may be the second of one hit. What a page does by itself, such as
+its view, then counts as one; what a shopper does is counted.
+
 The same count and line again is the same number: a proxy's retry. The memory is this worker's own and is bounded; with
 a page that fell out of it, or whose first hits went to another worker, counting begins at 0, and a second click may be
 taken for the first.
@@ -36,6 +39,8 @@ _NOT_OF_THE_EVENT: Final = frozenset({
 })  # fmt: skip
 _NOT_OF_THE_EVENT_STARTS: Final = (USER_DATA, "ga_temp_")
 _BEFORE_THE_CHOICE: Final = "denied"
+_NOT_SAID: Final = ""
+_MADE_BY_THE_PAGE: Final = frozenset({"page_view", "view_item", "view_item_list", "view_cart", "view_promotion"})
 
 
 class Repeats:
@@ -60,6 +65,8 @@ class Repeats:
         return msgspec.structs.replace(event, key=key)
 
     def _nth(self, event: Event, content: str, phase: str) -> int:
+        if phase == _NOT_SAID and event.name in _MADE_BY_THE_PAGE:
+            return 0
         key = event.key
         # Hashes of Python's own, seeded anew in each process: short, and nobody can aim at them. A page holds how many
         # of a kind there were, and which number a count and line of that kind was given.
@@ -81,9 +88,13 @@ class Repeats:
 
 
 def is_repeatable(event: Event) -> bool:
-    """Say whether gtag.js repeats a hit after the visitor's choice (ads were denied), or this is the repeat."""
+    """Say whether gtag.js repeats a hit after the visitor's choice, or this is the repeat.
+
+    It repeats what was made while any type was denied; here two are heard, ad_storage and ad_user_data.
+    """
     has_place = event.key.page_id is not None or event.key.request_count is not None
-    return has_place and (event.consent.sending == "denied" or event.consent.is_update)
+    consent = event.consent
+    return has_place and (consent.is_update or "denied" in {consent.sending, consent.user_data})
 
 
 def digest_of(data: Mapping[str, Json]) -> str:
@@ -105,4 +116,4 @@ def digest_of(data: Mapping[str, Json]) -> str:
 def _types_of(query: str) -> str:
     """Which types of consent changed: ``sst.gcut`` of a hit for a server container, else ``gcut``."""
     parameters = last_of_each(query)
-    return parameters.get("sst.gcut") or parameters.get("gcut") or ""
+    return parameters.get("sst.gcut") or parameters.get("gcut") or _NOT_SAID

@@ -78,6 +78,9 @@ class NoticeKind(StrEnum):
     ID_AS_NUMBER = "id_as_number"
     """An id came as a number and was made a text, as TikTok wants it; digits may have been lost before."""
 
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    """A parameter that begins with x-ttq- is none that is known."""
+
     PHONE_WITHOUT_COUNTRY = "phone_without_country"
     """A phone number has no country code, so it was left out."""
 
@@ -129,7 +132,10 @@ class Basket(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that fields are made of, those of one destination. The defaults are ``[mapping]``'s own."""
+    """The settings that fields are made of, those of one destination. The defaults are ``[mapping]``'s own.
+
+    ``denies_page``  names the list that an address stands in, if any
+    """
 
     event_source: EventSource = "web"
     phone_country: str = ""
@@ -139,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     old_after_s: float = 7 * 86400
     strict_urls: bool = False
     allowed_parameters: tuple[str, ...] = ()
+    denies_page: Callable[[str], str] | None = None
     app_id: str = ""
     limited_data_use: bool = False
     limited_data_use_regions: frozenset[str] = frozenset()

@@ -4,9 +4,9 @@ A condition names a field of the event as it came in, never of TikTok's event, s
 another rule. Patterns are searched by RE2, in a time that grows with the text alone.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 import re2 as _re2
@@ -24,6 +24,7 @@ _MOST_VALUES: Final = 1000
 
 Mistakes = list[tuple[str, str]]
 """The keys of a rule that are wrong, and what is wrong with each."""
+_BEHIND_HOST: Final = re.compile(r"https?:[\\/]{2}[^\\/?#]*([^?#]*)", re.IGNORECASE)
 Values = Sequence[Json]
 Test = Callable[[Values], bool]
 
@@ -40,15 +41,15 @@ class Pattern(Protocol):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One comparison: the field as it was written, how it is read, and what must be so of its values."""
+    """One comparison: in words, how the field is read, and what must be so of its values."""
 
-    field: str
+    text: str
     read: Callable[[Event], Values]
     holds: Test
 
     def is_met(self, event: Event) -> bool:
         """Say whether it holds for an event."""
-        return self.holds(self.read(event))
+        return self.holds(_each(self.read(event)))
 
 
 def conditions_of(table: Mapping[str, Comparison], mistakes: Mistakes) -> tuple[Condition, ...]:
@@ -60,7 +61,7 @@ def conditions_of(table: Mapping[str, Comparison], mistakes: Mistakes) -> tuple[
             mistakes.append(("when", f"{field}: write a value or one of {_known()}, such as {{ at_least = 100 }}"))
         for word, value in wanted.items():
             try:
-                found.append(Condition(field, reader_of(field), _test(word, value)))
+                found.append(Condition(f"{field} {word} {_shown(value)}", reader_of(field), _test(word, value)))
             except ValueError as error:
                 mistakes.append(("when", f"{field}: {word} {error}"))
     return tuple(found)
@@ -68,11 +69,19 @@ def conditions_of(table: Mapping[str, Comparison], mistakes: Mistakes) -> tuple[
 
 def path_of_page(event: Event) -> str:
     """The path of the page's address, as it stands in it; empty without one."""
-    url = event.page_url
-    try:
-        return urlsplit(url).path if isinstance(url, str) else ""
-    except ValueError:
+    return path_of_url(event.page_url)
+
+
+def path_of_url(url: Json) -> str:
+    """The path of an address, as it stands in it; empty where it is none.
+
+    >>> path_of_url("https://shop.example/a/b?c#d"), path_of_url("https://shop.example?c"), path_of_url("soon")
+    ('/a/b', '', '')
+    """
+    if not isinstance(url, str):
         return ""
+    behind_host = _BEHIND_HOST.match(url.strip())
+    return "" if behind_host is None else behind_host[1]
 
 
 # What is compared with.
@@ -90,16 +99,23 @@ _READERS: Final[dict[str, Callable[[Event], Json]]] = {
 }
 FIELDS_OF_THEIR_OWN: Final = tuple(_READERS)
 """What a condition can look at beside event data, user_data.*, user_properties.* and client_hints.*."""
+_PLACES_OF_THEIR_OWN: Final = frozenset(name.partition(".")[0] for name in _READERS if "." in name)
+_TABLES: Final = {"user_data": "email", "user_properties": "plan", "client_hints": "mobile"}
 
 
 def reader_of(field: str) -> Callable[[Event], Values]:
     """Make the function that reads a field of an event: all values it has, none when it is not there.
 
-    ``items.0.item_id`` goes into a list, ``items.*.item_id`` into every element of it.
+    ``items.0.item_id`` goes into a list, ``items.*.item_id`` into every element of it. Raises ValueError for a name
+    that nothing can ever have.
     """
     if read := _READERS.get(field):
         return lambda event: _given(read(event))
     place, _, key = field.partition(".")
+    if place in _TABLES and not key:
+        raise ValueError(f"is a table; name a key of it, such as {place}.{_TABLES[place]}")
+    if place in _PLACES_OF_THEIR_OWN and key:
+        raise ValueError(f"is nothing that can be asked; there are {', '.join(FIELDS_OF_THEIR_OWN)}")
     match place:
         case "user_data":
             return lambda event: event.user_data.get(key, ())
@@ -136,6 +152,14 @@ def _given(value: Json) -> Values:
     return () if value is None or value == "" else (value,)
 
 
+def _each(values: Values) -> Values:
+    """Take the elements of lists for several values, as a person who writes a condition does."""
+    if not any(isinstance(value, list) for value in values):
+        return values
+    found = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [one for one in found[:_MOST_VALUES] if one not in (None, "")]
+
+
 # How it is compared.
 
 
@@ -144,6 +168,10 @@ def _test(word: str, wanted: Scalar | tuple[Scalar, ...]) -> Test:
     if make is None:
         raise ValueError(f"is no comparison; there are {_known()}")
     return make(wanted)
+
+
+def _shown(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _known() -> str:

@@ -32,14 +32,25 @@ _PLACE: Final = {key: (target, rank) for target, keys in _KEYS.items() for rank,
 class _Lines:
     """What the products of an event add up to."""
 
-    __slots__ = ("contents", "currency", "is_summable", "num_items", "priced")
+    __slots__ = ("_of_event", "contents", "currency", "is_summable", "num_items", "priced")
 
-    def __init__(self) -> None:
+    def __init__(self, currency: str) -> None:
+        self._of_event = currency
         self.contents: list[Content] = []
         self.priced: list[tuple[int | float, int | float]] = []
         self.is_summable = True
         self.num_items = 0
         self.currency: Json = None
+
+    def note_currency(self, given: Json) -> None:
+        """Take the first; amounts in another than the event's, or the first's, cannot be added up."""
+        text = as_text(given)
+        if not isinstance(text, str):
+            return
+        code = text.upper()
+        self.currency = self.currency or code
+        if code != (self._of_event or self.currency):
+            self.is_summable = False
 
     def basket(self) -> Basket:
         """Give the whole."""
@@ -70,7 +81,7 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
         return Left.UNUSABLE
     if len(listed) > MOST_CONTENTS:
         context.warn(NoticeKind.CUT, f"more than {MOST_CONTENTS} products; the first are sent")
-    kind, told, lines = _content_type(context), _Told(context), _Lines()
+    kind, told, lines = _content_type(context), _Told(context), _Lines(_currency_of(context))
     for item in listed[:MOST_CONTENTS]:
         if isinstance(item, dict):
             _read_item(item, kind, told, lines)
@@ -78,8 +89,15 @@ def read_contents(value: Json, context: Context) -> list[Content] | Left:
         context.warn(NoticeKind.UNUSABLE, "a product without id and name was left out")
     if not lines.contents:
         return Left.EMPTY
+    lines.is_summable = lines.is_summable and len(listed) <= MOST_CONTENTS
     context.basket = lines.basket()
     return lines.contents
+
+
+def _currency_of(context: Context) -> str:
+    """The currency that the event itself names, in upper case."""
+    given = as_text(context.event.data.get("x-ttq-pt-currency") or context.event.data.get("currency"))
+    return given.upper() if isinstance(given, str) else ""
 
 
 def _listed(given: dict[str, Json]) -> list[Json]:
@@ -98,14 +116,13 @@ def _content_type(context: Context) -> str:
 
 def _read_item(item: dict[str, Json], kind: str, told: _Told, lines: _Lines) -> None:
     """Read one product; what nothing names is no product, but what it costs counts."""
-    count = _count(item.get("quantity"), told)
+    count = _count(item.get("quantity"), told, lines)
     price = _number(item.get("price"), "price", told)
     if price is not None and count is not None:
         lines.priced.append((price, count))
     elif price is not None or item.get("price") not in (None, ""):
         lines.is_summable = False
-    if (currency := item.get("currency")) and not lines.currency:
-        lines.currency = currency
+    lines.note_currency(item.get("currency"))
     given, has_number_for_id = _texts(item)
     identifier = given.get("content_id")
     if identifier is None and "content_name" not in given:
@@ -172,10 +189,11 @@ def _number(value: Json, name: str, told: _Told) -> int | float | None:
     return number
 
 
-def _count(value: Json, told: _Told) -> int | float | None:
+def _count(value: Json, told: _Told, lines: _Lines) -> int | float | None:
     """How many of one product: one when nothing is said or can be read, None when it is less than none."""
     number = _number(value, "quantity", told)
     if number is None:
+        lines.is_summable = lines.is_summable and value in (None, "")
         return 1
     return number if number >= 0 else None
 

@@ -7,7 +7,6 @@ of fields (``fields.py``), changed by the operator's own rules (``edits.py``), a
 Pure: it reads no clock and draws no random number; what it cannot derive (an id for a source without one) is handed in.
 """
 
-import re
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
@@ -15,13 +14,15 @@ from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleane
 from tikrelay.mapping.consent import hides_person, keeps_back
 from tikrelay.mapping.edits import Change, Tell, apply
 from tikrelay.mapping.fields import Field, Source
-from tikrelay.mapping.judge import judge_name, judge_whole
+from tikrelay.mapping.judge import judge_name, judge_parameters, judge_whole
 from tikrelay.mapping.rules import Plan, Row, Rules
+from tikrelay.tiktok.config import TEST_EVENT_CODE
 from tikrelay.tiktok.payload import TikTokEvent
 
 __all__ = ["Recorder", "Rules", "map_event", "plan", "walk"]
 
-_TEST_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # TikTok's are TEST and digits
+
+_CODE_STARTS: Final = "TEST"  # of a code that a stranger may choose
 
 
 class Recorder(Protocol):
@@ -55,7 +56,7 @@ def plan(event: Event, rules: Rules) -> Plan:
     """Say which TikTok events an event becomes, or why and by what it is dropped."""
     made = rules.plan(event)
     if made.dropped is None and (reason := keeps_back(event.consent, rules.consent)) is not None:
-        return Plan(rules=made.rules, dropped=reason, by="privacy.consent")
+        return Plan(rules=made.rules, dropped=reason, by=rules.consent_key)
     return made
 
 
@@ -65,6 +66,7 @@ def walk(
     """Make one of the planned events, and tell the recorder what each source and rule gave."""
     context = Context(event, name=name, fallback_id=fallback_id, settings=rules.settings)
     judge_name(rules.names, context)
+    judge_parameters(context)
     body: dict[str, Any] = {"event": name}
     without_person = hides_person(event.consent, rules.consent, rules.identifiers)
     for row in rules.asked(event):
@@ -75,9 +77,13 @@ def walk(
         value = _first_usable(row, context, recorder)
         if value is not None:
             (body.setdefault(field.group, {}) if field.group else body)[field.key] = value
-    _add_custom_properties(body, rules, recorder)
+    if rules.custom_properties:
+        tell = None if recorder is None else _teller(recorder, "mapping.custom_properties")
+        apply(rules.custom_properties, body, context, without_person=without_person, tell=tell)
     for rule in made.rules:
         tell = None if recorder is None else _teller(recorder, rule.name)
+        if tell is not None and rule.send_as is not None:
+            tell(Change(f"sent as {', '.join(rule.send_as)}", ("event",)))
         apply(rule.edits, body, context, without_person=without_person, tell=tell)
         if rule.limited_data_use is not None:
             _limit(body, to=rule.limited_data_use)
@@ -136,17 +142,6 @@ def _tell_of_others(field: Field, taken: Source, context: Context, recorder: Rec
             recorder.also(field, source, given)
 
 
-def _add_custom_properties(body: dict[str, Any], rules: Rules, recorder: Recorder | None) -> None:
-    """Add the operator's own properties; what the event itself says wins."""
-    if rules.custom_properties:
-        said = body.get("properties", {})
-        body["properties"] = {**rules.custom_properties, **said}
-        if recorder is not None:
-            added = tuple(f"properties.{name}" for name in rules.custom_properties if name not in said)
-            if added:
-                recorder.ruled("mapping.custom_properties", Change(f"{', '.join(added)} added", added))
-
-
 def _test_event_code(context: Context, made: Plan, recorder: Recorder | None) -> str:
     """The code of this event alone: the last rule's that has one, else the event's own."""
     code, by = _own_test_code(context), "x-ttq-test-event-code"
@@ -164,7 +159,7 @@ def _test_event_code(context: Context, made: Plan, recorder: Recorder | None) ->
 def _own_test_code(context: Context) -> str:
     given = context.event.data.get("x-ttq-test-event-code")
     code = Left.EMPTY if given is None else as_text(given)
-    if isinstance(code, str) and _TEST_CODE.fullmatch(code):
+    if isinstance(code, str) and code.startswith(_CODE_STARTS) and TEST_EVENT_CODE.fullmatch(code):
         return code
     if code is not Left.EMPTY:
         context.target = "test_event_code"

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, cleaned
+from tikrelay.event import Event, Json
+from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, cleaned
 from tikrelay.mapping.conditions import Mistakes, Values, reader_of
 from tikrelay.mapping.config import RuleConfig, Scalar
 from tikrelay.mapping.fields import FIELDS, Field
@@ -23,11 +23,17 @@ _GROUPS: Final = frozenset(field.group for field in FIELDS if field.group)
 _NEEDED: Final = frozenset({"event_time", "event_id"})  # TikTok takes no event without them
 _OWN: Final = re.compile(r"properties\.[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MOST_VALUES: Final = 100
-# Where a person may be told of: none of it goes into a property, which is not hashed.
+# Where a person is told of: all of it goes to fields that are hashed, and nowhere else.
 _OF_PERSONS: Final = frozenset(
-    source.key for field in FIELDS if field.person for source in field.sources if source.place == "data"
+    source.key if source.place == "data" else f"{source.place}.{source.key}"
+    for field in FIELDS
+    if field.hashed
+    for source in field.sources
 )
-_PERSON_PLACES: Final = ("user_data.", "user_properties.email", "user_properties.phone")
+_OF_A_PERSON_STARTS: Final = "user_data."
+_BY_ITSELF: Final = "properties.contents"  # from which ids, count and sum follow
+_ONE_OF_EACH: Final = frozenset({"event_id", "event_time"})  # one for all events would make one event of them
+_NOBODYS: Final = Event(name="-", source="data", received_at=0.0)
 
 Body = dict[str, Any]
 
@@ -81,6 +87,8 @@ def _rename(source: str, target: str) -> Edit:
     for path in (source, target):
         if not _OWN.fullmatch(path):
             raise ValueError(f"{path} is no property; write both as properties.name")
+    if target in _BY_PATH:
+        raise ValueError(f"{target} has a cleaning of its own; copy to it instead")
 
     def do(body: Body, _: Context) -> bool:
         properties = body.get("properties", {})
@@ -94,7 +102,8 @@ def _rename(source: str, target: str) -> Edit:
 
 def _copy(target: str, source: str) -> Edit:
     field = _target(target)
-    if field is None and (source in _OF_PERSONS or source.startswith(_PERSON_PLACES)):
+    tells_of_person = source in _OF_PERSONS or source.startswith(_OF_A_PERSON_STARTS)
+    if tells_of_person and not (field is not None and field.person):
         raise ValueError(f"{source} tells of a person, and {target} is not hashed; copy it to a field of user")
     read = reader_of(source)
 
@@ -107,11 +116,42 @@ def _copy(target: str, source: str) -> Edit:
 
 def _set(target: str, value: Scalar) -> Edit:
     field = _target(target)
+    if target in _ONE_OF_EACH:
+        raise ValueError(f"{target} would be one and the same for all events; copy it from a field of the event")
+    _try(target, field, value)
 
     def do(body: Body, context: Context) -> bool:
         return _put(body, context, target, field, (value,))
 
     return Edit(change=Change(f"{target} set", (target,)), do=do, is_person=field is not None and field.person)
+
+
+def default_of(name: str, value: Scalar) -> Edit:
+    """Make the change that adds a property of ``[mapping] custom_properties`` where the event says nothing of it.
+
+    Raises ValueError for a value that can never be sent.
+    """
+    target = f"properties.{name}"
+    field = _BY_PATH.get(target)
+    _try(target, field, value)
+
+    def do(body: Body, context: Context) -> bool:
+        return name not in body.get("properties", {}) and _put(body, context, target, field, (value,))
+
+    return Edit(change=Change(f"{target} added", (target,)), do=do)
+
+
+def _try(target: str, field: Field | None, value: Scalar) -> None:
+    """Clean a value that is the same for all events once, to see whether it can be sent."""
+    cannot_be_sent = isinstance(_clean(field, (value,), _nobody(target)), Left)
+    if cannot_be_sent:
+        raise ValueError(f"{value!r} can be no {target}")
+
+
+def _nobody(target: str) -> Context:
+    context = Context(_NOBODYS, name="-", fallback_id="-", settings=Settings())
+    context.target = target
+    return context
 
 
 def _remove(target: str) -> Edit:
@@ -134,6 +174,8 @@ def _target(target: str) -> Field | None:
     if field is None and not _OWN.fullmatch(target):
         hint = "send_as names the event" if target == "event" else "see docs/reference/mapping.md for their names"
         raise ValueError(f"{target} is no field and no properties.name; {hint}")
+    if target == _BY_ITSELF:
+        raise ValueError(f"{target} is made of items; send them as x-ttq-pt-contents")
     # A row that takes what others worked out does not look at it; what a rule gives is looked at like an own property.
     return None if field is None or field.clean is as_is else field
 
@@ -141,8 +183,7 @@ def _target(target: str) -> Field | None:
 def _put(body: Body, context: Context, target: str, field: Field | None, values: Values) -> bool:
     """Clean what is given and put it in its place; what cannot be used leaves the field as it was."""
     context.target = target
-    given: Any = values[0] if len(values) == 1 else tuple(values)
-    value = _own(values, context) if field is None else cleaned(field.clean, given, context, many=field.many)
+    value = _clean(field, values, context)
     if isinstance(value, Left):
         if value is Left.UNUSABLE:
             context.warn(NoticeKind.UNUSABLE, "what a rule puts here could not be read and was left out")
@@ -150,6 +191,13 @@ def _put(body: Body, context: Context, target: str, field: Field | None, values:
     group, _, key = target.rpartition(".")
     (body.setdefault(group, {}) if group else body)[key] = value
     return True
+
+
+def _clean(field: Field | None, values: Values, context: Context) -> Any:
+    if field is None:
+        return _own(values, context)
+    given: Any = values[0] if len(values) == 1 else tuple(values)
+    return cleaned(field.clean, given, context, many=field.many)
 
 
 def _own(values: Values, context: Context) -> Any:

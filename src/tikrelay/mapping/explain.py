@@ -85,6 +85,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     ``tiktok``    the exact event; None where it is dropped
     ``dropped``   the reason, ``by`` the setting or rule it follows from, ``why`` in words, with what would send it
+    ``rules``     what rules of the operator did; ``not_applied``, which did nothing, and why
     ``not_sent``  parameters of the event that no field is made of
     """
 
@@ -98,6 +99,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     origins: tuple[Origin, ...] = ()
     warnings: tuple[Warned, ...] = ()
     rules: tuple[Ruled, ...] = ()
+    not_applied: tuple[Ruled, ...] = ()
     not_sent: tuple[str, ...] = ()
 
 
@@ -147,6 +149,8 @@ def explain(
         why = _why(made.dropped, by=made.by, name=name)
         return (Explanation(name=name, destination=rules.destination, dropped=made.dropped.value, by=made.by, why=why),)
     found: list[Explanation] = []
+    applied = {id(rule) for rule in made.rules}
+    passed_over = tuple(Ruled(one.name, one.why_not(event)) for one in rules.own if id(one) not in applied)
     for becomes in made.names:
         listener = _Listener(show_personal_data=show_personal_data)
         outcome = walk(event, rules, made, becomes, fallback_id=fallback_id, recorder=listener)
@@ -159,6 +163,7 @@ def explain(
                 origins=tuple(listener.origins),
                 warnings=tuple(_warned(notice, listener.origins) for notice in outcome.notices),
                 rules=tuple(listener.rules),
+                not_applied=passed_over,
                 not_sent=_not_sent(event.data, listener.rules),
             )
         )

@@ -116,6 +116,15 @@ def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str, clean: Cle
     return Source(f"{name} (of a {of})", data(name).read, theirs, "data", name)
 
 
+def _referrer(value: Json, context: Context) -> Any:
+    """Clean the address of the page before, unless that page is one that nobody is to be told of."""
+    denies_page = context.settings.denies_page
+    if denies_page is not None and isinstance(value, str) and (by := denies_page(value.strip())):
+        context.warn(NoticeKind.PERSONAL_DATA_REMOVED, f"the page before stands in {by}, and is left out")
+        return Left.TOLD
+    return page.clean_url(value, context)
+
+
 def _made_id(value: Json, context: Context) -> Json:
     """Take an id that the sender did not give. The pixel gives page views none, so there its copy is another anyway."""
     if context.settings.event_source == "web" and context.name.lower() != "pageview":
@@ -390,7 +399,7 @@ FIELDS: Final = (
     Field(
         "page.referrer",
         tuple(data(key) for key in _REFERRERS),
-        page.clean_url,
+        _referrer,
         "cleared of persons and secrets, the rest as it came",
         f"{_CODE_OF}; what is cleared is {_OURS}",
     ),
@@ -589,10 +598,10 @@ FIELDS: Final = (
     Field(
         "limited_data_use",
         (
-            data("x-ttq-limited-data-use"),
-            data("limited_data_use"),
             Source("limited_data_use of the destination", lambda context: context.settings.limited_data_use or None),
             Source("place of the event, by privacy.limited_data_use_regions", limited_use.by_place),
+            data("x-ttq-limited-data-use"),
+            data("limited_data_use"),
         ),
         device.flag,
         "yes or no; no only where the event says so",

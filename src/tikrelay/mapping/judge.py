@@ -1,14 +1,37 @@
 """What makes an event doubtful as a whole: its name, and what is missing in it. Nothing is changed here."""
 
+import difflib
+from itertools import islice
 from typing import Any, Final
 
 from tikrelay.mapping.cleaning import Context, NoticeKind
+from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import PURCHASES, Names
 from tikrelay.mapping.sensitive import sensitive_topic
+from tikrelay.mapping.texts import shown_name
 
 _MATCH_KEYS: Final = ("ttclid", "ttp", "email", "phone", "external_id")
 _OFFLINE_KEYS: Final = ("email", "phone", "external_id")  # TikTok matches offline events by these alone
 _OF_PRODUCTS: Final = PURCHASES | {"ViewContent", "AddToCart"}  # what catalogue ads are made of ("About parameters")
+
+
+_OURS: Final = "x-ttq-"
+_PARAMETERS: Final = frozenset({
+    "x-ttq-event-name", "x-ttq-test-event-code",
+    *(source.key for field in FIELDS for source in field.sources if source.key.startswith(_OURS)),
+})  # fmt: skip
+_MOST_UNKNOWN: Final = 3  # of one event are told
+
+
+def judge_parameters(context: Context) -> None:
+    """Warn of an x-ttq parameter that is none: a slip of the pen, by which something is lost."""
+    unknown = [name for name in context.event.data if name.startswith(_OURS) and name not in _PARAMETERS]
+    for name in islice(unknown, _MOST_UNKNOWN):
+        shown = shown_name(name[:100])
+        context.target = shown
+        near = difflib.get_close_matches(shown, _PARAMETERS, n=1, cutoff=0.5)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        context.warn(NoticeKind.UNKNOWN_PARAMETER, f"is no parameter that is known, and was not used{meant}")
 
 
 def judge_name(names: Names, context: Context) -> None:

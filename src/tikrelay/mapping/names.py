@@ -107,6 +107,7 @@ class Names:
         self._spelling = {name: (spelled,) for name, spelled in {**web, **(app if is_app else {})}.items()}
         self._standard = frozenset(app if is_app else web)
         self._reserved = {} if is_app else {name.lower(): becomes for name, becomes in RESERVED_NAMES.items()}
+        self._of_destination = frozenset(() if destination is None else map(str.strip, destination.events))
         own = {**mapping.events, **({} if destination is None else destination.events)}
         self._own = {name.strip(): self.all_of(becomes) for name, becomes in own.items()}
 
@@ -118,6 +119,10 @@ class Names:
         if key in DROPPED_NAMES:
             return DropReason.NO_MAPPING
         return self._by_table(key) or (name,)
+
+    def setting_of(self, name: str) -> str:
+        """The setting in which the operator wrote an own name for an event."""
+        return "destinations.events" if name.strip() in self._of_destination else "mapping.events"
 
     def is_standard(self, name: str) -> bool:
         """Say whether TikTok knows a name."""

@@ -13,10 +13,12 @@ from tikrelay.mapping.personal import mask
 _AROUND: Final = r"[^\d+\-.,]{0,12}"
 _ABBREVIATED: Final = r"(?:[^\W\d_]{1,4}\.(?=[ \d]))?"  # "Rs. 500"
 _DIGITS: Final = r"(\d[\d.,' \u00a0\u202f\u2019]{0,40}|[.,]\d{1,20})"
-_FORM: Final = re.compile(rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}{_AROUND}[.\-]{{0,2}}")
+_FORM: Final = re.compile(
+    rf"{_ABBREVIATED}{_AROUND}([+-]?){_AROUND}{_DIGITS}[\-\u2013\u2014]{{0,2}}{_AROUND}[.\-]{{0,2}}"
+)
 _PLAIN: Final = re.compile(r"[+-]?\d{1,25}(?:\.\d{1,25})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
-_AMOUNT_SIGNS: Final = frozenset(".,'-+ \u00a0\u202f\u2019")
+_AMOUNT_SIGNS: Final = frozenset(".,'-\u2013\u2014+ \u00a0\u202f\u2019")
 # What may stand beside an amount: the codes of ISO 4217, and how people write them. Anything else ("1.5k", "5 kg") says
 # that the number is not the amount it looks like.
 _CURRENCY_WORDS: Final = frozenset(
@@ -34,6 +36,7 @@ _CURRENCY_WORDS: Final = frozenset(
 )
 _SPACES: Final = re.compile(r"[' \u00a0\u202f\u2019]")
 _GROUPED: Final = re.compile(r"\d{1,3}(?: \d{2,3})* \d{3}(?:[.,]\d*)?", re.ASCII)
+_NO_CENTS: Final = re.compile(r"[.,][-\u2013\u2014]")
 _SEVERAL: Final = re.compile(r"[.,]")
 _PARTED: Final = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}", re.ASCII)  # India parts by two
 _SHOWN: Final = frozenset("0123456789.,'-+ \u00a0\u202f\u2019\u2212")
@@ -101,7 +104,10 @@ def _decimal_text(text: str) -> str | None:
     digits = _SPACES.sub(" ", match[2]).strip()
     if " " in digits and not _GROUPED.fullmatch(digits):
         return None
-    plain = _with_one_dot(digits.replace(" ", "").rstrip(".,"))
+    whole = digits.replace(" ", "")
+    if _NO_CENTS.search(given) and whole[-1:] in {".", ","}:  # "1.299,-" has no cents, so its dot parts thousands
+        return match[1] + _SEVERAL.sub("", whole)
+    plain = _with_one_dot(whole.rstrip(".,"))
     return None if plain is None else match[1] + plain
 
 

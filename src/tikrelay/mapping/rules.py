@@ -1,13 +1,13 @@
 """Rules: everything the operator set that decides what becomes of an event on its way to one destination."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from tikrelay.event import DropReason, Event
 from tikrelay.mapping.cleaning import Cleaner, Context, Settings
-from tikrelay.mapping.conditions import Condition, Mistakes, conditions_of, path_of_page
+from tikrelay.mapping.conditions import Condition, Mistakes, conditions_of, path_of_url
 from tikrelay.mapping.config import (
     ConsentRule,
     MappedDestination,
@@ -15,14 +15,15 @@ from tikrelay.mapping.config import (
     OwnConsentRule,
     PrivacyConfig,
     RuleConfig,
-    Scalar,
 )
-from tikrelay.mapping.edits import Edit, edits_of
+from tikrelay.mapping.edits import Edit, default_of, edits_of
 from tikrelay.mapping.fields import FIELDS, Field, Source
 from tikrelay.mapping.names import Names
 from tikrelay.mapping.page import host_of_url
+from tikrelay.mapping.paths import plain_path
 from tikrelay.mapping.patterns import Matcher, matcher
 from tikrelay.mapping.texts import event_name, shown_name
+from tikrelay.tiktok.config import TEST_EVENT_CODE
 
 MOST_RULES: Final = 200
 MOST_CONDITIONS: Final = 50  # of one rule
@@ -64,6 +65,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         if sum(len(group) for group in any_of) > MOST_CONDITIONS:
             mistakes.append(("when", f"holds more than {MOST_CONDITIONS} conditions; make several rules of it"))
         send_as = (config.send_as,) if isinstance(config.send_as, str) else config.send_as
+        if config.test_event_code and not TEST_EVENT_CODE.fullmatch(config.test_event_code):
+            mistakes.append(("test_event_code", "is no code of the Test Events tab, such as TEST12345"))
         if config.drop and send_as:
             mistakes.append(("drop", "and send_as contradict each other; keep one of them"))
         says_nothing = send_as is None and config.test_event_code is None and config.limited_data_use is None
@@ -87,6 +90,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         if self.events is not None and not self.events(event.name.strip()):
             return False
         return not self.any_of or any(all(one.is_met(event) for one in group) for group in self.any_of)
+
+    def why_not(self, event: Event) -> str:
+        """Say in words why it is not: the event's name, or of each group of conditions the first that is not met."""
+        if self.events is not None and not self.events(event.name.strip()):
+            return f"events does not name {shown_name(event.name)}"
+        unmet = [next((one.text for one in group if not one.is_met(event)), "") for group in self.any_of]
+        return f"not met: {'; nor '.join(unmet)}"
 
 
 class Step(NamedTuple):
@@ -162,12 +172,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     consent: ConsentRule
     identifiers: OwnConsentRule
     settings: Settings
-    custom_properties: Mapping[str, Scalar]
+    consent_key: str
+    custom_properties: tuple[Edit, ...]
     own: tuple[Rule, ...]
     measurement_ids: frozenset[str]
     hosts: Matcher | None
-    denied_hosts: Matcher | None
-    denied_paths: Matcher | None
     denied_events: Matcher | None
 
     @classmethod
@@ -200,11 +209,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
                 old_after_s=mapping.warn_older_than_offline if is_slow else mapping.warn_older_than,
                 strict_urls=privacy.strict_urls,
                 allowed_parameters=privacy.allowed_parameters,
+                denies_page=_denial_of(privacy),
                 app_id=destination.app_id,
                 limited_data_use=destination.limited_data_use,
                 limited_data_use_regions=frozenset(place.upper() for place in privacy.limited_data_use_regions),
             ),
-            custom_properties=dict(mapping.custom_properties),
+            consent_key="destinations.consent" if destination.consent else "privacy.consent",
+            custom_properties=tuple(default_of(*one) for one in mapping.custom_properties.items()),
             own=(
                 *(Rule.of(rule, number=number) for number, rule in enumerate(rules, 1)),
                 *(
@@ -214,8 +225,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             ),
             measurement_ids=frozenset(destination.measurement_ids),
             hosts=matcher(host.lower() for host in destination.hosts),
-            denied_hosts=matcher(host.lower() for host in privacy.denied_hosts),
-            denied_paths=matcher(privacy.denied_paths),
             denied_events=matcher(privacy.denied_events),
         )
 
@@ -227,16 +236,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             return Plan(dropped=DropReason.DENY_LISTED, by=by)
         rules = tuple(rule for rule in self.own if rule.applies(event)) if self.own else ()
         send_as: tuple[str, ...] | None = None
-        by = ""
-        for rule in rules:
-            if rule.destinations and self.destination not in rule.destinations:
-                return Plan(rules=rules, dropped=DropReason.NOT_ROUTED, by=rule.name)
+        by = chosen_by = ""
+        for rule in rules:  # of two that say the same thing the later counts
+            if rule.destinations:
+                chosen_by = "" if self.destination in rule.destinations else rule.name
             if rule.send_as is not None:
                 send_as, by = rule.send_as, rule.name
+        if chosen_by:
+            return Plan(rules=rules, dropped=DropReason.NOT_ROUTED, by=chosen_by)
         if send_as is not None:
             found = self.names.all_of(send_as)
         else:
-            found, by = self.names.of(event_name(event.name)), "mapping.events"
+            found, by = self.names.of(event_name(event.name)), self.names.setting_of(event.name)
         if isinstance(found, DropReason):
             return Plan(rules=rules, dropped=found, by=by if found is DropReason.BY_RULE else "")
         return Plan(found, rules)
@@ -256,11 +267,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         """The list that keeps an event from being sent anywhere, or nothing."""
         if self.denied_events is not None and self.denied_events(shown_name(event.name)):
             return "privacy.denied_events"
-        if self.denied_hosts is not None and self.denied_hosts(host_of_url(event.page_url)):
-            return "privacy.denied_hosts"
-        if self.denied_paths is not None and self.denied_paths(path_of_page(event)):
-            return "privacy.denied_paths"
-        return ""
+        url, denies_page = event.page_url, self.settings.denies_page
+        return denies_page(url) if denies_page is not None and isinstance(url, str) else ""
 
     def asked(self, event: Event) -> tuple[Row, ...]:
         """The rows that may give a value for an event, in the table's order, each with the sources that may."""
@@ -278,3 +286,22 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
                 self.shapes.clear()
             self.shapes[shape] = rows
         return rows
+
+
+def _denial_of(privacy: PrivacyConfig) -> Callable[[str], str] | None:
+    """Make the look at a page's address that names the list it stands in; None where both lists are empty.
+
+    A path is compared as a server would read it, however it is written, with and without a slash at its end.
+    """
+    hosts = matcher(host.lower().rstrip(".") for host in privacy.denied_hosts)
+    paths = matcher(plain_path(path) for path in privacy.denied_paths)
+    if hosts is None and paths is None:
+        return None
+
+    def denies(url: str) -> str:
+        if hosts is not None and hosts(host_of_url(url).rstrip(".")):
+            return "privacy.denied_hosts"
+        path = plain_path(path_of_url(url))
+        return "privacy.denied_paths" if paths is not None and (paths(path) or paths(f"{path}/")) else ""
+
+    return denies

@@ -188,13 +188,16 @@ def _spell_part(part: str) -> str:
     return part.title() if len(part) == 4 and part.isalpha() else part.lower()
 
 
-def public_address(value: Json, _: Context) -> str | Left:
+def public_address(value: Json, context: Context) -> str | Left:
     """Write an address without port and brackets; one that is not the public internet's is not sent.
 
     ``::`` and ``0.0.0.0`` are how a sender says that the address is to be left out (``_uip=::``).
     """
     given = as_text(value)
-    return given if isinstance(given, Left) else _public(given[:_LONGEST_ADDRESS])
+    found = given if isinstance(given, Left) else _public(given[:_LONGEST_ADDRESS])
+    if found is Left.TOLD:
+        context.warn(NoticeKind.UNUSABLE, "is not the address of a visitor on the internet, and was left out")
+    return found
 
 
 @functools.lru_cache(maxsize=4096)
@@ -205,7 +208,7 @@ def _public(given: str) -> str | Left:
         return Left.UNUSABLE
     if address.is_unspecified:
         return Left.WITHHELD
-    return str(address) if is_public(address) else Left.EMPTY
+    return str(address) if is_public(address) else Left.TOLD
 
 
 @remembered

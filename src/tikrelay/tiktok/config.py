@@ -1,10 +1,16 @@
 """The settings of TikTok's end: ``[tiktok]`` and ``[[destinations]]``."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from tikrelay.base.secret import Secret
 from tikrelay.event import DestinationName
 from tikrelay.tiktok.payload import EventSource
+
+TEST_EVENT_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+"""What can be a code of the Test Events tab; those that were seen are TEST and digits."""
 
 
 class TikTokConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
