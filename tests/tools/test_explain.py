@@ -109,6 +109,16 @@ def test_what_is_piped_ends_no_line_with_blanks(explain):
     assert [] == [line for line in explain(HIT).out.splitlines() if line != line.rstrip()]
 
 
+def test_what_no_hit_holds_has_a_source_and_no_cleaning(explain):
+    hit = '{"event_name": "contact", "ttp": "p"}'
+    table, paragraphs = explain(hit).out, explain(hit, columns=80).out
+
+    assert line_of(table, "event_time").endswith("time of receipt")
+    assert line_of(table, "event_id").endswith("made when stored")
+    assert "    from time of receipt\n" in paragraphs
+    assert line_of(table, "user.ttp").endswith("as it is")
+
+
 def test_personal_data_is_shown_when_asked_for(explain):
     assert "ann@shop.example" in explain(HIT, "--show-personal-data").out
 
@@ -235,6 +245,13 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     )
 
     assert ("300 hits, 300 events, of which TikTok gets 300\n", "") == (done.stdout, done.stderr)
+
+
+def test_a_hit_that_nobody_could_have_sent_is_told(explain):
+    done = explain("http://[/g/collect?v=2&tid=G-1&en=a")
+
+    assert 65 == done.code
+    assert done.err.startswith("tikrelay: the address of the request cannot be sent")
 
 
 def test_what_is_no_hit_is_told_with_what_is_one(explain):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tikrelay.base.errors import InputRefused
-from tikrelay.tools.hits.request import Request
+from tikrelay.tools.hits.request import Request, read_request
 from tikrelay.tools.hits.text import MAX_INPUT_BYTES, MOST_HITS, hits_of, read_hits
 
 URL = "https://gw.shop.example/g/collect?v=2&tid=G-1&cid=1.2&en=page_view"
@@ -363,6 +363,35 @@ def test_each_line_that_is_a_body_or_a_request_is_a_hit():
 def test_a_line_among_requests_that_is_no_json_is_named():
     with pytest.raises(InputRefused, match="line 2"):
         hits_of(json.dumps({"url": URL, "method": "GET"}) + "\n{broken\n")
+
+
+# What nobody could have sent.
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("http://[/g/collect?v=2&tid=G-1&en=a", "address"),
+        (json.dumps({"url": URL + "\ud800", "method": "GET"}), "address"),
+        (json.dumps({"url": URL + "%20\ud800", "method": "GET"}), "address"),
+        (json.dumps({"url": URL, "body": "en=a\ud800"}), "body"),
+        (json.dumps({"url": URL, "headers": {"h€": "x"}}), "header can be named 'h€'"),
+        (json.dumps({"url": URL, "headers": {"h€\ud800ann@shop.example": "x"}}), r"header can be named 'h€ \*\*\*'"),
+        (har(entry(URL, headers=[{"name": "h€", "value": "x"}])), "header"),
+    ],
+)
+def test_what_nobody_could_have_sent_is_refused_in_words(text: str, what: str):
+    with pytest.raises(InputRefused, match=what):
+        read_request(one(text))
+
+
+def test_a_query_is_added_only_to_an_address_that_can_be_read():
+    with pytest.raises(InputRefused, match="an address that cannot be read"):
+        hits_of("curl -G 'http://[/g/collect?v=2' -d en=a")
+
+
+def test_an_entry_in_an_entry_is_no_request():
+    assert "/data" == one(json.dumps({"request": {"request": {"url": URL}}})).url
 
 
 # Files, and limits.

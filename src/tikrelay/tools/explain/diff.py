@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.padding import Padding
 
 from tikrelay.base.shown import one_line
+from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.explain import Explanation
 from tikrelay.tools.explain.page import said_to_be, shown_value, unpadded
 from tikrelay.tools.explain.report import Report, lines_of
-from tikrelay.tools.hits.har import is_list, is_object
 
 _LONGEST: Final = 100
 _CHANGES: Final = {"only_in_a": "only in A", "only_in_b": "only in B", "changed": "changed"}
@@ -98,10 +98,14 @@ def _leaves(told: Explanation | None) -> dict[str, Side]:
 
 
 def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Take a value apart as people compare: a product by its fields, a list of ids or hashes as one value.
+
+    An example is held to every single value and to its place instead; its walk is its own (``examples/diff.py``).
+    """
     if is_object(value):
         for key, inner in value.items():
             yield from _inside(f"{path}.{key}", inner)
-    elif is_list(value) and value and is_object(value[0]):
+    elif is_several(value) and value and is_object(value[0]):
         for number, inner in enumerate(value):
             yield from _inside(f"{path}[{number}]", inner)
     else:

@@ -28,6 +28,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_GIVEN: Final = 60
 _MOST_NAMED: Final = 10
 _VERBS: Final = ("derived ", "made ")  # sources that say themselves what is done
+_NOT_OF_THE_HIT: Final = (*_VERBS, "time of receipt", "app_id of", "limited_data_use of", "place of")  # nothing came in
 _UNCHANGED: Final = "as it is"
 OTHERS: Final = {
     "taken": "taken, and then replaced or removed by a rule",
@@ -194,10 +195,10 @@ def _becomes(told: Explanation) -> str:
 
 
 def _came_in(told: Explanation, line: Line) -> tuple[str, str]:
-    """What the source gave, and how it was cleaned."""
+    """What the source gave, and how it was cleaned; nothing where the hit holds no such thing."""
     if line.field == "event":
         return _plain(told.name), ""
-    if line.taken is None:
+    if line.taken is None or line.taken.source.startswith(_NOT_OF_THE_HIT):
         return "", ""
     is_unchanged = line.taken.given == shown_value(line.value)
     return _given(line.taken), _UNCHANGED if is_unchanged else line.taken.cleaning

@@ -7,7 +7,7 @@ Windows escapes with ``^``. Variables, ``$(...)`` and files named with ``@`` sta
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -502,7 +502,8 @@ def _request(call: _Call, url: str) -> Request:
     sent = "&".join(call.data)
     query = [*call.query, *([sent] if call.is_get and sent else [])]
     if query:
-        url += ("&" if urlsplit(url).query else "" if url.endswith("?") else "?") + "&".join(query)
+        _, mark, given = url.partition("?")
+        url += ("&" if given else "" if mark else "?") + "&".join(query)
     headers = {name: value for name, value in call.headers.items() if value}
     has_body = bool(call.data) and not call.is_get
     if has_body and "content-type" not in call.headers:

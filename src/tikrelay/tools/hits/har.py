@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
+from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.tools.hits.request import Request
 
 # Of the connection, not of the hit; the recorded body is neither compressed nor cut to its length.
@@ -18,7 +19,7 @@ def is_har(value: object) -> TypeGuard[dict[str, Any]]:
     >>> is_har({"log": {"entries": []}}), is_har({"event_name": "log"})
     (True, False)
     """
-    return is_object(value) and is_object(log := value.get("log")) and is_list(log.get("entries"))
+    return is_object(value) and is_object(log := value.get("log")) and is_several(log.get("entries"))
 
 
 def is_request(value: object) -> TypeGuard[dict[str, Any]]:
@@ -29,10 +30,14 @@ def is_request(value: object) -> TypeGuard[dict[str, Any]]:
     """
     if not is_object(value):
         return False
-    if is_object(value.get("request")):
-        return is_request(value["request"])
+    request = _request_in(value)
     about = {"method", "headers", "postData", "body", "queryString"}
-    return isinstance(value.get("url"), str) and (not about.isdisjoint(value) or value.keys() == {"url"})
+    return isinstance(request.get("url"), str) and (not about.isdisjoint(request) or request.keys() == {"url"})
+
+
+def _request_in(given: dict[str, Any]) -> dict[str, Any]:
+    """The request of an entry; what is no entry is one itself."""
+    return request if is_object(request := given.get("request")) else given
 
 
 def requests_of(har: Mapping[str, Any]) -> Iterator[Request]:
@@ -42,9 +47,9 @@ def requests_of(har: Mapping[str, Any]) -> Iterator[Request]:
             yield request_of(entry)
 
 
-def request_of(given: Mapping[str, Any]) -> Request:
+def request_of(given: dict[str, Any]) -> Request:
     """Make a request of an entry, or of a request alone."""
-    request: Mapping[str, Any] = given["request"] if is_object(given.get("request")) else given
+    request = _request_in(given)
     headers = dict(_headers(request.get("headers")))
     if "cookie" not in headers and (cookie := _cookies(request.get("cookies"))):
         headers["cookie"] = cookie
@@ -58,7 +63,7 @@ def request_of(given: Mapping[str, Any]) -> Request:
 
 def _headers(given: object) -> Iterator[tuple[str, str]]:
     """Headers as HAR lists them, or as an object; those of the connection and HTTP/2's own stay out."""
-    pairs = _pairs(given) if is_list(given) else given.items() if is_object(given) else ()
+    pairs = _pairs(given) if is_several(given) else given.items() if is_object(given) else ()
     found: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
@@ -97,16 +102,6 @@ def _decoded(text: str) -> str:
 
 def _pairs(given: object) -> Iterator[tuple[str, str]]:
     """Name and value of each object of a list."""
-    for one in given if is_list(given) else ():
+    for one in given if is_several(given) else ():
         if is_object(one) and isinstance(name := one.get("name"), str) and isinstance(value := one.get("value"), str):
             yield name, value
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Say whether a JSON value is an object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    """Say whether a JSON value is a list."""
-    return isinstance(value, list)

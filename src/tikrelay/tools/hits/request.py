@@ -11,15 +11,19 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tikrelay.base.clock import SystemClock
+from tikrelay.base.errors import InputRefused
 from tikrelay.base.happenings import Happening, InputTurnedAway
 from tikrelay.base.secret import Secret
+from tikrelay.base.shown import one_line
 from tikrelay.collect.config import CookiesConfig, SourcesConfig
 from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Event, EventReceipt, Json, Receipt
+from tikrelay.mapping.personal import mask_and_cut
 
 NO_KEY: Final = Secret("")
 _DEBUG: Final = "/debug/mp/collect"  # takes the same as the route without debug, and gives no events
+_LONGEST_NAMED: Final = 60
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +71,7 @@ def read_requests(
 ) -> list[Found]:
     """Run several requests, one after another. A request that carries Authorization is held against ``data_key``.
 
+    Raises InputRefused for one that nobody could have sent.
     The routes are asynchronous, and the caller may have an event loop that runs: a thread of its own gives them one.
     """
     found: list[Found] = []
@@ -90,6 +95,7 @@ def read_requests(
 
 
 async def _read(request: Request, received_at: float | None, data_key: Secret) -> Found:
+    scope, body = as_sent(request)
     events: list[Event] = []
     turned_away: list[str] = []
 
@@ -118,12 +124,12 @@ async def _read(request: Request, received_at: float | None, data_key: Secret) -
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": request.body.encode(errors="surrogateescape"), "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await application(_scope(request), receive, send)
+    await application(scope, receive, send)
     answer = b"".join(message.get("body", b"") for message in sent)
     told = _receipts(answer)
     return Found(
@@ -153,10 +159,21 @@ def _receipts(answer: bytes) -> tuple[EventReceipt, ...]:
     return ()
 
 
-def _scope(request: Request) -> dict[str, Any]:
-    url = urlsplit(request.url)
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    headers.setdefault("host", url.netloc or "gw.shop.example")
+def as_sent(request: Request) -> tuple[dict[str, Any], bytes]:
+    """Make the ASGI scope and the body of a request. Raises InputRefused for what nobody could have sent."""
+    try:
+        url = urlsplit(request.url)
+        path, query = url.path.encode(), url.query.encode()
+    except ValueError:  # also for half of a sign
+        what = "the address of the request cannot be sent: it is no URL, or holds half of a sign"
+        raise InputRefused(400, "bad_request", what, hint="copy the address again") from None
+    try:
+        body = request.body.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        what = "the body of the request holds half of a sign"
+        raise InputRefused(400, "bad_request", what, hint="copy the request again") from None
+    given = {name.lower(): value for name, value in request.headers.items()}
+    given.setdefault("host", url.netloc or "gw.shop.example")
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -164,9 +181,17 @@ def _scope(request: Request) -> dict[str, Any]:
         "method": request.method.upper(),
         "scheme": url.scheme or "https",
         "path": url.path.removeprefix("/debug") if url.path == _DEBUG else url.path,
-        "raw_path": url.path.encode(),
-        "query_string": url.query.encode(),
-        "headers": [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()],
+        "raw_path": path,
+        "query_string": query,
+        "headers": [(_header_name(name), value.encode("latin-1", "replace")) for name, value in given.items()],
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 443),
-    }
+    }, body
+
+
+def _header_name(name: str) -> bytes:
+    try:
+        return name.encode("latin-1")
+    except UnicodeEncodeError:
+        what = f"no header can be named {mask_and_cut(one_line(name), longest=_LONGEST_NAMED)!r}"
+        raise InputRefused(400, "bad_request", what, hint="take it out, or copy the request again") from None

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,9 +14,10 @@ import msgspec
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect.http import route_of
 from tikrelay.collect.query import last_of_each
+from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.personal import mask_and_cut
 from tikrelay.tools.hits.curl import is_curl, read_curl
-from tikrelay.tools.hits.har import is_har, is_list, is_object, is_request, request_of, requests_of
+from tikrelay.tools.hits.har import is_har, is_request, request_of, requests_of
 from tikrelay.tools.hits.request import Request
 
 MAX_INPUT_BYTES: Final = 20 * 1024 * 1024  # recordings are large; more than this is a mistake
@@ -132,12 +133,13 @@ def _sorted_out(requests: Iterable[Request], kind: str) -> Hits:
 def _is_hit(request: Request) -> bool:
     try:
         url = urlsplit(request.url)
-    except ValueError:
+        version = last_of_each(url.query).get("v")
+    except ValueError:  # also for half of a sign
         return False
     found = route_of(url.path)
     if found is None or found[0] not in _COLLECTING or request.method.upper() not in found[1]:
         return False
-    return found[0] != "ga4" or last_of_each(url.query).get("v") == "2"
+    return found[0] != "ga4" or version == "2"
 
 
 def _named(request: Request) -> str:
@@ -235,7 +237,7 @@ def _of_json(text: str) -> Hits:
         return _of_json_lines(text)
     if is_har(whole):
         return _sorted_out(requests_of(whole), "HAR")
-    if is_list(whole) and whole and all(is_request(one) or _is_protocol(one) for one in whole):
+    if is_several(whole) and whole and all(is_request(one) or _is_protocol(one) for one in whole):
         return _of_each(whole)
     return _of_each([whole]) if is_request(whole) else Hits((_posted(whole, text),))
 
@@ -256,7 +258,7 @@ def _of_json_lines(text: str) -> Hits:
     return Hits((_posted(None, text),))  # /data says which line it cannot read
 
 
-def _of_each(values: list[Any]) -> Hits:
+def _of_each(values: Sequence[Any]) -> Hits:
     requests = [request_of(one) if is_request(one) else _posted(one, json.dumps(one)) for one in values]
     return _sorted_out(requests, "JSON")
 
