@@ -1,5 +1,6 @@
 """``tikrelay test``: a shop's own examples, what differs in them, what is wrong with them, and how they are written."""
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tikrelay.base.errors import ConfigError, InputRefused
+from tikrelay.tools.cli import run as run_command
 from tikrelay.tools.examples.command import run_own_examples
+from tikrelay.tools.examples.file import read_file
+from tikrelay.tools.examples.keep import to_keep
+from tikrelay.tools.hits.request import Request, read_request
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """
@@ -178,6 +183,94 @@ def test_machines_get_every_difference(shop, run):
     assert [{"where": "outcome", "field": "rules", "expected": [], "got": ["free orders"]}] == file["differences"]
 
 
+# Nobody's data.
+
+CARL = "carl@other.example"
+WITH_PERSON = HEAD.replace('"phone": "0151 55501234"', '"email": "ann@real.example", "phone": "0151 55501234"')
+
+
+def of_ann(expected: str) -> str:
+    """What a file expects that was written before carl became ann."""
+    return f"[event]\njson = '{expected}'\n"
+
+
+@pytest.mark.parametrize(
+    ("expected", "masked"),
+    [
+        ({"data": {"email": CARL}}, "c*** (18 characters)"),
+        ({"data": {"phone": 49151}}, "4*** (5 characters)"),
+        ({"data": {"note": f"write to {CARL}"}}, "w*** (27 characters)"),
+        ({"data": {"favourite_lastname": "Smith"}}, "S*** (5 characters)"),
+        ({"user_data": {"address.first_name": ["Smith"]}}, "S*** (5 characters)"),
+        ({"user_properties": {"id": "C-78"}}, "C*** (4 characters)"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_identifies_a_person_is_masked_where_it_differs(shop, run, expected, masked: str, as_json: bool):
+    put(shop, of_ann(json.dumps(expected)), head=WITH_PERSON)
+
+    _, text = run(as_json=as_json)
+
+    assert masked in text
+    assert [] == [word for word in ("carl@", "ann@", "0151", "49151", "Smith", "C-78") if word in text]
+
+
+def test_a_person_expected_at_tiktok_is_masked_and_a_hash_is_not(shop, run):
+    put(shop, '[expect]\ntiktok = \'{"event": "Sample", "user": {"external_id": "C-78"}}\'\n')
+
+    text = run()[1]
+
+    assert "expected C*** (4 characters)\n        got      40fd5c2560" in text
+
+
+def test_a_parameter_that_is_named_after_a_person_is_masked(shop, run):
+    put(shop, of_ann(json.dumps({"data": {CARL: 1}})), head=WITH_PERSON)
+
+    assert "event: data.***\n" in run()[1]
+
+
+def test_what_identifies_nobody_is_shown(shop, run):
+    put(shop, of_ann(json.dumps({"name": "contact", "data": {"value": 3, "currency": None}})), head=WITH_PERSON)
+
+    text = run()[1]
+
+    assert "expected contact\n        got      purchase" in text
+    assert "expected 3\n        got      0" in text
+
+
+def test_persons_are_shown_when_asked_for(shop, capsys):
+    put(shop, of_ann(json.dumps({"data": {"email": CARL}})), head=WITH_PERSON)
+
+    code = run_command(["test", "mine", "--show-personal-data"])
+
+    assert 1 == code
+    assert (
+        f"expected {CARL}\n            got      ann@real.example".replace(" " * 12, " " * 8) in capsys.readouterr().out
+    )
+
+
+def test_the_source_of_a_value_is_shown_when_asked_for(shop, run):
+    put(shop, '[expect]\ntiktok = \'{"event": "Sample"}\'\n', head=WITH_PERSON)
+
+    assert "given ann@real.example" in run(show_personal_data=True)[1]
+    assert "given ann@real.example" not in run()[1]
+
+
+def test_two_values_that_look_alike_behind_the_mask_say_how_to_see_them(shop, run):
+    put(shop, of_ann(json.dumps({"data": {"email": "abc@real.example"}})), head=WITH_PERSON)
+
+    assert "--show-personal-data shows in what they differ" in run()[1]
+
+
+def test_writing_anew_shows_nobody_either(shop, run):
+    put(shop, of_ann(json.dumps({"data": {"email": CARL}})), head=WITH_PERSON)
+
+    text = run(update=True)[1]
+
+    assert "expected c*** (18 characters)" in text
+    assert "@" not in text
+
+
 # What is wrong with a file.
 
 
@@ -228,6 +321,20 @@ def test_a_mistake_names_its_key(shop, run, expected: str, told: str):
 
     assert 78 == code
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced"), [('"/data"', '"http://[/data"'), ("Content-Type", '"h€"')], ids=["address", "header"]
+)
+def test_a_request_that_nobody_could_have_sent_is_a_mistake_of_its_file(shop, run, found: str, replaced: str):
+    put(shop, "[expect]\nrules = []\n", name="a", head=HEAD.replace(found, replaced))
+    put(shop, "[expect]\nrules = []\n", name="b")
+
+    code, text = run()
+
+    assert 78 == code
+    assert "mine/a.toml: request: " in text
+    assert "DIFFERS   mine/b.toml" in text
 
 
 def test_a_mistake_in_one_file_does_not_hide_the_next(shop, run):
@@ -319,11 +426,75 @@ def test_a_first_example_is_written_of_a_hit(shop, run):
     assert 0 == run()[0]
 
 
+RECORDED = Request(
+    method="POST",
+    url="https://ann:secret@gw.shop.example/mp/collect?measurement_id=G-DEMO000001&api_secret=secret&api%5Fsecret=secret",
+    headers={
+        "authorization": "Bearer secret",
+        "Cookie": "session=secret; ttclid=E.C.P.a; _ttp=p; login=secret; _ga=GA1.1.10.20",
+        "x-api-key": "secret",
+        "accept": "*/*",
+        "User-Agent": "Mozilla/5.0 (X11)",
+        "X-Forwarded-For": "8.8.8.8",
+        "content-type": "application/json",
+        "Origin": "https://shop.example",
+        "sec-fetch-mode": "cors",
+        "sec-ch-ua-platform": '"Linux"',
+        "referer": "https://shop.example/a",
+    },
+    body='{"client_id": "1.2", "events": [{"name": "contact"}]}',
+)
+
+
+def test_no_secret_is_written_into_a_first_example(shop, run):
+    code, text = run(
+        json.dumps({"url": RECORDED.url, "headers": RECORDED.headers, "body": RECORDED.body}), new="mine/a"
+    )
+
+    written = (shop / "a.toml").read_text(encoding="utf-8")
+    kept = {"cookie": "ttclid=E.C.P.a; _ttp=p; _ga=GA1.1.10.20"} | {
+        name.lower(): value
+        for name, value in RECORDED.headers.items()
+        if name not in {"authorization", "Cookie", "x-api-key", "accept"}
+    }
+    assert 0 == code
+    assert "put invented persons for real ones" in text
+    assert "secret" not in written
+    assert kept == read_file(shop / "a.toml").request.headers
+    assert 'url = "https://gw.shop.example/mp/collect?measurement_id=G-DEMO000001"' in written
+
+
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        ("https://gw/g/collect?v=2&tid=G-1&cid=1.2&en=contact", ""),
+        (RECORDED.url, RECORDED.body),
+        ("https://gw/data", '{"event_name": "contact"}'),
+    ],
+)
+def test_what_is_left_out_of_an_example_changes_nothing_of_its_event(url: str, body: str):
+    headers = {name: value for name, value in RECORDED.headers.items() if name != "authorization"}
+    recorded = Request(method="POST", url=url, headers=headers, body=body)
+    whole = read_request(recorded, received_at=1.0)
+
+    assert whole.events
+    assert whole == read_request(to_keep(recorded), received_at=1.0)
+
+
+def test_a_body_that_is_no_text_makes_no_example(shop):
+    body = base64.b64encode(b"en=contact&ep.note=\xff").decode()
+    posted = {"text": body, "encoding": "base64"}
+    hit = json.dumps({"method": "POST", "url": HIT, "postData": posted})
+
+    with pytest.raises(InputRefused, match="no text in UTF-8"):
+        run_own_examples((hit,), config=None, as_json=False, update=False, new="mine/first")
+
+
 @pytest.mark.parametrize(
     "hit",
     [
         '{"event_name": "contact", "note": "it\'s \'\'\' odd\\u0007"}',
-        "curl -X POST 'https://gw.shop.example/data' -H 'x-note: a\\b' --data-raw $'event_name=contact\\r\\n'",
+        "curl -X POST 'https://gw.shop.example/data' -H 'user-agent: a\\b' --data-raw $'event_name=contact\\r\\n'",
     ],
 )
 def test_whatever_a_hit_holds_can_be_written(shop, run, hit: str):

@@ -137,6 +137,7 @@ def run_examples(
     new: Annotated[
         str | None, Parameter(help="Write a first example under this name, of the hit that is given.")
     ] = None,
+    show_personal_data: Annotated[bool, Parameter(negative="", help="Do not mask what differs.")] = False,
 ) -> int:
     """Run your own examples against your rules: a hit, and exactly what is to become of it.
 
@@ -144,7 +145,9 @@ def run_examples(
     """
     from tikrelay.tools.examples.command import run_own_examples
 
-    return run_own_examples(paths, config=config, as_json=json, update=update, new=new)
+    return run_own_examples(
+        paths, config=config, as_json=json, update=update, new=new, show_personal_data=show_personal_data
+    )
 
 
 @app.command

@@ -12,13 +12,16 @@ from tikrelay.app.config import Config
 from tikrelay.app.load import DEFAULT_FILE, read_settings
 from tikrelay.base.errors import EXIT_CONFIG, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
-from tikrelay.tools.examples.diff import Difference, differences
-from tikrelay.tools.examples.file import parse_example, read_file
-from tikrelay.tools.examples.run import run_example
+from tikrelay.tools.cli import EXIT_USAGE
+from tikrelay.tools.examples.diff import Difference, differences, looks_alike
+from tikrelay.tools.examples.file import Example, parse_example, read_file
+from tikrelay.tools.examples.keep import to_keep
+from tikrelay.tools.examples.mask import without_persons
+from tikrelay.tools.examples.run import Became, run_example
 from tikrelay.tools.examples.text import updated, written
+from tikrelay.tools.hits.request import Request, as_sent
 from tikrelay.tools.hits.text import read_hits
 
-_EXIT_USAGE: Final = 64  # sysexits.h
 _LONGEST_SHOWN: Final = 200
 _TO_DO: Final = "say here in a sentence what it shows"
 
@@ -41,7 +44,13 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_own_examples(
-    paths: Sequence[str], *, config: str | None, as_json: bool, update: bool, new: str | None = None
+    paths: Sequence[str],
+    *,
+    config: str | None,
+    as_json: bool,
+    update: bool,
+    new: str | None = None,
+    show_personal_data: bool = False,
 ) -> int:
     """Run the examples at the paths and print one line for each. Raises ConfigError for the settings.
 
@@ -54,8 +63,9 @@ def run_own_examples(
         files = _files(paths, config)
     except FileNotFoundError as error:
         print(f"tikrelay: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-    tested = [_update(file, settings) if update else _test(file, settings) for file in files]
+        return EXIT_USAGE
+    run = _update if update else _test
+    tested = [run(file, settings, show_personal_data=show_personal_data) for file in files]
     if as_json:
         print(msgspec.json.format(msgspec.json.encode({"files": tested}), indent=2).decode())
     else:
@@ -82,31 +92,37 @@ def _files(paths: Sequence[str], config: str | None) -> list[Path]:
     return list(found)
 
 
-def _test(file: Path, settings: Config) -> Tested:
+def _test(file: Path, settings: Config, *, show_personal_data: bool) -> Tested:
     try:
         example = read_file(file)
     except ConfigError as error:
         return _with_mistakes(file, error)
     if example.events is None and example.turned_away is None and not example.expect:
         return Tested(file=str(file), verdict="expects nothing", title=example.title)
-    found = tuple(differences(example, run_example(example, settings)))
+    became = run_example(example, settings, show_personal_data=show_personal_data)
+    found = _to_show(example, became, show_personal_data=show_personal_data)
     return Tested(file=str(file), verdict="differs" if found else "true", title=example.title, differences=found)
 
 
-def _update(file: Path, settings: Config) -> Tested:
+def _update(file: Path, settings: Config, *, show_personal_data: bool) -> Tested:
     """Write the expected parts of a file anew, and tell what that changes."""
     try:
         example = read_file(file)
-        became = run_example(example, settings)
+        became = run_example(example, settings, show_personal_data=show_personal_data)
         old = file.read_text(encoding="utf-8")
         text = updated(old, became, str(file))
     except ConfigError as error:
         return _with_mistakes(file, error)
     if text != old:
         file.write_text(text, encoding="utf-8")
-    changes = tuple(differences(example, became))
+    changes = _to_show(example, became, show_personal_data=show_personal_data)
     verdict: Verdict = "unchanged" if text == old else "updated"
     return Tested(file=str(file), verdict=verdict, title=example.title, differences=changes)
+
+
+def _to_show(example: Example, became: Became, *, show_personal_data: bool) -> tuple[Difference, ...]:
+    found = differences(example, became)
+    return tuple(found if show_personal_data else map(without_persons, found))
 
 
 def _with_mistakes(file: Path, error: ConfigError) -> Tested:
@@ -118,19 +134,30 @@ def _write_new(file: Path, given: Sequence[str], settings: Config) -> int:
     file = file if file.suffix == ".toml" else file.with_name(f"{file.name}.toml")
     if file.exists():
         print(f"tikrelay: {file} is there already; remove it, or take another name", file=sys.stderr)
-        return _EXIT_USAGE
+        return EXIT_USAGE
     if len(given) > 1:
         print("tikrelay: give one hit, in quotes", file=sys.stderr)
-        return _EXIT_USAGE
+        return EXIT_USAGE
     hits = read_hits(given[0] if given else None).requests
     if len(hits) != 1:
         raise InputRefused(400, "several_hits", f"there are {len(hits)} hits in it", hint="an example is of one")
-    head = written(_TO_DO, hits[0])
+    head = written(_TO_DO, _to_write(hits[0]))
     became = run_example(parse_example(head, str(file)), settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(updated(head, became, str(file)), encoding="utf-8")
     print(f"wrote {file}: put invented persons for real ones, and read what it expects before you keep it")
     return 0
+
+
+def _to_write(request: Request) -> Request:
+    """Leave out what is nobody else's business. Raises InputRefused for what no file of text can hold."""
+    _, body = as_sent(request)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        what = "the body is no text in UTF-8, which an example must be"
+        raise InputRefused(400, "bad_request", what, hint="write it by hand, without what cannot be read") from None
+    return to_keep(request)
 
 
 # What is printed.
@@ -153,6 +180,8 @@ def _lines(tested: Tested) -> Iterable[str]:
         yield f"{one.where}: {one.field}".removesuffix(": ")
         yield f"    expected {_shown(one.expected)}"
         yield f"    got      {_shown(one.got)}" + (f"   from {one_line(one.source)}" if one.source else "")
+        if looks_alike(one):
+            yield "    --show-personal-data shows in what they differ"
 
 
 def _shown(value: Any) -> str:

@@ -39,6 +39,11 @@ def differences(example: Example, became: Became) -> list[Difference]:
     return found
 
 
+def looks_alike(difference: Difference) -> bool:
+    """Say whether nothing is left to see of a difference, its sides being masked."""
+    return _same(difference.expected, difference.got)
+
+
 def _summary(outcome: Outcome) -> str:
     sent = f"dropped, {outcome.dropped}" if outcome.tiktok is None else str(outcome.tiktok["event"])
     return f"{sent} (event {outcome.event}, destination {outcome.destination})"
@@ -115,6 +120,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Every single value with its place: an example is exact, also where a person would compare a list as a whole."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  JSON
             yield from _leaves(f"{path}.{key}" if path else str(key), inner)  # pyright: ignore[reportUnknownArgumentType]

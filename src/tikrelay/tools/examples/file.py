@@ -11,10 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.load import parse_settings
-from tikrelay.base.errors import ConfigError, Mistake
+from tikrelay.base.errors import ConfigError, InputRefused, Mistake
 from tikrelay.event import DropReason
 from tikrelay.mapping.cleaning import NoticeKind, is_object, is_several
-from tikrelay.tools.hits.request import Request
+from tikrelay.tools.hits.request import Request, as_sent
 
 _TOP: Final = ("title", "settings", "request", "event", "expect")
 _OF_REQUEST: Final = ("method", "url", "headers", "body")
@@ -127,12 +127,17 @@ class _Reader:
         for name, value in headers.items():
             if not isinstance(value, str):
                 self._add(f"request.headers.{name}", "must be a text", "write it in quotes")
-        return Request(
+        request = Request(
             method=self._text(table, "method", "request") or "GET",
             url=url or "/",
             headers={name: value for name, value in headers.items() if isinstance(value, str)},
             body=self._text(table, "body", "request") or "",
         )
+        try:
+            as_sent(request)
+        except InputRefused as refused:
+            self._add("request", refused.what, refused.hint)
+        return request
 
     def _event(self, table: dict[str, Any] | None) -> tuple[tuple[dict[str, Any], ...] | None, tuple[str, ...] | None]:
         if table is None:

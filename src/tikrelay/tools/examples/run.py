@@ -79,12 +79,13 @@ def settings_of(example: Example) -> Config:
     return parse_settings(example.settings or "", None, {}, to_send=False).config
 
 
-def run_example(example: Example, config: Config | None = None) -> Became:
+def run_example(example: Example, config: Config | None = None, *, show_personal_data: bool = False) -> Became:
     """Run the request through collecting and mapping, under its own settings, else those given, else the defaults."""
     settings = settings_of(example) if config is None or example.settings is not None else config
     key = settings.sources.data_key
     found = read_requests([example.request], received_at=RECEIVED_AT, data_key=key)[0]
-    report = explain_hits(Hits((example.request,)), settings, received_at=RECEIVED_AT)
+    hits = Hits((example.request,))
+    report = explain_hits(hits, settings, received_at=RECEIVED_AT, show_personal_data=show_personal_data)
     codes = {str(destination.name): destination.test_event_code for destination in settings.destinations}
     rules = {one.destination: one for one in rules_of(settings)}
     outcomes = [
