@@ -159,6 +159,22 @@ def test_gcu_marks_the_repeat_after_a_choice():
     assert not of_web_hit({"gcu": "0"}).is_update
 
 
+@pytest.mark.parametrize("name", ["consent_state", "consent", "x-sst-system_properties"])
+def test_json_in_a_text_is_read_once_for_all_purposes(name):
+    reads: list[str] = []
+
+    class Text(str):
+        __slots__ = ()
+
+        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+            reads.append(name)
+            return super().encode(encoding, errors)
+
+    of_event_data({name: Text('{"z": [1, 1, 1]}')})
+
+    assert [name] == reads
+
+
 def test_ad_user_data_is_told_apart_from_ad_storage():
     assert Consent(sending="granted", user_data="denied") == of_web_hit({"gcs": "G111", "gcd": "13t3t3p3t5"})
 

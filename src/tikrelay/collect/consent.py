@@ -6,7 +6,7 @@ not read: ad_personalization, ``npa``, ``dma_cps``, and the Global Privacy Contr
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from tikrelay.base.errors import InputRefused
@@ -94,18 +94,24 @@ def of_event_data(data: Mapping[str, Json]) -> Consent:
     and ``privacy_info`` of an exported row are taken too: a no is to be obeyed however it is written.
     """
     gcd = _text(data.get("x-ga-gcd") or data.get("x-ga-mp2-gcd") or data.get("gcd"))
-    storage = _said(data, "ad_storage") or from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs")))
-    user_data = _said(data, "ad_user_data") or from_gcd(gcd, "ad_user_data")
+    statements = _statements(data)
+    storage = _said(statements, data, "ad_storage") or from_gcs(_text(data.get("x-ga-gcs") or data.get("gcs")))
+    user_data = _said(statements, data, "ad_user_data") or from_gcd(gcd, "ad_user_data")
     storage = storage or from_gcd(gcd, "ad_storage") or _signal(_object(data.get("privacy_info")).get("ads_storage"))
     return Consent(sending=storage or user_data, user_data=user_data)
 
 
-def _said(data: Mapping[str, Json], purpose: str) -> Signal:
-    """What is said of one purpose, each by its first source: one of the two may stand where the other does not."""
+def _statements(data: Mapping[str, Json]) -> list[Json]:
+    """What may hold a word for each purpose, or one for all, in the order in which it counts."""
     noted = _object(_object(data.get("x-sst-system_properties")).get("consent"))
-    for given in (data.get("consent_state"), data.get("consent"), noted.get("consentGrantedState")):
-        stated = _object(given)
-        if signal := _signal(stated.get(purpose) if stated else given):
+    given = (data.get("consent_state"), data.get("consent"), noted.get("consentGrantedState"))
+    return [_object(one) or one for one in given]
+
+
+def _said(statements: Sequence[Json], data: Mapping[str, Json], purpose: str) -> Signal:
+    """What is said of one purpose, each by its first source: one of the two may stand where the other does not."""
+    for one in statements:
+        if signal := _signal(one.get(purpose) if isinstance(one, dict) else one):
             return signal
     return _signal(data.get(purpose))
 

@@ -11,12 +11,12 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.query import pairs
+from tikrelay.collect.shared import check_shared
 from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Consent, Event, HitKey, Json, Notice, Visitor
 
 MOST_EVENTS: Final = 1000
 MOST_PARAMETERS: Final = 1000
-MOST_SHARED: Final = 100_000  # parameters of the query, times events
 _HINT: Final = "name it with x-ttq-event-name or event_name"
 _OBJECTS: Final = (
     "user_data", "consent_state", "user_properties", "x-ga-mp2-user_properties", "client_hints", "items", "ecommerce",
@@ -36,9 +36,10 @@ def parse(hit: Hit) -> Parsed:
     inputs = _inputs(hit) if hit.body.strip() else [shared] if shared else []
     if not inputs:
         raise InputRefused(400, "no_event", "the request holds no event", hint="send event data as JSON, form or query")
-    if len(inputs) > MOST_EVENTS or len(shared) * len(inputs) > MOST_SHARED:
-        what = f"the request holds more than {MOST_EVENTS} events, or too many for so long a query"
+    if len(inputs) > MOST_EVENTS:
+        what = f"the request holds more than {MOST_EVENTS} events"
         raise InputRefused(413, "too_many_events", what, hint="send fewer at once")
+    check_shared(hit, len(inputs), parameters=len(shared))
     events: list[Event] = []
     notices: list[tuple[int, Notice]] = []
     turned_away: list[TurnedAway] = []

@@ -8,12 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect import consent, user_data
 from tikrelay.collect.event_data import spread_ecommerce, unflatten
 from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.numbers import read_float
 from tikrelay.collect.query import last_of_each
+from tikrelay.collect.shared import check_shared
 from tikrelay.collect.strict_json import read_json
 from tikrelay.event import Event, HitKey, Json, Visitor
 
@@ -36,9 +39,12 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 def parse(hit: Hit) -> Parsed:
     """Read the events of a body. Raises InputRefused (400) when it is not readable or holds none."""
     body = _object(hit.body)
+    given_events = _events(body)
     shared = _shared(body)
     said = consent.of_event_data(body)
     properties = _properties(body.get("user_properties"))
+    size = len(msgspec.json.encode((shared, properties)))
+    check_shared(hit, len(given_events), parameters=len(shared), size=size)
     identifier = last_of_each(hit.query)
     key = HitKey(
         measurement_id=identifier.get("measurement_id") or identifier.get("firebase_app_id"),
@@ -46,7 +52,7 @@ def parse(hit: Hit) -> Parsed:
     )
     events: list[Event] = []
     turned_away: list[TurnedAway] = []
-    for number, given in enumerate(_events(body), 1):
+    for number, given in enumerate(given_events, 1):
         name = _text(given.get("name")) if isinstance(given, dict) else ""
         parameters = given.get("params") if isinstance(given, dict) else None
         data = _data(parameters if isinstance(parameters, dict) else {}, shared)

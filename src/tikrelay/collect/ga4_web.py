@@ -14,11 +14,11 @@ from tikrelay.collect.hit import Hit, Parsed, TurnedAway
 from tikrelay.collect.items import items_of
 from tikrelay.collect.numbers import read_float
 from tikrelay.collect.query import last_of_each
+from tikrelay.collect.shared import check_shared
 from tikrelay.event import Event, HitKey, Json, Visitor
 
 MOST_LINES: Final = 1000
 MOST_PARAMETERS: Final = 1000
-MOST_SHARED: Final = 100_000  # parameters of the query, times lines
 _NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _HINT: Final = "a GA4 hit has v=2, tid=G-..., and en= in its query or in each line of its body"
 
@@ -40,9 +40,10 @@ def parse(hit: Hit) -> Parsed:
         raise InputRefused(400, "no_ga4_hit", "this is no GA4 hit: v=2 or tid is missing", hint=_HINT)
     text = hit.body.decode("utf-8", "replace")
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    if len(lines) > MOST_LINES or len(query) * len(lines) > MOST_SHARED:
-        what = f"the body has more than {MOST_LINES} lines, or too many for so long a query"
+    if len(lines) > MOST_LINES:
+        what = f"the body has more than {MOST_LINES} lines"
         raise InputRefused(413, "too_many_lines", what, hint="send fewer at once")
+    check_shared(hit, len(lines), parameters=len(query))
     if not lines:
         if not query.get("en", "").strip():
             raise InputRefused(400, "no_event", "this GA4 hit holds no event: en is missing", hint=_HINT)
