@@ -2,19 +2,23 @@
 
 import functools
 import ipaddress
+from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_LONGEST: Final = 100
 
 
-@functools.lru_cache(maxsize=4096)
 def read_address(text: str) -> Address | None:
     """Read an address, with port, brackets or zone as proxies write them; IPv4 inside IPv6 comes out as IPv4.
 
     >>> read_address("203.0.113.7:443"), read_address("[2001:db8::1]:80"), read_address("::ffff:8.8.8.8")
     (IPv4Address('203.0.113.7'), IPv6Address('2001:db8::1'), IPv4Address('8.8.8.8'))
     """
-    if len(text) > 100:
-        return None
+    return _read(text) if len(text) <= _LONGEST else None  # what is longer is not remembered either
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(text: str) -> Address | None:
     bare = text.strip().strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
