@@ -8,6 +8,7 @@ from tikrelay.collect.repeats import Repeats, digest_of
 
 PAGE = "v=2&tid=G-SHOP&cid=10.20&_p=7&dl=https%3A%2F%2Fshop.example%2Fp"
 DENIED = "gcs=G100&gcd=13p3p3p3p5l1"
+WITHOUT_USER_DATA = "gcs=G111&gcd=13r3r3p3r5l1"  # ad_user_data alone is denied
 UPDATED = "gcs=G111&gcd=13r3r3r3r5l1&gcu=1"
 CLICK = "en=click&ep.link_text=Buy"
 
@@ -33,6 +34,27 @@ def test_two_clicks_on_one_button_and_their_repeats_have_the_same_numbers(number
     repeats = numbers(f"_s=4&{UPDATED}&sst.gcut=1.3.4&{CLICK}", f"_s=5&{UPDATED}&sst.gcut=1.3.4&{CLICK}")
 
     assert [0, 1] == clicks == repeats
+
+
+def test_hits_made_while_only_user_data_was_denied_have_the_numbers_of_their_repeats(numbers):
+    clicks = numbers(f"_s=2&{WITHOUT_USER_DATA}&{CLICK}", f"_s=3&{WITHOUT_USER_DATA}&{CLICK}")
+    repeats = numbers(f"_s=4&{UPDATED}&gcut=3&{CLICK}", f"_s=5&{UPDATED}&gcut=3&{CLICK}")
+
+    assert [0, 1] == clicks == repeats
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("page_view", [0, 0, 0]), ("view_item", [0, 0, 0]), ("add_to_cart", [0, 0, 1]), ("purchase", [0, 0, 1])],
+)
+def test_where_a_repeat_does_not_say_which_type_changed_only_what_a_shopper_does_is_counted(numbers, name, expected):
+    repeat = f"{UPDATED}&en={name}"
+
+    assert expected == numbers(f"_s=1&{DENIED}&en={name}", f"_s=2&{repeat}", f"_s=3&{repeat}")
+
+
+def test_two_views_are_two_where_the_repeats_say_which_type_changed(numbers):
+    assert [0, 1] == numbers(*(f"_s={n}&{UPDATED}&gcut=1&en=page_view" for n in range(2)))
 
 
 @pytest.mark.parametrize("parameter", ["gcut", "sst.gcut"])
@@ -182,11 +204,11 @@ class Visit:
         self.count += 1
         assert 204 == self.send(urllib.parse.urlencode({**self.page, "_s": str(self.count), **event}))
 
-    def see_and_click_twice(self) -> None:
+    def see_and_click_twice(self, *, gcs: str = "G100", gcd: str = "13p3p3p3p5l1") -> None:
         click = {"en": "click", "ep.link_text": "Buy"}
         for event in ({"en": "page_view"}, click, click):
             self.held.append(event)
-            self.hit(gcs="G100", gcd="13p3p3p3p5l1", **event)
+            self.hit(gcs=gcs, gcd=gcd, **event)
 
     def allow(self, types: str) -> None:
         for event in self.held:
@@ -203,18 +225,20 @@ def test_tiktok_counts_what_the_visitors_did_and_nothing_twice(gateways, sandbox
         {"name": "allowed", "event_source_id": "C0BBBBBBBBBBBBBBBBBB", "consent": "required"},
     ]
     gateway = gateways(destinations=destinations).start()
-    of_2026, of_2024, never = (Visit(gateway.hit, cid=cid) for cid in ["26.1", "24.1", "0.1"])
+    of_2026, of_2024, never, without_person = (Visit(gateway.hit, cid=cid) for cid in ["26.1", "24.1", "0.1", "3.1"])
 
     for visit in (of_2026, of_2024, never):
         visit.see_and_click_twice()
+    without_person.see_and_click_twice(gcs="G111", gcd="13r3r3p3r5l1")
     of_2026.allow("1.3.4")
     of_2024.allow("1")
     of_2024.allow("3")
-    for visit in (of_2026, of_2024):
+    without_person.allow("3")
+    for visit in (of_2026, of_2024, without_person):
         visit.click_once_more()
     gateway.wait_until_settled()
 
     seen = [(event["_"]["event_source_id"][2], event["event"], event["event_id"]) for event in sandbox.events()]
     assert len(seen) == len(set(seen))
     counts = {key: sum(key == one[:2] for one in seen) for key in {one[:2] for one in seen}}
-    assert {("A", "PageView"): 3, ("A", "ClickButton"): 8, ("B", "PageView"): 2, ("B", "ClickButton"): 6} == counts
+    assert {("A", "PageView"): 4, ("A", "ClickButton"): 11, ("B", "PageView"): 3, ("B", "ClickButton"): 9} == counts
