@@ -263,6 +263,7 @@ def test_rules_that_are_no_list_say_how_to_write_them(text: str, key: str):
     [
         ('[privacy]\ndenied_paths = ["/a*b"]', "is no pattern"),
         ('[privacy]\nlimited_data_use_regions = ["California"]', "is no place"),
+        ('[privacy]\ndenied_paths = "/checkup"', 'must be a list: write ["/checkup"]'),
         ('[cookies]\nttclid_max_age = "0s"', "is no time a cookie can be kept"),
         ('[cookies]\nttp_max_age = "401d"', "is longer than browsers keep a cookie"),
         ("[cookies]\ngenerate_ttp = true\nhttp_only = true", "contradict each other"),

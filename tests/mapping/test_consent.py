@@ -3,7 +3,7 @@
 import pytest
 
 from tikrelay.event import Consent, Dropped, DropReason
-from tikrelay.mapping.consent import hides_person, keeps_back, may_set_cookie
+from tikrelay.mapping.consent import keeps_back, may_set_cookie, why_hidden
 
 DENIED, MISSING = DropReason.CONSENT_DENIED, DropReason.CONSENT_MISSING
 
@@ -41,7 +41,7 @@ def test_the_rule_and_the_signal_decide_whether_an_event_is_sent(rule, sending, 
     ],
 )
 def test_a_no_to_ad_user_data_takes_the_person_out(rule, user_data, hidden):
-    assert hidden is hides_person(Consent(sending="granted", user_data=user_data), rule)
+    assert hidden is bool(why_hidden(Consent(sending="granted", user_data=user_data), rule))
 
 
 SIGNALS = ("granted", None, "denied")
@@ -66,7 +66,7 @@ def test_identifiers_have_a_rule_of_their_own(rule, own, hidden):
     for sending in SIGNALS:
         said = [Consent(sending=sending, user_data=signal) for signal in SIGNALS]
 
-        assert hidden == tuple(hides_person(consent, rule, own) for consent in said)
+        assert hidden == tuple(bool(why_hidden(consent, rule, own)) for consent in said)
 
 
 @pytest.mark.parametrize(

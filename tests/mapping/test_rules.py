@@ -201,6 +201,7 @@ def test_a_rule_sets_limited_data_use_or_takes_it_off(body, limited, rule, sent)
         ({"drop": True, "send_as": "Lead"}, ["drop"]),
         ({"name": "nothing"}, ["name"]),
         ({"test_event_code": "TEST 1"}, ["test_event_code"]),
+        ({"send_as": "Purchase, BigOrder", "events": "a,b"}, ["send_as", "events"]),
         (
             {"when": {"a": {"no": 1}, "b": {}}, "remove": ["event"], "copy": {"x": "y"}},
             ["when", "when", "copy", "remove"],

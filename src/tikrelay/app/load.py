@@ -301,6 +301,8 @@ class _Reader:
             value = [part.strip() for part in str(value).split(",") if part.strip()]
         elif text_allowed and get_origin(kind) is dict:
             value = _read_table(str(value))
+        elif get_origin(kind) is tuple and isinstance(value, str):
+            raise ValueError(f'must be a list: write ["{value}"]')
         allowed = get_args(kind) if get_origin(kind) is Literal else ()
         if allowed and value not in allowed:
             close = _nearest(str(value), [str(word) for word in allowed])

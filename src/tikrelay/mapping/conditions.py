@@ -14,6 +14,7 @@ import re2 as _re2
 from tikrelay.event import Event, Json
 from tikrelay.mapping.cleaning import as_text, is_object, is_several
 from tikrelay.mapping.config import Comparison, Scalar
+from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.numbers import read_number
 from tikrelay.mapping.page import host_of_url
 
@@ -100,6 +101,7 @@ _READERS: Final[dict[str, Callable[[Event], Json]]] = {
 FIELDS_OF_THEIR_OWN: Final = tuple(_READERS)
 """What a condition can look at beside event data, user_data.*, user_properties.* and client_hints.*."""
 _PLACES_OF_THEIR_OWN: Final = frozenset(name.partition(".")[0] for name in _READERS if "." in name)
+_OF_TIKTOK: Final = frozenset(field.path for field in FIELDS if field.group)
 _TABLES: Final = {"user_data": "email", "user_properties": "plan", "client_hints": "mobile"}
 
 
@@ -114,6 +116,8 @@ def reader_of(field: str) -> Callable[[Event], Values]:
     place, _, key = field.partition(".")
     if place in _TABLES and not key:
         raise ValueError(f"is a table; name a key of it, such as {place}.{_TABLES[place]}")
+    if field in _OF_TIKTOK:
+        raise ValueError("is a field of TikTok's event; a condition sees the event as it came in, by its own names")
     if place in _PLACES_OF_THEIR_OWN and key:
         raise ValueError(f"is nothing that can be asked; there are {', '.join(FIELDS_OF_THEIR_OWN)}")
     match place:

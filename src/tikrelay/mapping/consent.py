@@ -1,11 +1,7 @@
 """What the visitor's consent lets out: the whole event, the person in it, a cookie."""
 
-from typing import Literal, TypeAlias
-
 from tikrelay.event import Consent, DropReason, Signal
-from tikrelay.mapping.config import ConsentRule
-
-OwnRule: TypeAlias = Literal["", "ignore", "required_or_unknown", "required", "never"]
+from tikrelay.mapping.config import ConsentRule, OwnConsentRule
 
 
 def keeps_back(consent: Consent, rule: ConsentRule) -> DropReason | None:
@@ -23,20 +19,22 @@ def keeps_back(consent: Consent, rule: ConsentRule) -> DropReason | None:
     return DropReason.CONSENT_MISSING if rule == "required" else None
 
 
-def hides_person(consent: Consent, privacy_rule: ConsentRule, identifiers: OwnRule = "") -> bool:
-    """Say whether an event goes without what identifies a person; ``identifiers`` is the rule for just that.
+def why_hidden(consent: Consent, privacy_rule: ConsentRule, identifiers: OwnConsentRule = "") -> str:
+    """Say why an event goes without what identifies a person, or nothing; ``identifiers`` is the rule for just that.
 
     Without one an explicit no to ad_user_data is obeyed, except where consent is ignored.
 
     >>> no = Consent(sending="granted", user_data="denied")
-    >>> hides_person(no, "required_or_unknown"), hides_person(no, "ignore"), hides_person(no, "ignore", "required")
-    (True, False, True)
+    >>> why_hidden(no, "required_or_unknown"), why_hidden(no, "ignore"), why_hidden(no, "ignore", "never")
+    ('ad_user_data is not granted', '', 'privacy.identifiers is never')
     """
-    default: OwnRule = "ignore" if privacy_rule == "ignore" else "required_or_unknown"
-    return not _lets(consent.user_data, identifiers or default)
+    rule = identifiers or ("ignore" if privacy_rule == "ignore" else "required_or_unknown")
+    if _lets(consent.user_data, rule):
+        return ""
+    return "privacy.identifiers is never" if rule == "never" else "ad_user_data is not granted"
 
 
-def may_set_cookie(consent: Consent, rule: ConsentRule, cookies: OwnRule = "") -> bool:
+def may_set_cookie(consent: Consent, rule: ConsentRule, cookies: OwnConsentRule = "") -> bool:
     """Say whether a cookie may be set in the browser; ``cookies`` is the rule for just that, by ad_storage.
 
     Without one: where the event may be sent, and never after a no.
@@ -50,7 +48,7 @@ def may_set_cookie(consent: Consent, rule: ConsentRule, cookies: OwnRule = "") -
     return consent.sending != "denied" and keeps_back(consent, rule) is None
 
 
-def _lets(said: Signal, rule: OwnRule) -> bool:
+def _lets(said: Signal, rule: OwnConsentRule) -> bool:
     match rule:
         case "ignore":
             return True

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
 from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
-from tikrelay.mapping.consent import hides_person, keeps_back
+from tikrelay.mapping.consent import keeps_back, why_hidden
 from tikrelay.mapping.edits import Change, Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_parameters, judge_whole
@@ -68,7 +68,8 @@ def walk(
     judge_name(rules.names, context)
     judge_parameters(context)
     body: dict[str, Any] = {"event": name}
-    without_person = hides_person(event.consent, rules.consent, rules.identifiers)
+    hidden_by = why_hidden(event.consent, rules.consent, rules.identifiers)
+    without_person = bool(hidden_by)
     for row in rules.asked(event):
         field = row.field
         if without_person and field.person:
@@ -91,7 +92,7 @@ def walk(
                 words = "set" if rule.limited_data_use else "taken off"
                 tell(Change(f"limited_data_use {words}", ("limited_data_use",)))
     code = _test_event_code(context, made, recorder)
-    judge_whole(body, context, without_person=without_person)
+    judge_whole(body, context, hidden_by=hidden_by)
     found = {group: value for group, value in body.items() if value not in ({}, [])} if made.rules else body
     return TikTokEvent(found, tuple(context.notices), code)  # type: ignore[arg-type]  # the table's paths are its own
 

@@ -4,6 +4,7 @@ A field of the table keeps its own cleaner, so a copied customer number is hashe
 no row of the table knows are the operator's own: texts in them are cleared of personal data like any other text.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -158,7 +159,7 @@ def _remove(target: str) -> Edit:
     if target in _NEEDED or target == "event":
         raise ValueError(f"TikTok takes no event without {target}")
     if target not in _BY_PATH and target not in _GROUPS and not _OWN.fullmatch(target):
-        raise ValueError(f"{target} is no field; see docs/reference/mapping.md for their names")
+        raise ValueError(f"{target} is no field; {_meant(target)}")
     group, _, key = target.rpartition(".")
 
     def do(body: Body, _: Context) -> bool:
@@ -172,12 +173,17 @@ def _target(target: str) -> Field | None:
     """Find the row of a field; None for a property of the operator's own."""
     field = _BY_PATH.get(target)
     if field is None and not _OWN.fullmatch(target):
-        hint = "send_as names the event" if target == "event" else "see docs/reference/mapping.md for their names"
+        hint = "send_as names the event" if target == "event" else _meant(target)
         raise ValueError(f"{target} is no field and no properties.name; {hint}")
     if target == _BY_ITSELF:
         raise ValueError(f"{target} is made of items; send them as x-ttq-pt-contents")
     # A row that takes what others worked out does not look at it; what a rule gives is looked at like an own property.
     return None if field is None or field.clean is as_is else field
+
+
+def _meant(target: str) -> str:
+    near = difflib.get_close_matches(target[:100], [*_BY_PATH, *_GROUPS], n=1)
+    return f"did you mean {near[0]}?" if near else "see docs/reference/mapping.md for their names"
 
 
 def _put(body: Body, context: Context, target: str, field: Field | None, values: Values) -> bool:

@@ -52,16 +52,15 @@ def judge_name(names: Names, context: Context) -> None:
         context.warn(NoticeKind.SENSITIVE_NAME, f"the name hints at {topic}, which TikTok's terms forbid to share")
 
 
-def judge_whole(body: dict[str, Any], context: Context, *, without_person: bool) -> None:
-    """Warn of what makes the event of little use to TikTok."""
+def judge_whole(body: dict[str, Any], context: Context, *, hidden_by: str) -> None:
+    """Warn of what makes the event of little use to TikTok; ``hidden_by`` is why the person is left out, if so."""
     user: dict[str, Any] = body.get("user", {})
     properties: dict[str, Any] = body.get("properties", {})
-    if without_person:
+    if hidden_by:
         context.target = "user"
         context.warn(
             NoticeKind.USER_DATA_DENIED,
-            "ad_user_data is not granted, or privacy.identifiers forbids it: e-mail, phone, names, address and "
-            "external id are left out",
+            f"{hidden_by}: e-mail, phone, names, address and external id are left out",
         )
     if properties.get("value") and "currency" not in properties:
         context.target = "properties.currency"
