@@ -67,11 +67,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         send_as = (config.send_as,) if isinstance(config.send_as, str) else config.send_as
         if config.test_event_code and not TEST_EVENT_CODE.fullmatch(config.test_event_code):
             mistakes.append(("test_event_code", "is no code of the Test Events tab, such as TEST12345"))
-        for name in (*(send_as or ()), *((config.events,) if isinstance(config.events, str) else ())):
-            if "," in name:
-                mistakes.append(
-                    ("send_as" if name in (send_as or ()) else "events", f"{name!r}: write a list of names")
-                )
+        events = (config.events,) if isinstance(config.events, str) else config.events
+        for key, names in (("send_as", send_as or ()), ("events", events)):
+            mistakes += [(key, f"{name!r} holds several; write a list of names") for name in names if "," in name]
         if config.drop and send_as:
             mistakes.append(("drop", "and send_as contradict each other; keep one of them"))
         says_nothing = send_as is None and config.test_event_code is None and config.limited_data_use is None
