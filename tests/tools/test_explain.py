@@ -165,6 +165,32 @@ def test_a_rule_is_named_where_it_changed_a_field(explain, settings):
     assert "big: properties.currency removed" in out
 
 
+TWO_RULES = """
+[[rules]]
+name = "free"
+send_as = "Sample"
+[[rules]]
+name = "large"
+drop = true
+when = { value = { above = 99 } }
+"""
+
+
+def test_a_rule_that_names_the_event_is_told_and_so_is_one_that_did_nothing(explain, settings):
+    done = explain(HIT, "--config", settings(TWO_RULES))
+
+    assert "free: sent as Sample" in done.out
+    assert "large: not met: value above 99" in done.out
+    assert "rule free" in line_of(done.out, "event")
+
+
+def test_what_one_of_two_settings_turns_away_is_a_difference(explain, settings):
+    done = explain(HIT, "--diff", settings('[sources]\nmeasurement_ids = ["G-OTHER"]\n'))
+
+    assert done.code == 1
+    assert "turned away: only in B" in done.out
+
+
 def test_a_rule_is_named_where_it_replaced_a_value(explain, settings):
     rule = '[[rules]]\nname = "big"\nset = { "properties.value" = 3 }\n'
     lines = explain(HIT, "--config", settings(rule)).out.splitlines()

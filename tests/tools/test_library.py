@@ -179,3 +179,13 @@ def test_an_explanation_masks_persons_unless_asked_not_to():
 
     assert ["a*** (16 characters)"] == [one.given for one in explain(hit)[0].origins if one.field == "user.email"]
     assert "ann@shop.example" in [one.given for one in explain(hit, show_personal_data=True)[0].origins]
+
+
+def test_several_events_are_given_as_a_list():
+    assert ["Contact", "Lead"] == [one.body["event"] for one in map_hit([{"event_name": "contact"}, {"event": "Lead"}])]
+
+
+@pytest.mark.parametrize("hit", [{"event_name": "a\ud800"}, {"event_name": object()}])
+def test_what_json_cannot_hold_is_refused_with_words(hit):
+    with pytest.raises(InputRefused, match="this is no event data"):
+        map_hit(hit)

@@ -149,3 +149,31 @@ def test_a_removed_destination_for_which_nothing_waits_is_no_fault(gateways):
 
     with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
         assert status(gateways(server={"admin_port": port}).config).returncode == 0
+
+
+def shown(gateways, rows: dict[str, dict[str, object]]) -> list[str]:
+    """The lines that are shown of these destinations."""
+    with other_program(answered({"destinations": rows, "books": COUNTS, "uncounted": []})) as port:
+        done = status(gateways(server={"admin_port": port}).config)
+
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_reasons_of_drops_are_shown_for_each_destination_the_commonest_first(gateways):
+    drops = {"by_rule": 1, "consent_missing": 1, "not_routed": 8}
+    de = {**COUNTS, "dropped": 10, "state": "flowing", "reason": "", "drop_reasons": drops}
+    at = {**COUNTS, "dropped": 2, "state": "flowing", "reason": "", "drop_reasons": {"not_routed": 2}}
+    ch = {**COUNTS, "state": "flowing", "reason": "", "drop_reasons": {}}
+
+    lines = shown(gateways, {"shop-de": de, "shop-at": at, "shop-ch": ch})
+
+    dropped = ["dropped for shop-de: 8 not_routed, 1 by_rule, 1 consent_missing", "dropped for shop-at: 2 not_routed"]
+    assert dropped == [line for line in lines if line.startswith("dropped")]
+
+
+@pytest.mark.parametrize(("names", "said"), [(["shop"], 0), (["shop-de", "shop-at"], 1)])
+def test_that_each_destination_counts_for_itself_is_said_where_there_are_several(gateways, names: list[str], said: int):
+    lines = shown(gateways, {name: {**COUNTS, "state": "flowing", "reason": ""} for name in names})
+
+    assert said == sum(line.startswith("each destination counts for itself") for line in lines)

@@ -4,7 +4,7 @@ No server, no token, no disk but the files that are named; nothing is sent. It m
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,8 @@ from tikrelay.tools.hits.text import Hits, hits_of, read_hits
 
 __all__ = ["ConfigError", "Dropped", "Explanation", "InputRefused", "TikTokEvent", "explain", "map_hit"]
 
-Hit = str | Path | Mapping[str, object]
-"""What ``tikrelay explain`` takes: a URL, a HAR, a curl command, JSON, a file's name; or event data as a dict."""
+Hit = str | Path | Mapping[str, object] | Sequence[Mapping[str, object]]
+"""What ``tikrelay explain`` takes: a URL, a HAR, a curl command, JSON, a file's name; or event data, one dict or several."""
 
 
 def map_hit(
@@ -84,7 +84,11 @@ def _hits(hit: Hit) -> Hits:
         return hits_of(hit) if hit.strip() == "-" else read_hits(hit)  # stdin is the command's
     if isinstance(hit, Path):
         return read_hits(str(hit))
-    return hits_of(msgspec.json.encode(dict(hit)).decode())
+    try:
+        return hits_of(msgspec.json.encode(dict(hit) if isinstance(hit, Mapping) else hit).decode())
+    except (TypeError, UnicodeEncodeError) as error:
+        what = f"this is no event data: {error}"
+        raise InputRefused(400, "no_hit", what, hint="give texts, numbers, lists and dicts, as JSON has them") from None
 
 
 def _config(settings: str | Path | None) -> Config:

@@ -48,6 +48,7 @@ class _Row(_Counts, frozen=True):
 
     state: str
     reason: str
+    drop_reasons: dict[str, int] = {}
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -133,6 +134,11 @@ def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
     books = status.books
     parts = " + ".join(f"{getattr(books, column)} {column}" for column in _COLUMNS[1:])
     console.print(f"\n{books.received} received = {parts}")
+    if len(status.destinations) > 1:
+        console.print("each destination counts for itself: one event counts once for each of them")
+    for name, row in status.destinations.items():
+        if row.drop_reasons:
+            console.print(one_line(f"dropped for {name}: {_most_first(row.drop_reasons)}"))
     for file in status.damaged:
         console.print(f"damaged: {file} is set aside with what waits in it; see docs/troubleshooting.md")
     if missing := sorted(set(status.uncounted) - set(status.damaged)):
@@ -141,3 +147,7 @@ def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
     for letter in dead_letters:
         said = f" {letter.code} {letter.message}" if letter.code is not None else ""
         console.print(one_line(f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"))
+
+
+def _most_first(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))

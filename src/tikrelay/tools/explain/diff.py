@@ -45,7 +45,16 @@ def compare(first: Report, second: Report) -> list[Difference]:
     for place in dict.fromkeys([*one, *other]):
         for a, b in zip_longest(one.get(place, ()), other.get(place, ())):
             found += _differences(place, a, b)
-    return found
+    return [*found, *_turned_away(first, second)]
+
+
+def _turned_away(first: Report, second: Report) -> Iterator[Difference]:
+    """What a server with these settings would not take at all is no event there, whatever it would become."""
+    sides = [sorted({one.reason for one in report.turned_away}) for report in (first, second)]
+    if sides[0] != sides[1]:
+        a, b = (Side(", ".join(reasons), "") if reasons else None for reasons in sides)
+        change: Any = "only_in_b" if a is None else "only_in_a" if b is None else "changed"
+        yield Difference(event=0, name="the hit", destination="any", field="turned away", change=change, a=a, b=b)
 
 
 Place = tuple[int, str]
@@ -124,7 +133,8 @@ def print_differences(differences: list[Difference], to: Console, *, other: str)
             if place != (one.event, one.destination):
                 place = one.event, one.destination
                 to.print()
-                to.print(f"event {one.event}, {one_line(one.name)}, for destination {one.destination}", style="bold")
+                whole = f"event {one.event}, {one_line(one.name)}, for destination {one.destination}"
+                to.print(whole if one.event else one.name, style="bold")
             to.print(f"  {one.field}: {_CHANGES[one.change]}")
             for letter, side in (("A", one.a), ("B", one.b)):
                 if side is not None:

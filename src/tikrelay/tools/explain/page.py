@@ -116,6 +116,11 @@ def _print_event(one: Explained, number: int, to: Console, *, several: bool) -> 
         for ruled in told.rules:
             to.print(Padding(f"{_plain(ruled.rule)}: {_plain(ruled.text)}", (0, 0, 0, 2)))
         to.print()
+    if told.not_applied:
+        to.print("rules that did nothing here", style="bold")
+        for ruled in told.not_applied:
+            to.print(Padding(f"{_plain(ruled.rule)}: {_plain(ruled.text)}", (0, 0, 0, 2)))
+        to.print()
     if told.not_sent:
         to.print("not sent: no field of TikTok's is made of these parameters", style="bold")
         to.print(Padding(", ".join(_plain(name) for name in told.not_sent), (0, 0, 0, 2)))

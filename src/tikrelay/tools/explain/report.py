@@ -159,7 +159,7 @@ def _line(explanation: Explanation, path: str, value: Any, origins: Sequence[Ori
     taken = next((one for one in origins if one.outcome == "taken"), None)
     others = tuple(one for one in origins if one is not taken)
     if path == "event":
-        return Line(path, value, is_sent=True, source="name of the event")
+        return Line(path, value, is_sent=True, source=_ruled(explanation, path) or "name of the event")
     if taken is not None and (taken.value == value or not _ruled(explanation, path)):
         return Line(path, value, is_sent=True, source=taken.source, taken=taken, others=others)
     return Line(path, value, is_sent=True, source=_ruled(explanation, path) or "a setting", others=tuple(origins))
