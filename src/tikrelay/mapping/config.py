@@ -111,7 +111,10 @@ class PrivacyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     cookies: OwnConsentRule = ""
-    """The same for the cookies that are set; never sets none. Empty sets them where the event may be sent."""
+    """The same for the cookies that are set; never sets none. Empty sets them where consent lets the event be sent.
+
+    An event that is dropped for another reason, such as a rule, still sets them.
+    """
 
     strict_urls: bool = False
     """Keeps of a page's address only allowed parameters, and nothing behind #."""
