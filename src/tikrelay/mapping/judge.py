@@ -28,10 +28,10 @@ def judge_parameters(context: Context) -> None:
     unknown = [name for name in context.event.data if name.startswith(_OURS) and name not in _PARAMETERS]
     for name in islice(unknown, _MOST_UNKNOWN):
         shown = shown_name(name[:100])
-        context.target = shown
+        context.target = f"{_OURS}*"  # counts are by field, and strangers choose the name
         near = difflib.get_close_matches(shown, _PARAMETERS, n=1, cutoff=0.5)
         meant = f"; did you mean {near[0]}?" if near else ""
-        context.warn(NoticeKind.UNKNOWN_PARAMETER, f"is no parameter that is known, and was not used{meant}")
+        context.warn(NoticeKind.UNKNOWN_PARAMETER, f"{shown} is no parameter that is known, and was not used{meant}")
 
 
 def judge_name(names: Names, context: Context) -> None:
