@@ -279,7 +279,8 @@ def test_what_is_not_doubtful_is_not_told(kinds, name, data, settings, kind):
 def test_a_slip_of_the_pen_is_told_with_what_was_meant(convert):
     (told,) = [one.text for one in convert(data={"x-ttq-ud-emial": "x"}).notices if one.kind == "unknown_parameter"]
 
-    assert "x-ttq-*: x-ttq-ud-emial is no parameter that is known, and was not used; did you mean x-ttq-ud-email?" == told
+    assert told.startswith("x-ttq-*: x-ttq-ud-emial is no parameter that is known")
+    assert told.endswith("did you mean x-ttq-ud-email?")
 
 
 # Tests of one event.
