@@ -395,6 +395,35 @@ def test_nobodys_address_comes_out_wherever_it_went_in(
     assert [] == [one for one in all_that_is_shown(event, rules) if gives_canary_away(one)]
 
 
+# Words that people type or read; a number in them that names no country is somebody's all the same.
+TYPED_PLACES = [
+    *(("item", key) for key in ("item_name", "content_name", "item_category", "item_brand", "description")),
+    *(("data", key) for key in ("search_term", "description")),
+    ("json text", "item_name"), ("name", ""),
+]  # fmt: skip
+
+
+@thorough
+@given(
+    place=st.sampled_from(TYPED_PLACES),
+    number=st.from_regex(
+        r"(?:1[ .-])?[2-9][0-9]{2}[ ./-][2-9][0-9]{2}[ ./-][0-9]{4}"
+        r"|0[1-9][0-9]{2,3}[ /-][3-9][0-9]{5,7}|0[1-9][0-9][ /-][3-9][0-9]{2,3} [0-9]{4}|0[1-9](?: [0-9]{2}){4}",
+        fullmatch=True,
+    ),
+    around=st.sampled_from(["{}", "for {} now", "({})", "Tel.: {}, evenings", "01/02/2026 {}", "x" * 1010 + " {}"]),
+    event_source=st.sampled_from(["web", "app", "offline"]),
+)
+def test_no_number_without_a_country_is_sent_in_words_people_type(
+    place: tuple[str, str], number: str, around: str, event_source: str
+):
+    outcomes = mapped(event_with(*place, around.format(number)), RULES[event_source])
+    sent = [msgspec.json.encode(outcome.body).decode() for outcome in outcomes if isinstance(outcome, TikTokEvent)]
+
+    assert sent
+    assert [] == [one for one in sent if number in one]
+
+
 def all_that_is_shown(event: Event, rules: Rules) -> list[str]:
     """What is sent, the notices, and the explanation."""
     shown = [msgspec.json.encode(explain(event, rules, fallback_id="made")).decode()]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tikrelay.event import Event
 from tikrelay.mapping.cleaning import Context, Left, Settings
-from tikrelay.mapping.page import clean_url, click_id, click_id_of_url, host_of_url
+from tikrelay.mapping.page import clean_referrer, clean_url, click_id, click_id_of_url, host_of_url
 
 CLEAN = [
     "https://shop.example",
@@ -93,6 +93,60 @@ def test_what_gives_a_person_or_a_secret_away_is_taken_out_with_a_notice(context
 
     assert kept == clean_url(url, made)
     assert ["personal_data_removed"] == [notice.kind for notice in made.notices]
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("/?email=x&a=1&token=y", "email, token"),
+        ("/?email=x&email=y", "email"),
+        ("/?user-email=x;phone2=y", "user-email, phone2"),
+        ("/?q=ann@shop.example", "a value of q"),
+        ("/?email=ann@shop.example", "email"),
+        ("/?ann@shop.example=1", "a parameter"),
+        ("/?ann%40shop.example", "a parameter"),
+        ("/?user%5Bemail%5D=x", "a parameter"),
+        ("/?_4915155501234=ann@shop.example", "a parameter"),
+        ("/?" + "x" * 35 + "_email=y", "a parameter"),
+        ("/?" + "x" * 34 + "_email=y", "x" * 34 + "_email"),
+        ("/u/ann@shop.example", "a part of the path"),
+        ("/cart;jsessionid=1A", "jsessionid"),
+        ("/u/ann@shop.example/cart;jsessionid=1A?fax=1#ann@shop.example",
+         "jsessionid, a part of the path, fax, what is behind #"),
+        ("/?" + "&".join(f"email{one}=x" for one in range(10)),
+         "email0, email1, email2, email3, email4, email5, email6, email7 and 2 more"),
+    ],
+)  # fmt: skip
+def test_the_notice_names_what_was_taken_out_and_nothing_of_its_value(context, rest, told):
+    made = context()
+    clean_url(f"https://s.example{rest}", made)
+
+    assert [f"{made.target}: taken out: {told}"] == [notice.text for notice in made.notices]
+
+
+def test_a_login_that_was_taken_out_is_told_of(context):
+    made = context()
+    clean_url("https://ann:pw@s.example/?pin=1", made)
+
+    assert [f"{made.target}: taken out: the login, pin"] == [notice.text for notice in made.notices]
+
+
+@pytest.mark.parametrize("given", ["https://s.example/clinic", " https://s.example/cl\ninic "])
+def test_a_page_before_that_the_operator_denies_is_left_out(context, given):
+    made = context(settings={"denied_paths": ["/clinic"]})
+
+    assert Left.TOLD == clean_referrer(given, made)
+    assert ["personal_data_removed"] == [notice.kind for notice in made.notices]
+    assert "clinic" not in made.notices[0].text
+
+
+@pytest.mark.parametrize("settings", [{}, {"denied_paths": ["/clinic"]}])
+@pytest.mark.parametrize("given", ["https://s.example/?email=x", "https://s.example/", "nonsense", "", None, 7])
+def test_any_other_page_before_is_cleaned_like_every_address(context, settings, given):
+    made, same = context(settings=settings), context(settings=settings)
+
+    assert clean_url(given, same) == clean_referrer(given, made)
+    assert same.notices == made.notices
 
 
 # What may stand in a query, and is taken out with all the forms it can have.
@@ -337,12 +391,16 @@ def test_the_referrer_is_the_one_that_is_sent(body, key):
     [
         ("https://Shop.example:8443/a?b", "shop.example"),
         (" https://a@b.example ", "b.example"),
+        ("https://shop.example.", "shop.example"),
+        ("https://shop.example.:8443/a", "shop.example"),
+        ("http://[2001:db8::1]:80/", "[2001:db8::1]"),
+        ("http://[2001:db8::1]/a:b", "[2001:db8::1]"),
         ("x", ""),
         (None, ""),
         (7, ""),
     ],
 )
-def test_the_host_of_an_address_is_in_lower_case_and_without_port(url, host):
+def test_the_host_of_an_address_is_in_lower_case_and_without_port_or_dot_behind(url, host):
     assert host == host_of_url(url)
 
 

@@ -12,7 +12,9 @@ from tikrelay.mapping.personal import (
     gives_away,
     mask,
     mask_and_cut,
+    mask_text,
     parameter_gives_away,
+    text_gives_away,
     value_gives_away,
 )
 
@@ -29,6 +31,22 @@ PHONES = ["+49 151 55501234", "+4915155501234", "+1 (213) 373-4253", "%2B4915155
           "+(49) 151 55501234", "+%2849%29151%2E55501234", "(213) 373-4253", "tel:0151-55501234",
           "+49\u200b151\u200b55501234", "+49%E2%80%AF151%E2%80%AF55501234", "005215512345678",
           "0049 151 55501234 0049 151 55501235", "+1 213 373 4253 213 373 4254 213 373 4255"]  # fmt: skip
+# Numbers that name no country, as people write them.
+NATIONAL = ["213-373-4253", "1-213-373-4253", "213.373.4253", "1 213 373 4253", "213 - 373 - 4253", "213/373-4253",
+            "213%20373%204253", "213\u2013373\u20134253", "0151 55509876", "0151/55509876", "0151-555-09876",
+            "0151 / 555 098 76", "0151%2055509876", "0151\u00a055509876", "030-1234567", "020 7946 0958",
+            "06-12345678", "02 123 4567", "02 123 45 67", "08-123 456 78", "03-1234-5678", "02-2012-3456",
+            "01 23 45 67 89", "06.12.34.56.78", "06-12 34 56 78", "0 532 123 45 67", "06 30 123 4567",
+            "06-30-1234567"]  # fmt: skip
+NO_NATIONAL = ["01-02-2026", "01/02/2026", "01/02/26", "2026-01-02", "2026-01-02 10:30", "12/05/2026 1430",
+               "01/02/2026 - 05/02/2026", "05/2026 - 06/2026", "01/02 - 05/02/2026", "09/05/26 - 12/05/26",
+               "2026-01-02/2026-01-09", "01-02-2026 10:30:00", "2026-11-22 10:05 123 4567", "08:00-12:00",
+               "08-12 13-17 08-14", "0-3 months 10-12", "02/04/06/08/10/12", "05-10-15-20", "200x300x4000",
+               "100-200-300", "0,99", "0.5 - 1.5", "010.123.045.067", "192.168.100.200", "1.234.567,89",
+               "4006381333931", "4 012345 678901", "0123456789012", "(01)09501101530003",
+               "978-3-16-148410-0", "978-0-306-40615-7", "0-306-40615-2", "0 306 40615 2", "0815 2024",
+               "aaaaaaaa-0151-4555-8012-aaaaaaaaaaaa", "A0151-55509876", "302-1234567-1234567", "4711-0815-1234",
+               "213-373-42531", "5213-373-4253", "113-373-4253", "213-173-4253", "0151-5550987654321"]  # fmt: skip
 # What is neither a letter nor a digit, and what stands for such a sign in an address of the web.
 BETWEEN = [
     "|",
@@ -78,6 +96,44 @@ def test_an_address_in_a_text_is_masked(text, around):
     assert around.format("***") == masked.replace("+***", "***")
 
 
+@pytest.mark.parametrize("number", NATIONAL)
+@pytest.mark.parametrize("around", ["{}", "call {} now", "({})", "Tel.: {}.", "a={}", "x;{};y", "call:{}", "a/{}/b"])
+def test_a_number_without_a_country_is_masked_in_words_people_type(number, around):
+    typed = around.format(number)
+
+    assert (around.format("***"), True) == (mask_text(typed), text_gives_away(typed))
+    assert around.format("***") == mask_and_cut(typed, longest=100)
+
+
+@pytest.mark.parametrize("number", NATIONAL)
+def test_a_number_without_a_country_stays_where_an_articles_is_likelier(number):
+    assert (number, number) == (mask(number), mask(number, is_products=True))
+    assert number == mask_and_cut(number, longest=100, is_typed=False)
+    assert not parameter_gives_away(number)
+
+
+@pytest.mark.parametrize("text", NO_NATIONAL)
+@pytest.mark.parametrize("around", ["{}", "Mug {}", "Mug ({}) blue", "from {}, blue"])
+def test_dates_times_sizes_prices_and_numbers_of_products_stay_in_words_people_type(text, around):
+    shown = around.format(text)
+
+    assert (shown, False) == (mask_text(shown), text_gives_away(shown))
+
+
+def test_the_bracket_around_an_area_goes_with_the_number():
+    assert "call *** now, or ***" == mask_text("call (0151) 555-098 76 now, or (030) 1234567")
+
+
+@pytest.mark.parametrize("second", ["0151 55509876", "213-373-4253", "+49 151 55501234", "ann@shop.example"])
+@pytest.mark.parametrize("between", [" ", "/", ", ", ":", "|", " or "])
+@pytest.mark.parametrize("first", ["0151 55501234", "213-373-4253", "01/02/2026", "2026-01-02", "b@c.example"])
+def test_a_number_without_a_country_is_seen_beside_others_and_dates(first, between, second):
+    masked = mask_text(f"{first}{between}{second}")
+
+    assert not re.search("555|373|ann|b@", masked)
+    assert masked == mask_text(masked)
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_nobodys_stays(text):
     assert (text, False) == (mask(text), value_gives_away(text))
@@ -100,6 +156,10 @@ def test_a_value_that_gives_away_is_seen(text):
         "password", "passwd", "pwd", "secret", "client_secret", "auth", "apikey", "api_key", "sessionid", "session_id",
         "firstname", "first_name", "last-name", "fullName", "username", "name", "address", "dob", "iban", "jwt", "otp",
         "phone1", "email2", "userMobile", "season_pass", "your-name", "billing[address][street]", "x-api-key",
+        "cell", "home_cell", "cellphone", "cell_number", "fax", "faxNumber", "card", "gift-card", "card_number",
+        "ccnum", "cc_number", "pan", "passport_no", "tax_id", "driversLicense",
+        "account_number", "date_of_birth", "maiden_name",
+        "national_id", "cpf",
         "SAMLResponse", "mkt_tok", "user%5Bemail%5D", "em%2561il", "pr\u00e9nom", "tel\u00e9fono", "EMailAddress",
         "\uff45mail", "e\u200bmail", "x" * 300 + "_email",
     ],
@@ -117,7 +177,8 @@ def test_a_parameter_is_known_by_its_name(name):
         "mobile_menu", "session_start", "login_box", "pass_type", "pin_color", "smartphone", "headphones",
         "gr\u00f6\u00dfe",
         "event_name", "", "1", "\u200b", "%", "passage", "order", "brand_name",
-        "filter[brand]",
+        "filter[brand]", "card_type", "cell_color", "fax_type", "cc", "plz", "zip", "pancake", "saucepan", "cardigan",
+        "excellent", "cards",
     ],
 )  # fmt: skip
 def test_a_harmless_parameter_is_known_as_one(name):
@@ -181,11 +242,23 @@ def test_a_long_text_is_read_to_its_end(piece):
         "&#64;",
         "\uff20",
         "tel:1",
+        "0 ",
+        "01-",
+        "01/02/",
+        "0151 2026 ",
+        "0%2520",
+        "213-",
+        "213%2525",
+        "1-213-373-",
+        "213-373-4253",
+        "5:06-12345678 ann@x.de",
+        "ann@x.de5:06-12345678/",
+        "aaaaaaaa-0151-4555-8012-aaaaaaaaaaaa",
     ],
 )
 def test_a_hostile_text_costs_no_more_than_a_moment(text):
     began = time.process_time()
-    mask(text * (200_000 // len(text)))
+    mask_text(text * (200_000 // len(text)))
 
     assert time.process_time() - began < 5  # a bound on a hang; it takes about a tenth of a second
 
@@ -243,7 +316,8 @@ def test_a_text_with_stars_is_masked_like_any_other(masked):
 
 PIECES = [
     "ann", "ann@x.de", "@", "@x.de", "%40", "&#64;", ".de", "x.", "0049", "0049 151 55501234", "+49", "+4915155501234",
-    "151", "5550", "1", "tel:", "tel:0151-55501234", "(213) 373-4253", "%2B", "%2E", "2x.png", "0012345678905",
+    "151", "5550", "1", "0151", "06", "213", "373", "4253", "2026", "5:",
+    "4 012345 678901", "tel:", "tel:0151-55501234", "(213) 373-4253", "%2B", "%2E", "2x.png", "0012345678905",
     *BETWEEN,
 ]  # fmt: skip
 
@@ -258,12 +332,22 @@ def test_masking_leaves_no_address_and_has_nothing_to_do_a_second_time(pieces: l
     assert [] == [one for one in re.findall(r"[a-z.*]+@([a-z]{1,9}\.[a-z]{2,9})", masked) if one != "2x.png"]
 
 
+@given(pieces=st.lists(st.sampled_from([*PIECES, *NATIONAL]), max_size=12))
+@example(pieces=["ann@x.de", "5:", "06", "-", "12345678"])
+@example(pieces=["ann@x.de", "4 012345 678901"])
+@example(pieces=["0151 55501234", "a-", "0151-4555-8012-aaaaaaaaaaaa"])
+def test_masking_what_people_type_has_nothing_to_do_a_second_time(pieces: list[str]):
+    masked = mask_text("".join(pieces))
+
+    assert masked == mask_text(masked) == mask(masked)
+
+
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), longest=st.integers(1, 30))
 def test_a_cut_text_holds_no_address(pieces: list[str], longest: int):
     cut = mask_and_cut("".join(pieces), longest=longest)
 
     assert len(cut) <= longest
-    assert not re.search(r"ann@x\.de|15155501234|55501234", cut)
+    assert not re.search(r"ann@x\.de|15155501234|55501234|213-373-4253", cut)
 
 
 @pytest.mark.parametrize("number", ["0012345678905", "0012345678906", "0033123456787", "00442079460958"])

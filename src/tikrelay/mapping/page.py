@@ -34,6 +34,10 @@ _PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_-]+=[A-Za-z0-9._~-]*(?:&(?!$)|$
 _CLICK_ID_FORM: Final = re.compile(r"[\x21-\x7e]{1,1024}")  # longer and other forms than E.C.P... may come
 _CLICK_ID_IS: Final = f"{CLICK_ID}="
 _CAMPAIGN: Final = "utm_"
+_PORT: Final = re.compile(r":[^\]]*\Z")  # not within an address of IPv6, which stands in brackets
+_PARAMETERS: Final = re.compile("[&;]")
+_HARMLESS_NAME: Final = re.compile(r"(?=.{1,40}\Z)[A-Za-z_][A-Za-z_-]*[0-9]{0,3}", re.ASCII)  # nobody's number or token
+_MOST_TOLD: Final = 8
 
 
 def clean_url(value: Json, context: Context) -> str | Left:
@@ -58,11 +62,63 @@ def clean_url(value: Json, context: Context) -> str | Left:
     kept_query = query and _harmless(query, context.settings)
     kept_fragment = fragment if fragment is None or _fragment_is_harmless(fragment, context.settings) else None
     if login or (kept_path, kept_query, kept_fragment) != (path, query, fragment):
-        context.warn(NoticeKind.PERSONAL_DATA_REMOVED, "personal data or a secret was taken out")
+        told = [
+            *(("the login",) if login else ()),
+            *(_taken_of_path(path, kept_path, context.settings) if kept_path != path else ()),
+            *(_taken_of_query(query or "", context.settings) if kept_query != query else ()),
+            *(("what is behind #",) if kept_fragment != fragment else ()),
+        ]
+        context.warn(NoticeKind.PERSONAL_DATA_REMOVED, f"taken out: {_listed(told)}")
     whole = f"{scheme}://{host}{kept_path}"
     if kept_query or (query == "" and kept_query == ""):
         whole += f"?{kept_query}"
     return whole if kept_fragment is None else f"{whole}#{kept_fragment}"
+
+
+def clean_referrer(value: Json, context: Context) -> str | Left:
+    """Read the address of the page before, as `clean_url` does; one that the operator denies is left out."""
+    denies_page = context.settings.denies_page
+    if denies_page is not None and isinstance(given := as_text(value), str) and denies_page(_BREAK.sub("", given)):
+        context.warn(
+            NoticeKind.PERSONAL_DATA_REMOVED,
+            "the page before stands in [privacy] denied_hosts or denied_paths, and is left out",
+        )
+        return Left.TOLD
+    return clean_url(value, context)
+
+
+def _taken_of_path(path: str, kept: str, settings: Settings) -> list[str]:
+    """Say what was taken out of a path: parameters behind ``;``, and whole parts."""
+    parameters = [one for part in path.split("/") for one in part.split(";")[1:]]
+    told = [_told(one) for one in parameters if _gives_away(one, settings)]
+    return told if told and kept.count(MASK) == path.count(MASK) else [*told, "a part of the path"]
+
+
+def _taken_of_query(query: str, settings: Settings) -> list[str]:
+    return [_told(part) for part in _PARAMETERS.split(query) if _gives_away(part, settings)]
+
+
+def _told(part: str) -> str:
+    """Say which parameter was taken out, with nothing of its value, and no name that could be one itself.
+
+    >>> _told("email=x"), _told("q=ann@shop.example"), _told("ann@shop.example=1")
+    ('email', 'a value of q', 'a parameter')
+    """
+    name, _, value = part.partition("=")
+    if not _HARMLESS_NAME.fullmatch(name):
+        return "a parameter"
+    return name if value and name_gives_away(name) else f"a value of {name}"
+
+
+def _listed(told: list[str]) -> str:
+    """Name each thing once, and of many the first.
+
+    >>> _listed(["email", "email", "token"]), _listed([*"abcdefghij"])
+    ('email, token', 'a, b, c, d, e, f, g, h and 2 more')
+    """
+    names = list(dict.fromkeys(told))
+    more = len(names) - _MOST_TOLD
+    return ", ".join(names[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_harmless_at_a_glance(text: str) -> bool:
@@ -96,7 +152,7 @@ def _clean_part(part: str, settings: Settings) -> str:
 
 def _allowed_of(query: str | None, settings: Settings) -> str | None:
     """Take the allowed parameters of a query; none is no query."""
-    return "&".join(part for part in re.split("[&;]", query or "") if _is_allowed(part, settings)) or None
+    return "&".join(part for part in _PARAMETERS.split(query or "") if _is_allowed(part, settings)) or None
 
 
 def _is_allowed(part: str, settings: Settings) -> bool:
@@ -169,10 +225,10 @@ def click_id(value: Json, _: Context) -> str | Left:
 
 
 def host_of_url(value: Json) -> str:
-    """The host of an address in lower case, without port; empty when it is none.
+    """The host of an address in lower case, without port or a dot at its end; empty when it is none.
 
-    >>> host_of_url("https://Shop.example:8443/a?b")
-    'shop.example'
+    >>> host_of_url("https://Shop.example:8443/a?b"), host_of_url("https://shop.example./"), host_of_url("soon")
+    ('shop.example', 'shop.example', '')
     """
     match = _FORM.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= LONGEST_URL else None
-    return "" if match is None else match[3].partition(":")[0].lower()
+    return "" if match is None else _PORT.sub("", match[3]).lower().removesuffix(".")

@@ -3,6 +3,9 @@
 E-mail addresses and phone numbers are sent hashed in the fields made for them and stand nowhere else: not in a search
 term, a product's name, or a page's address, where forms and mailings leave them. Most texts hold none of the signs that
 an address or a number needs; those are let through at a glance.
+
+A number that names no country is one as people write it, in groups: only in words that people type and read
+(``mask_text``). In ids, paths and parameters an article's number is likelier, and stays.
 """
 
 import functools
@@ -42,8 +45,9 @@ _AT_DOMAIN: Final = re.compile(_AT + _DOMAIN)
 _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # as copying from an address book leaves
 _TYPOGRAPHIC: Final = r"[Ee]2%(?:25)*80%(?:25)*(?:[89][0-9A-Fa-f]|[Aa][A-Fa-f])"  # spaces and dashes, encoded
 _BETWEEN_DIGITS: Final = rf"(?:[ ()./\-{_UNSEEN}]|%(?:25)*(?:2[089DdEeFf]|[Cc]2%(?:25)*[Aa]0|{_TYPOGRAPHIC}))"
-# Behind letters and digits two zeros begin no number, unless those are a sign's code: ``%7C0049``.
-_ZEROS_BEGIN: Final = r"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=%2525[0-9A-Fa-f]{2}))00"
+# Behind letters and digits zeros begin no number, unless those are a sign's code: ``%7C0049``.
+_CODE: Final = r"(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=%2525[0-9A-Fa-f]{2})"
+_ZEROS_BEGIN: Final = rf"(?:(?<![0-9A-Za-z])|{_CODE})00"
 _PHONE: Final = re.compile(
     rf"(?:(?:\+|%(?:25)*2[Bb])(?:[ (]|%(?:25)*2[08]){{0,2}}|{_ZEROS_BEGIN})[1-9]"
     rf"(?:[0-9]|{_BETWEEN_DIGITS}){{6,24}}[0-9]"
@@ -52,6 +56,31 @@ _MORE_DIGITS: Final = re.compile(rf"(?:{_BETWEEN_DIGITS}*+[0-9])*+")
 _AMERICAN: Final = re.compile(r"\([2-9][0-9]{2}\)[ .\-]?[0-9]{3}[ .\-][0-9]{4}(?![0-9])", re.ASCII)
 _DIALLED: Final = re.compile(r"(?<![A-Za-z])tel:[0-9(][0-9 ()./\-]{3,}[0-9]", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+# As people in North America write a number: its area and its exchange begin with 2 to 9 (North American Numbering
+# Plan). The plain search finds nothing in most texts, and does so fast.
+_BETWEEN_GROUPS: Final = rf"(?:{_BETWEEN_DIGITS}{{1,3}})"
+_GROUPED: Final = rf"[2-9][0-9]{{2}}{_BETWEEN_GROUPS}[2-9][0-9]{{2}}{_BETWEEN_GROUPS}[0-9]{{4}}(?![0-9])"
+_MAYBE_GROUPED: Final = re.compile(_GROUPED)
+_NORTH_AMERICAN: Final = re.compile(rf"(?:(?<![0-9])|{_CODE})(?:1{_BETWEEN_GROUPS})?{_GROUPED}")
+# A single zero is dialled in front of an area in most of the world. How many digits the groups have tells such a number
+# from dates, sizes and an ISBN (``0-306-40615-2``).
+_APART: Final = rf"(?:(?!\.){_BETWEEN_DIGITS}){{0,3}}"
+_NATIONAL: Final = re.compile(
+    rf"0(?![0.;,:A-Za-z])(?<![0-9][.\-].)(?:(?<![0-9A-Za-z].)|(?<=%[0-9A-Fa-f]{{2}}.)|(?<=%25[0-9A-Fa-f]{{2}}.))"
+    rf"(?:(?:{_APART}[0-9]){{6,12}}|[1-9](?:\.[0-9]{{2}}){{4}})(?![0-9])"
+)
+_MOST_IN_SHAPE: Final = 9
+_SHAPE: Final = re.compile(
+    r"13322"  # 0 532 123 45 67
+    r"|2(?:[5-9]|3(?:4|3|22|32)|4[34]|2222)"  # 06-12345678, 02 123 4567, 03-1234-5678, 01 23 45 67 89
+    r"|[3-7][1-9]"  # 030-1234567
+)
+_HUNGARIAN: Final = re.compile(r"2[12](?:7|34)")  # 06 30 123 4567
+_YEAR: Final = re.compile(r"(?:19|20)[0-9]{2}", re.ASCII)
+_EAN_BEHIND_FIRST: Final = re.compile(r"([0-9]{6}) ([0-9]{6})")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UUID_GROUPS: Final = (9, 14, 19, 24)  # where in one a group begins
+_SHORTEST_TEXT: Final = 8  # a national number has seven digits or more, and a sign between
 SHORTEST_PHONE: Final = 9  # digits with the country's code; the few shorter ones look like anything
 _SHORTEST_WITH_PLUS: Final = 8
 LONGEST_MATCH: Final = 700  # that is needed to see anybody's address or number
@@ -65,7 +94,7 @@ _PARTS: Final = frozenset({
     "tel", "telephone", "telefon", "telefono", "telno", "telnr", "telefonnr", "telefonnummer", "rufnummer",
     "phone", "phonenumber", "phoneno", "phonenum", "phonenr", "userphone", "customerphone", "cellphone", "celular",
     "mobilenumber", "mobilephone", "mobileno", "mobilenum", "mobilnummer", "handynummer", "msisdn",
-    "whatsapp",
+    "cellnumber", "cellno", "telefax", "faxnumber", "faxno", "faxnr", "whatsapp",
     "firstname", "lastname", "fname", "lname", "surname", "fullname", "familyname", "givenname", "username",
     "yourname", "customername", "contactname", "billingname", "shippingname", "recipientname", "accountname",
     "cardname", "cardholder", "nickname", "vorname", "nachname", "prenom", "apellido", "apellidos", "cognome",
@@ -74,12 +103,19 @@ _PARTS: Final = frozenset({
     "authorization", "authcode", "authkey", "credential", "credentials", "bearer", "samlresponse", "samlrequest",
     "apikey", "accesskey", "jwt", "otp", "passphrase", "cvv", "cvc", "signature", "sig",
     "sessid", "sessionid", "sessionkey", "loginhint", "phpsessid", "jsessionid",
-    "iban", "ssn", "passport", "cardnumber", "creditcard",
-    "dob", "birthday", "birthdate", "dateofbirth", "geburtsdatum",
+    "iban", "accountnumber", "accountno", "kontonummer", "kontonr", "bankaccount", "routingnumber",
+    "cardnumber", "cardnum", "cardno", "cardnr", "kartennummer", "creditcard", "ccnumber", "ccnum", "ccno", "cccvv",
+    "ssn", "socialsecurity", "passport", "passportnumber", "passportno", "nationalid", "idcard", "ausweisnummer",
+    "taxid", "taxnumber", "taxno", "steuerid", "steuernummer", "cpf", "curp",
+    "driverslicense", "driverlicense", "drivinglicence", "drivinglicense", "licenseplate",
+    "middlename", "maidenname", "dob", "birthday", "birthdate", "dateofbirth", "geburtsdatum", "geburtstag",
 })  # fmt: skip
-# Words that say so at the end only: ``user_mobile``, and not ``mobile_menu``.
-_LAST: Final = frozenset({"mobile", "handy", "pass", "pin", "login", "session", "sess", "auth"})
-_WHOLE: Final = frozenset({"name", "nom", "user", "key", "street", "strasse"})
+# Words that say so at the end only: ``user_mobile`` and ``gift_card``, and not ``mobile_menu`` or ``card_type``.
+_LAST: Final = frozenset({
+    "mobile", "handy", "cell", "fax", "pass", "pin", "login", "session", "sess", "auth", "card", "birth",
+})  # fmt: skip
+# ``cc`` is a country's code more often than a card's, and ``plz`` the area of a shop: both stay.
+_WHOLE: Final = frozenset({"name", "nom", "user", "key", "street", "strasse", "pan", "dni", "nif"})
 _ANYWHERE: Final = ("email", "token", "passw")  # also where words are written together: "useremail", "csrftoken"
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z]+")
@@ -194,7 +230,32 @@ def mask(text: str, *, is_products: bool = False) -> str:
     return text if masked == read else masked
 
 
-def _mask(text: str, *, is_products: bool) -> str:
+def mask_text(text: str) -> str:
+    """Put stars as `mask` does, in words that people type or read: also for numbers without a country.
+
+    >>> mask_text("call 213-373-4253 or 0151/55501234 by 01/02/2026, size 10-12")
+    'call *** or *** by 01/02/2026, size 10-12'
+    """
+    if text.isascii():
+        return _mask_text(text)
+    read = text.translate(_LIKE_ASCII)
+    masked = _mask_text(read)
+    return text if masked == read else masked
+
+
+def _mask_text(text: str) -> str:
+    """Mask again what was masked: without the address in front of it, digits may be seen for a number."""
+    while (masked := _mask(text, is_products=False, is_typed=True)) != text:
+        text = masked
+    return text
+
+
+def text_gives_away(text: str) -> bool:
+    """Say whether words that people type give away: as `value_gives_away`, or by a number without a country."""
+    return mask_text(text) != text or value_gives_away(text)
+
+
+def _mask(text: str, *, is_products: bool, is_typed: bool = False) -> str:
     """Mask numbers first: stars for one may make an address of what is around it, and never the other way round."""
     if "+" in text or "00" in text or ("%" in text and ("2B" in text or "2b" in text)):
         text = _without_phones(text, is_products=is_products)
@@ -202,6 +263,11 @@ def _mask(text: str, *, is_products: bool) -> str:
         text = _AMERICAN.sub(MASK, text)
     if "tel:" in text:
         text = _DIALLED.sub(MASK, text)
+    if is_typed and len(text) >= _SHORTEST_TEXT:
+        if _MAYBE_GROUPED.search(text):
+            text = _NORTH_AMERICAN.sub(MASK, text)
+        if "0" in text:
+            text = _without_national(text)
     if "@" in text or "%" in text or "&" in text or "\\" in text:
         text = _without_emails(text)
     return text
@@ -238,6 +304,58 @@ def _is_phone(found: str, *, is_products: bool) -> bool:
     return any(is_valid(f"+{start}") for start in starts)
 
 
+def _without_national(text: str) -> str:
+    """Put stars for numbers that begin with a single zero, each with all digits behind it."""
+    pieces: list[str] = []
+    end = at = 0
+    while (found := _NATIONAL.search(text, at)) is not None:
+        begin = found.start()
+        at = begin + 1
+        if not _is_national(found[0]) or _belongs_to_more(text, found, after=end):
+            continue
+        if begin > end and text[begin - 1] == "(" and ")" in found[0]:
+            begin -= 1
+        pieces += [text[end:begin], MASK]
+        more = _MORE_DIGITS.match(text, found.end())
+        end = at = found.end() if more is None else more.end()
+    return "".join([*pieces, text[end:]]) if pieces else text
+
+
+def _is_national(found: str) -> bool:
+    """Tell by its groups a number that begins with a zero from dates, hours and sizes that do.
+
+    >>> [_is_national(text) for text in ("030-1234567", "01 23 45 67 89", "01/02/2026 1030", "02/04/06/08/10")]
+    [True, True, False, False]
+    """
+    plain = _decoded(found)[-1]
+    groups = _DIGITS.findall(plain)
+    shape = "".join(str(min(len(group), _MOST_IN_SHAPE)) for group in groups)
+    if _SHAPE.match(shape) is None:
+        return groups[0] == "06" and _HUNGARIAN.match(shape) is not None
+    between = [sign.strip() for sign in _DIGITS.split(plain)[1:-1]]
+    if shape.startswith("22222"):
+        is_row = between[1] == "/" and groups[:5] == sorted(groups[:5])  # of sizes
+        return not is_row and len(set(between[1:4])) == 1
+    if _YEAR.fullmatch(groups[1]) is None:
+        return True
+    if shape.startswith("2"):  # a month and its year, or a number of Tokyo or Seoul
+        return between[:2] == ["-", "-"] and not groups[2].startswith("0") and _YEAR.fullmatch(groups[2]) is None
+    return len(groups) > 2
+
+
+def _belongs_to_more(text: str, found: re.Match[str], *, after: int) -> bool:
+    """Say whether digits are minutes of a time, groups of a UUID, or those of an EAN as it stands below its bars."""
+    begin = found.start()
+    before = text[max(after, begin - 2) : begin]
+    if before[:1].isdigit():
+        if before[1:] == ":" and not found[0][2:3].isdigit():
+            return True
+        ean = _EAN_BEHIND_FIRST.match(found[0])
+        if before[1:] == " " and ean is not None and _has_check_digit(before[0] + ean[1] + ean[2]):
+            return True
+    return any(_UUID.match(text, begin - group) for group in _UUID_GROUPS if begin - group >= after)
+
+
 def _has_check_digit(digits: str) -> bool:
     """Say whether digits end in the check digit that a product's number (GTIN) must have.
 
@@ -269,16 +387,19 @@ def _without_emails(text: str) -> str:
     return "".join([*pieces, text[end:]]) if pieces else text
 
 
-def mask_and_cut(text: str, *, longest: int) -> str:
+def mask_and_cut(text: str, *, longest: int, is_typed: bool = True) -> str:
     """Put stars, then cut; nobody's address stays because the cut went through it.
+
+    ``is_typed`` says that people type or read the text, so that it is masked as by `mask_text`, and else as by `mask`.
 
     >>> mask_and_cut("0123456 ann@shop.example", longest=12)
     '0123456 ***'
     """
+    stars = mask_text if is_typed else mask
     if len(text) <= longest:
-        return mask(text)
+        return stars(text)
     window = longest + 2 * LONGEST_MATCH
-    masked = mask(text[:window])
+    masked = stars(text[:window])
     whole = len(masked) if len(text) <= window else len(masked) - LONGEST_MATCH
     cut = masked[: max(0, min(longest, whole))].rstrip()
     return cut or (MASK[:longest] if MASK in masked else "")
