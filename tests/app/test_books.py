@@ -32,6 +32,7 @@ def test_sums_and_the_worst_state_count():
 
     assert told["books"] == {"received": 12, "accepted": 4, "waiting": 2, "dead": 2, "dropped": 4}
     assert told["destinations"]["shop"]["state"] == "paused"
+    assert told["destinations"]["shop"]["drop_reasons"] == {"no_mapping": 4}
     assert counts.oldest_waiting == {"shop": 40.0}
 
 

@@ -59,7 +59,11 @@ def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
     return {
         "books": {column: sum(row[column] for row in rows.values()) for column in columns},
         "destinations": {
-            name: {**{column: row[column] for column in columns}, **states.get(name, unknown)}
+            name: {
+                **{column: row[column] for column in columns},
+                "drop_reasons": {why: count for (whose, why), count in counts.dropped.items() if whose == name},
+                **states.get(name, unknown),
+            }
             for name, row in sorted(rows.items())
         },
     }

@@ -23,7 +23,7 @@ from tikrelay.tools.hits.text import Hits, hits_of, read_hits
 __all__ = ["ConfigError", "Dropped", "Explanation", "InputRefused", "TikTokEvent", "explain", "map_hit"]
 
 Hit = str | Path | Mapping[str, object] | Sequence[Mapping[str, object]]
-"""What ``tikrelay explain`` takes (a URL, a HAR, a curl command, JSON, a file's name), or event data: one or several."""
+"""What ``tikrelay explain`` takes (a URL, a HAR, a curl command, JSON, a file), or event data: one or several."""
 
 
 def map_hit(
