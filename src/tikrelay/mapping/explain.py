@@ -11,7 +11,7 @@ from tikrelay.mapping.cleaning import Left, NoticeKind, is_object, is_several, w
 from tikrelay.mapping.convert import plan, walk
 from tikrelay.mapping.edits import Change
 from tikrelay.mapping.fields import FIELDS, Field, Source
-from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, value_gives_away
+from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, text_gives_away
 from tikrelay.mapping.rules import Rules
 from tikrelay.mapping.texts import event_name
 from tikrelay.tiktok.payload import EventBody
@@ -134,7 +134,7 @@ class _Listener:
         if field.person and not self._show:
             return masked(given)
         text = whole_signs(given if isinstance(given, str) else _as_json(given))
-        if not self._show and value_gives_away(text[: _LONGEST_SHOWN + LONGEST_MATCH]):
+        if not self._show and text_gives_away(text[: _LONGEST_SHOWN + LONGEST_MATCH]):
             return masked(text)
         return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 

@@ -116,15 +116,6 @@ def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str, clean: Cle
     return Source(f"{name} (of a {of})", data(name).read, theirs, "data", name)
 
 
-def _referrer(value: Json, context: Context) -> Any:
-    """Clean the address of the page before, unless that page is one that nobody is to be told of."""
-    denies_page = context.settings.denies_page
-    if denies_page is not None and isinstance(value, str) and (by := denies_page(value.strip())):
-        context.warn(NoticeKind.PERSONAL_DATA_REMOVED, f"the page before stands in {by}, and is left out")
-        return Left.TOLD
-    return page.clean_url(value, context)
-
-
 def _made_id(value: Json, context: Context) -> Json:
     """Take an id that the sender did not give. The pixel gives page views none, so there its copy is another anyway."""
     if context.settings.event_source == "web" and context.name.lower() != "pageview":
@@ -399,7 +390,7 @@ FIELDS: Final = (
     Field(
         "page.referrer",
         tuple(data(key) for key in _REFERRERS),
-        _referrer,
+        page.clean_referrer,
         "cleared of persons and secrets, the rest as it came",
         f"{_CODE_OF}; what is cleared is {_OURS}",
     ),
@@ -569,7 +560,7 @@ FIELDS: Final = (
     Field(
         "lead.lead_id",
         (data("lead_id"),),
-        texts.identifier(texts.text),
+        texts.identifier(texts.code),
         "text",
         f'{_HELP}, "How to postback signals through Events API"; {_SEGMENT}',
         only=("crm",),
@@ -585,10 +576,10 @@ FIELDS: Final = (
     ),
     Field("app.app_name", (data("app_name"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
     Field("app.app_version", (data("app_version"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
-    Field("ad.callback", (data("callback"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
-    Field("ad.campaign_id", (data("campaign_id"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
-    Field("ad.ad_id", (data("ad_id"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
-    Field("ad.creative_id", (data("creative_id"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
+    Field("ad.callback", (data("callback"),), texts.code, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
+    Field("ad.campaign_id", (data("campaign_id"),), texts.code, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
+    Field("ad.ad_id", (data("ad_id"),), texts.code, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
+    Field("ad.creative_id", (data("creative_id"),), texts.code, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),
     Field("ad.is_retargeting", (data("is_retargeting"),), device.flag, "yes or no", _SEGMENT_APP, only=("app",)),
     Field("ad.attributed", (data("attributed"),), device.flag, "yes or no", _SEGMENT_APP, only=("app",)),
     Field("ad.attribution_type", (data("attribution_type"),), texts.text, _TEXT_WORDS, _SEGMENT_APP, only=("app",)),

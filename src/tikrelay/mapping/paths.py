@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 LONGEST: Final = 8192
 _MOST_DECODED: Final = 4  # times; nobody encodes more often by mistake
-_PARAMETERS: Final = re.compile(r";[^/]*")
+_PARAMETERS: Final = re.compile(r";[^/\\]*")
 _SLASHES: Final = re.compile(r"[/\\]+")
 
 

@@ -49,11 +49,20 @@ LISTED_CURRENCIES: Final = frozenset({
 
 
 def text(value: Json, context: Context) -> str | Left:
-    """Take a text; e-mail addresses and phone numbers in it become stars."""
+    """Take a text as people type it; e-mail addresses and phone numbers in it become stars."""
+    return _masked(value, context, is_typed=True)
+
+
+def code(value: Json, context: Context) -> str | Left:
+    """Take a text that a program made, in which digits with dashes are no phone number."""
+    return _masked(value, context, is_typed=False)
+
+
+def _masked(value: Json, context: Context, *, is_typed: bool) -> str | Left:
     given = as_text(value)
     if isinstance(given, Left):
         return given
-    masked = mask_and_cut(given, longest=LONGEST_TEXT)
+    masked = mask_and_cut(given, longest=LONGEST_TEXT, is_typed=is_typed)
     if len(given) > LONGEST_TEXT:
         context.warn(NoticeKind.CUT, f"longer than {LONGEST_TEXT} characters, and cut")
     if masked != given[:LONGEST_TEXT].rstrip():
@@ -215,7 +224,7 @@ def _public(given: str) -> str | Left:
 def agent(value: Json, _: Context) -> str | Left:
     """Take a user agent."""
     given = as_text(value)
-    return given if isinstance(given, Left) else mask_and_cut(given, longest=_LONGEST_AGENT)
+    return given if isinstance(given, Left) else mask_and_cut(given, longest=_LONGEST_AGENT, is_typed=False)
 
 
 def pixel_cookie(value: Json, _: Context) -> str | Left:
