@@ -135,10 +135,10 @@ def test_what_did_not_come_says_why(shop, run):
     assert "got      nothing   from nothing usable (phone: unusable, given 0*** (13 characters))" in run()[1]
 
 
-def test_another_name_says_which_rules_applied(shop, run):
+def test_another_name_says_which_rule_gave_it(shop, run):
     put(shop, '[expect]\ntiktok = \'{"event": "Purchase"}\'\n')
 
-    assert "got      Sample   from name of the event and rules: free orders" in run()[1]
+    assert "got      Sample   from rule free orders" in run()[1]
 
 
 def test_a_drop_that_was_not_expected_names_the_rule(shop, run):

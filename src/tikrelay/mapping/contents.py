@@ -122,7 +122,8 @@ def _read_item(item: dict[str, Json], kind: str, told: _Told, lines: _Lines) -> 
         lines.priced.append((price, count))
     elif price is not None or item.get("price") not in (None, ""):
         lines.is_summable = False
-    lines.note_currency(item.get("currency"))
+    if currency := item.get("currency"):
+        lines.note_currency(currency)
     given, has_number_for_id = _texts(item)
     identifier = given.get("content_id")
     if identifier is None and "content_name" not in given:

@@ -25,7 +25,10 @@ _MOST_UNKNOWN: Final = 3  # of one event are told
 
 def judge_parameters(context: Context) -> None:
     """Warn of an x-ttq parameter that is none: a slip of the pen, by which something is lost."""
-    unknown = [name for name in context.event.data if name.startswith(_OURS) and name not in _PARAMETERS]
+    data = context.event.data
+    if _OURS not in "".join(data):
+        return
+    unknown = (name for name in data if name.startswith(_OURS) and name not in _PARAMETERS)
     for name in islice(unknown, _MOST_UNKNOWN):
         shown = shown_name(name[:100])
         context.target = f"{_OURS}*"  # counts are by field, and strangers choose the name

@@ -140,8 +140,6 @@ def came_from(outcome: Outcome, path: str) -> str:
     if not found:
         return ""
     line: Line = found[-1]
-    if path == "event" and outcome.rules:
-        return f"{line.source} and rules: {', '.join(outcome.rules)}"
     given = f", given {line.taken.given}" if line.taken is not None and line.taken.given else ""
     others = "; ".join(f"{_words(one, line)}, given {one.given}" for one in line.others)
     return line.source + given + (f" ({others})" if others and not line.is_sent else "")
