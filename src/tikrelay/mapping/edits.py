@@ -119,10 +119,14 @@ def _set(target: str, value: Scalar) -> Edit:
     field = _target(target)
     if target in _ONE_OF_EACH:
         raise ValueError(f"{target} would be one and the same for all events; copy it from a field of the event")
-    _try(target, field, value)
+    fixed = _cleaned_once(target, field, value)
+    group, _, key = target.rpartition(".")
 
     def do(body: Body, context: Context) -> bool:
-        return _put(body, context, target, field, (value,))
+        if field is not None:  # its cleaning may look at the event
+            return _put(body, context, target, field, (value,))
+        body.setdefault(group, {})[key] = fixed
+        return True
 
     return Edit(change=Change(f"{target} set", (target,)), do=do, is_person=field is not None and field.person)
 
@@ -134,7 +138,7 @@ def default_of(name: str, value: Scalar) -> Edit:
     """
     target = f"properties.{name}"
     field = _BY_PATH.get(target)
-    _try(target, field, value)
+    _cleaned_once(target, field, value)
 
     def do(body: Body, context: Context) -> bool:
         return name not in body.get("properties", {}) and _put(body, context, target, field, (value,))
@@ -142,11 +146,12 @@ def default_of(name: str, value: Scalar) -> Edit:
     return Edit(change=Change(f"{target} added", (target,)), do=do)
 
 
-def _try(target: str, field: Field | None, value: Scalar) -> None:
-    """Clean a value that is the same for all events once, to see whether it can be sent."""
-    cannot_be_sent = isinstance(_clean(field, (value,), _nobody(target)), Left)
-    if cannot_be_sent:
+def _cleaned_once(target: str, field: Field | None, value: Scalar) -> Any:
+    """Clean a value that is the same for all events. Raises ValueError when it can never be sent."""
+    found = _clean(field, (value,), _nobody(target))
+    if found.__class__ is Left:
         raise ValueError(f"{value!r} can be no {target}")
+    return found
 
 
 def _nobody(target: str) -> Context:
