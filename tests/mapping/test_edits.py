@@ -163,6 +163,7 @@ def test_no_address_passes_through_any_copy(changed):
         ({"set": {"properties.value": "many"}}, "set"), ({"set": {"user.country": "Germany"}}, "set"),
         ({"copy": {"properties.contents": "bundle"}}, "copy"), ({"copy": {"properties.order_id": "user_id"}}, "copy"),
         ({"copy": {"properties.description": "user_data.address.first_name"}}, "copy"),
+        ({"copy": {"user.city": "user_data.email"}}, "copy"), ({"copy": {"user.city": "phone"}}, "copy"),
         ({"copy": {"properties.uid": "user_properties.id"}}, "copy"), ({"copy": {"properties.x": "page.url"}}, "copy"),
         ({"rename": {"properties.order_id": "properties.value"}}, "rename"),
     ],

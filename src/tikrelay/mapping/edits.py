@@ -91,11 +91,13 @@ def _rename(source: str, target: str) -> Edit:
     if target in _BY_PATH:
         raise ValueError(f"{target} has a cleaning of its own; copy to it instead")
 
+    old, new = (path.rpartition(".")[2] for path in (source, target))
+
     def do(body: Body, _: Context) -> bool:
         properties = body.get("properties", {})
-        if source[11:] not in properties:
+        if old not in properties:
             return False
-        properties[target[11:]] = properties.pop(source[11:])
+        properties[new] = properties.pop(old)
         return True
 
     return Edit(change=Change(f"{source} renamed to {target}", (source, target)), do=do)
@@ -103,8 +105,8 @@ def _rename(source: str, target: str) -> Edit:
 
 def _copy(target: str, source: str) -> Edit:
     field = _target(target)
-    tells_of_person = source in _OF_PERSONS or source.startswith(_OF_A_PERSON_STARTS)
-    if tells_of_person and not (field is not None and field.person):
+    is_hashed, is_person = (False, False) if field is None else (field.hashed, field.person)
+    if (source in _OF_PERSONS and not is_hashed) or (source.startswith(_OF_A_PERSON_STARTS) and not is_person):
         raise ValueError(f"{source} tells of a person, and {target} is not hashed; copy it to a field of user")
     read = reader_of(source)
 
@@ -112,7 +114,7 @@ def _copy(target: str, source: str) -> Edit:
         return _put(body, context, target, field, read(context.event))
 
     change = Change(f"{target} copied from {source}", (target,), source)
-    return Edit(change=change, do=do, is_person=field is not None and field.person)
+    return Edit(change=change, do=do, is_person=is_person)
 
 
 def _set(target: str, value: Scalar) -> Edit:
