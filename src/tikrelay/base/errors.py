@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 # sysexits.h, as systemd and cron report them.
+EXIT_USAGE: Final = 64
 EXIT_DATA: Final = 65
 EXIT_SOFTWARE: Final = 70
 EXIT_TEMPORARY: Final = 75

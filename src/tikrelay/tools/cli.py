@@ -1,14 +1,12 @@
 """The command line: thin commands over the functions the server uses, each imported only when it runs."""
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
 from tikrelay import __version__
-from tikrelay.base.errors import TikrelayError
-
-EXIT_USAGE: Final = 64  # sysexits.h
+from tikrelay.base.errors import EXIT_USAGE, TikrelayError
 
 app = App(
     name="tikrelay",

@@ -10,9 +10,8 @@ import msgspec
 
 from tikrelay.app.config import Config
 from tikrelay.app.load import DEFAULT_FILE, read_settings
-from tikrelay.base.errors import EXIT_CONFIG, ConfigError, InputRefused
+from tikrelay.base.errors import EXIT_CONFIG, EXIT_USAGE, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
-from tikrelay.tools.cli import EXIT_USAGE
 from tikrelay.tools.examples.diff import Difference, differences, looks_alike
 from tikrelay.tools.examples.file import Example, parse_example, read_file
 from tikrelay.tools.examples.keep import to_keep
