@@ -13,8 +13,8 @@ from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import ConfigError
 from tikrelay.base.secret import Secret
 from tikrelay.event import DropReason
-from tikrelay.mapping.cleaning import NoticeKind
-from tikrelay.mapping.config import MappedDestination
+from tikrelay.mapping.conditions import COMPARISONS, FIELDS_OF_THEIR_OWN
+from tikrelay.mapping.config import MappedDestination, RuleConfig
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import (
     APP_GA4_NAMES,
@@ -25,6 +25,7 @@ from tikrelay.mapping.names import (
     RESERVED_NAMES,
     STANDARD_NAMES,
 )
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.texts import LISTED_CURRENCIES
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.store import Books, DeadReason
@@ -258,3 +259,11 @@ def anchors(path: Path) -> set[str]:
     """The names GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_comparison_and_field_of_a_condition_is_documented():
+    assert [] == missing([*COMPARISONS, *FIELDS_OF_THEIR_OWN], page("rules.md"))
+
+
+def test_every_key_of_a_rule_is_documented():
+    assert [] == missing(RuleConfig.__struct_fields__, page("rules.md"))

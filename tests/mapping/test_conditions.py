@@ -155,3 +155,8 @@ def test_a_pattern_made_to_take_for_ever_takes_no_time(met):
 
     assert not met({"key": {"matches": "(a+)+$"}}, {"key": "a" * 4000 + "b"})
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(("length", "is_found"), [(4095, True), (4096, False)])
+def test_a_text_is_searched_up_to_a_bound(met, length, is_found):
+    assert is_found is met({"key": {"matches": "b"}}, {"key": "a" * length + "b"})

@@ -173,3 +173,9 @@ def test_what_cannot_be_done_is_told_by_its_key(rule, key):
     edits_of(RuleConfig(**rule), mistakes)
 
     assert [key] == [found for found, _ in mistakes]
+
+
+def test_a_copied_list_is_bounded(changed):
+    found = changed({"copy": {"properties.tags": "tags"}}, {"tags": [f"t{number}" for number in range(150)]})
+
+    assert [f"t{number}" for number in range(100)] == found["properties"]["tags"]

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from tikrelay.event import Dropped, DropReason
-from tikrelay.mapping.cleaning import NoticeKind
 from tikrelay.mapping.conditions import COMPARISONS, FIELDS_OF_THEIR_OWN
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import FALLBACK_ID
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import APP_GA4_NAMES, DROPPED_NAMES, GA4_NAMES
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.examples.diff import differences
 from tikrelay.tools.examples.file import Example, Expected

@@ -1,17 +1,16 @@
 """What a cleaner is: one function that makes a given value fit for one TikTok field, or says why it cannot."""
 
-import functools
 import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from enum import Enum, StrEnum
-from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
 from tikrelay.event import Event, Json, Notice
-from tikrelay.mapping.personal import MASK
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.tiktok.payload import Content, EventSource
 
 LONGEST_TEXT: Final = 1024
@@ -21,8 +20,6 @@ _TOO_LONG: Final = 10**LONGEST_TEXT  # an integer no text is made of
 
 # Words that templates write where they mean nothing; hashing one would make strangers the same person.
 NOTHING: Final = frozenset({"undefined", "null", "nan", "(not set)", "[object object]"})
-_LONGEST_REMEMBERED: Final = 512
-_MOST_REMEMBERED: Final = 2000
 _BEGINS_NOTHING: Final = frozenset(begin for word in NOTHING for begin in (word[0], word[0].upper()))
 
 
@@ -43,79 +40,6 @@ class Left(Enum):
 
     TOLD = "told"
     """It is left out, the cleaner has said why in a notice of its own, and the next source is asked."""
-
-
-class NoticeKind(StrEnum):
-    """What can be doubtful about an event that is sent all the same. Every member is documented."""
-
-    UNUSABLE = "unusable"
-    """A field could not be read and was left out."""
-
-    PERSONAL_DATA_REMOVED = "personal_data_removed"
-    """A text or an address held an e-mail address, a phone number or a secret, which was taken out."""
-
-    USER_DATA_DENIED = "user_data_denied"
-    """The visitor said no to ad_user_data: e-mail, phone, names, address and external id were left out."""
-
-    CUSTOM_NAME = "custom_name"
-    """The name breaks TikTok's rules for custom events."""
-
-    RESERVED_NAME = "reserved_name"
-    """TikTok counts the name as another event."""
-
-    NAME_ENDS = "name_ends"
-    """TikTok stops taking the name in 2027."""
-
-    SENSITIVE_NAME = "sensitive_name"
-    """The name hints at what TikTok's terms forbid to share."""
-
-    TEST_EVENT = "test_event"
-    """The event goes out as a test and does not count for ads."""
-
-    NO_EVENT_ID = "no_event_id"
-    """The hit has no event_id: the copy that the browser pixel sends cannot be told to be the same."""
-
-    ID_AS_NUMBER = "id_as_number"
-    """An id came as a number and was made a text, as TikTok wants it; digits may have been lost before."""
-
-    UNKNOWN_PARAMETER = "unknown_parameter"
-    """A parameter that begins with x-ttq- is none that is known."""
-
-    PHONE_WITHOUT_COUNTRY = "phone_without_country"
-    """A phone number has no country code, so it was left out."""
-
-    NUMBER_READ = "number_read"
-    """A number was written as people write it, and read."""
-
-    NO_CONTENTS = "no_contents"
-    """The event says nothing of products, which catalogue ads need."""
-
-    CONTENT_WITHOUT_ID = "content_without_id"
-    """A product has no id, so it cannot be found in the catalogue."""
-
-    LEAD_WITHOUT_ID = "lead_without_id"
-    """The event for a CRM event set has no lead_id."""
-
-    EVENT_TIME_UNIT = "event_time_unit"
-    """The time did not come in seconds, and was read."""
-
-    UNLISTED_CURRENCY = "unlisted_currency"
-    """The currency is not in TikTok's list."""
-
-    VALUE_WITHOUT_CURRENCY = "value_without_currency"
-    """There is a value and no currency: TikTok cannot count it as revenue."""
-
-    EVENT_TIME_OLD = "event_time_old"
-    """The event lies further back than TikTok attributes."""
-
-    EVENT_TIME_FUTURE = "event_time_future"
-    """The event lies in the future."""
-
-    NO_MATCH_KEY = "no_match_key"
-    """Nothing in the event lets TikTok match it with a visitor."""
-
-    CUT = "cut"
-    """A text or a list was longer than is sent, and was cut."""
 
 
 class Basket(msgspec.Struct, frozen=True):
@@ -173,40 +97,9 @@ class Context:
         self.notices.append(Notice(kind.value, self.target, f"{self.target}: {text}"))
 
 
-_Made = TypeVar("_Made")
 Value: TypeAlias = Any
 """A value of TikTok's JSON."""
 Cleaner = Callable[["Json", Context], Value | Left]
-
-
-def remember(memory: dict[str, _Made], text: str, made: _Made, shown: str) -> _Made:
-    """Keep what was made of a text that comes with every other hit: a name, an agent, a language.
-
-    The memory is bounded, and keeps nothing that held somebody's address or number, as ``shown`` would tell.
-    """
-    if len(text) <= _LONGEST_REMEMBERED and MASK not in shown:
-        if len(memory) >= _MOST_REMEMBERED:
-            memory.clear()
-        memory[text] = made
-    return made
-
-
-def remembered(clean: Cleaner) -> Cleaner:
-    """Let a cleaner of texts that tell nothing of one visitor remember them; what it warned of is worked out anew."""
-    memory: dict[str, Value] = {}
-
-    def clean_once(value: Json, context: Context) -> Value | Left:
-        if not isinstance(value, str):
-            return clean(value, context)
-        known = memory.get(value)
-        if known is not None:
-            return known
-        warned = len(context.notices)
-        made = clean(value, context)
-        is_doubtful = isinstance(made, Left) or len(context.notices) > warned
-        return made if is_doubtful else remember(memory, value, made, str(made))
-
-    return functools.wraps(clean)(clean_once)
 
 
 def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:

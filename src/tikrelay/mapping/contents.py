@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, NoticeKind, as_text, decoded, remember
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Basket, Context, Left, as_text, decoded
 from tikrelay.mapping.event_id import harmless_id
+from tikrelay.mapping.memory import remember
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.numbers import narrow, read_number, told_reading
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut
 from tikrelay.mapping.texts import AS_NUMBER

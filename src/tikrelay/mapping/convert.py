@@ -10,11 +10,12 @@ Pure: it reads no clock and draws no random number; what it cannot derive (an id
 from typing import Any, Final, Protocol
 
 from tikrelay.event import Dropped, Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, as_text, cleaned
+from tikrelay.mapping.cleaning import Context, Left, as_text, cleaned
 from tikrelay.mapping.consent import keeps_back, why_hidden
 from tikrelay.mapping.edits import Change, Tell, apply
 from tikrelay.mapping.fields import Field, Source
 from tikrelay.mapping.judge import judge_name, judge_parameters, judge_whole
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.rules import Plan, Row, Rules
 from tikrelay.tiktok.config import TEST_EVENT_CODE
 from tikrelay.tiktok.payload import TikTokEvent

@@ -3,7 +3,8 @@
 from typing import Final
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Context, Left, as_text, remembered
+from tikrelay.mapping.cleaning import Context, Left, as_text
+from tikrelay.mapping.memory import remembered
 from tikrelay.mapping.personal import mask_and_cut
 
 _LONGEST: Final = 200

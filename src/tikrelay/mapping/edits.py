@@ -12,10 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.event import Event, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, cleaned
+from tikrelay.mapping.cleaning import Context, Left, Settings, cleaned
 from tikrelay.mapping.conditions import Mistakes, Values, reader_of
 from tikrelay.mapping.config import RuleConfig, Scalar
 from tikrelay.mapping.fields import FIELDS, Field
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.numbers import narrow
 from tikrelay.mapping.texts import as_is, text
 

@@ -7,10 +7,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tikrelay.event import DropReason, Event, Json, Notice
-from tikrelay.mapping.cleaning import Left, NoticeKind, is_object, is_several, whole_signs
+from tikrelay.mapping.cleaning import Left, is_object, is_several, whole_signs
 from tikrelay.mapping.convert import plan, walk
 from tikrelay.mapping.edits import Change
 from tikrelay.mapping.fields import FIELDS, Field, Source
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.personal import LONGEST_MATCH, mask_and_cut, text_gives_away
 from tikrelay.mapping.rules import Rules
 from tikrelay.mapping.texts import event_name

@@ -12,8 +12,9 @@ import msgspec
 
 from tikrelay.event import CLICK_ID, PAGE_URL, Event, Json
 from tikrelay.mapping import contents, device, event_id, industry, limited_use, page, texts, times, user
-from tikrelay.mapping.cleaning import Basket, Cleaner, Context, Left, NoticeKind
+from tikrelay.mapping.cleaning import Basket, Cleaner, Context, Left
 from tikrelay.mapping.names import PURCHASES
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.tiktok.payload import EventSource
 
 Read = Callable[[Context], Any]

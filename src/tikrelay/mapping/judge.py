@@ -4,9 +4,10 @@ import difflib
 from itertools import islice
 from typing import Any, Final
 
-from tikrelay.mapping.cleaning import Context, NoticeKind
+from tikrelay.mapping.cleaning import Context
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.names import PURCHASES, Names
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.sensitive import sensitive_topic
 from tikrelay.mapping.texts import shown_name
 

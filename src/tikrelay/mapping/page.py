@@ -11,7 +11,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from tikrelay.event import CLICK_ID, CLICK_ID_MACRO, Json
-from tikrelay.mapping.cleaning import Context, Left, NoticeKind, Settings, as_text
+from tikrelay.mapping.cleaning import Context, Left, Settings, as_text
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.personal import (
     ESCAPED_AT,
     MASK,

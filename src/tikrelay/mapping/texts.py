@@ -8,18 +8,9 @@ from typing import Any, Final
 from tikrelay.base.addresses import is_public, read_address
 from tikrelay.base.shown import one_line
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import (
-    LONGEST_TEXT,
-    Cleaner,
-    Context,
-    Left,
-    NoticeKind,
-    as_text,
-    decoded,
-    remember,
-    remembered,
-    whole_signs,
-)
+from tikrelay.mapping.cleaning import LONGEST_TEXT, Cleaner, Context, Left, as_text, decoded, whole_signs
+from tikrelay.mapping.memory import remember, remembered
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.numbers import read_number, told_reading
 from tikrelay.mapping.personal import mask_and_cut, value_gives_away
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tikrelay.event import Json
-from tikrelay.mapping.cleaning import Cleaner, Context, Left, NoticeKind
+from tikrelay.mapping.cleaning import Cleaner, Context, Left
+from tikrelay.mapping.notices import NoticeKind
 
 _EARLIEST_S: Final = 1_000_000_000  # 2001: anything earlier is no time of an event
 _LATEST_S: Final = 10_000_000_000

@@ -14,18 +14,9 @@ from typing import Final
 from tikrelay.base.digests import of_base64, of_hex
 from tikrelay.event import Json
 from tikrelay.mapping import industry, phones
-from tikrelay.mapping.cleaning import (
-    LONGEST_TEXT,
-    NOTHING,
-    Context,
-    Left,
-    NoticeKind,
-    as_text,
-    decoded,
-    is_object,
-    is_several,
-)
+from tikrelay.mapping.cleaning import LONGEST_TEXT, NOTHING, Context, Left, as_text, decoded, is_object, is_several
 from tikrelay.mapping.countries import alpha_2
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.personal import value_gives_away
 
 _REGION: Final = re.compile(r"[a-z]{2}-([a-z0-9]{1,3})", re.ASCII)  # ISO 3166-2, as Measurement Protocol's region_id

@@ -12,9 +12,10 @@ from tikrelay.app.config import Config
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event
-from tikrelay.mapping.cleaning import NoticeKind, is_object
+from tikrelay.mapping.cleaning import is_object
 from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Origin, Warned, explain
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.rules import Rules
 from tikrelay.tools.hits.request import Found, Request, read_requests
 from tikrelay.tools.hits.text import OWN_ID, Hits
