@@ -184,6 +184,14 @@ def test_a_rule_that_names_the_event_is_told_and_so_is_one_that_did_nothing(expl
     assert "rule free" in line_of(done.out, "event")
 
 
+def test_of_a_dropped_event_too_the_rules_that_did_nothing_are_told(explain, settings):
+    rules = settings(TWO_RULES.replace('"free"', '"free"\nevents = "purchase"'))
+    done = explain(HIT.replace("en=purchase", "en=scroll"), "--config", rules)
+
+    assert "dropped" in done.out
+    assert "free: events does not name scroll" in done.out
+
+
 def test_what_one_of_two_settings_turns_away_is_a_difference(explain, settings):
     done = explain(HIT, "--diff", settings('[sources]\nmeasurement_ids = ["G-OTHER"]\n'))
 

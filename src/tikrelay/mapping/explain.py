@@ -146,12 +146,19 @@ def explain(
     """Map an event and say of each TikTok event it becomes where each field came from, or why it is dropped."""
     made = plan(event, rules)
     name = event_name(event.name)
+    passed_over = tuple(Ruled(one.name, one.why_not(event)) for one in rules.own if not one.applies(event))
     if made.dropped is not None:
-        why = _why(made.dropped, by=made.by, name=name)
-        return (Explanation(name=name, destination=rules.destination, dropped=made.dropped.value, by=made.by, why=why),)
+        return (
+            Explanation(
+                name=name,
+                destination=rules.destination,
+                dropped=made.dropped.value,
+                by=made.by,
+                why=_why(made.dropped, by=made.by, name=name),
+                not_applied=passed_over,
+            ),
+        )
     found: list[Explanation] = []
-    applied = {id(rule) for rule in made.rules}
-    passed_over = tuple(Ruled(one.name, one.why_not(event)) for one in rules.own if id(one) not in applied)
     for becomes in made.names:
         listener = _Listener(show_personal_data=show_personal_data)
         outcome = walk(event, rules, made, becomes, fallback_id=fallback_id, recorder=listener)

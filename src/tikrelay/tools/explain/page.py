@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tikrelay.base.shown import one_line
-from tikrelay.mapping.explain import Explanation, Origin
+from tikrelay.mapping.explain import Explanation, Origin, Ruled
 from tikrelay.tools.explain.report import Explained, Line, Report, lines_of
 
 WIDE: Final = 120  # from here on a table fits
@@ -92,6 +92,14 @@ def _print_overview(report: Report, to: Console, *, several: bool) -> None:
     to.print()
 
 
+def _print_rules(heading: str, rules: Sequence[Ruled], to: Console) -> None:
+    if rules:
+        to.print(heading, style="bold")
+        for ruled in rules:
+            to.print(Padding(f"{_plain(ruled.rule)}: {_plain(ruled.text)}", (0, 0, 0, 2)))
+        to.print()
+
+
 def _print_event(one: Explained, number: int, to: Console, *, several: bool) -> None:
     told = one.explanation
     title = Text(f"{number}. " if number else "", style="bold")
@@ -102,6 +110,7 @@ def _print_event(one: Explained, number: int, to: Console, *, several: bool) -> 
     if told.tiktok is None:
         to.print(told.why)
         to.print()
+        _print_rules("rules that did nothing here", told.not_applied, to)
         return
     to.print(json_text(told.tiktok), soft_wrap=True)
     to.print()
@@ -111,16 +120,8 @@ def _print_event(one: Explained, number: int, to: Console, *, several: bool) -> 
     else:
         _print_paragraphs(told, lines, to)
     _print_warnings(told, to)
-    if told.rules:
-        to.print("rules that applied", style="bold")
-        for ruled in told.rules:
-            to.print(Padding(f"{_plain(ruled.rule)}: {_plain(ruled.text)}", (0, 0, 0, 2)))
-        to.print()
-    if told.not_applied:
-        to.print("rules that did nothing here", style="bold")
-        for ruled in told.not_applied:
-            to.print(Padding(f"{_plain(ruled.rule)}: {_plain(ruled.text)}", (0, 0, 0, 2)))
-        to.print()
+    _print_rules("rules that applied", told.rules, to)
+    _print_rules("rules that did nothing here", told.not_applied, to)
     if told.not_sent:
         to.print("not sent: no field of TikTok's is made of these parameters", style="bold")
         to.print(Padding(", ".join(_plain(name) for name in told.not_sent), (0, 0, 0, 2)))
