@@ -71,6 +71,17 @@ def test_the_debug_route_explains_and_stores_nothing(gateway):
     assert gateway.books()["received"] == 0
 
 
+def test_the_debug_route_tells_strangers_nothing_of_the_operators_conditions(gateways):
+    rule = {"name": "staff", "drop": True, "when": {"ip": "198.51.100.7"}}
+    gateway = gateways(destinations=[{"rules": [rule]}]).start()
+    body = {"client_id": "1.2", "events": [{"name": "contact"}]}
+
+    _, _, answer = get(f"{gateway.url}/debug/mp/collect?measurement_id=G-1", data=json.dumps(body).encode())
+
+    assert b"198.51.100.7" not in answer
+    assert [None] == [told.get("not_applied") for told in json.loads(answer)["tikrelay"]]
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -409,7 +409,7 @@ def people(rng: random.Random) -> Request:
 
 def numbers(rng: random.Random) -> Request:
     keys = ["value", "price", "quantity", "timestamp", "x-ttq-timestamp", "x-ttq-pt-value", "currency"]
-    pairs = [(rng.choice(["ep.", "epn."]) + key, rng.choice([*NUMBERS, "eur", "€", "XXX1"])) for key in keys]
+    pairs = [(rng.choice(["ep.", "epn."]) + key, rng.choice([*NUMBERS, "eur", "€", "EURO1"])) for key in keys]
     if rng.random() < 0.5:
         return hit(
             rng, *pairs, ("pr1", "pr" + rng.choice(NUMBERS) + "~qt" + rng.choice(NUMBERS)), ("_et", rng.choice(NUMBERS))

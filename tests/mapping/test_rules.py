@@ -227,6 +227,7 @@ def test_a_rule_without_a_name_is_called_by_its_number(rules):
     [
         ({"events": "purchase"}, "events does not name contact"),
         ({"when": {"value": {"at_least": 500}}}, "not met: value at_least 500"),
+        ({"when": {"email": "ann@shop.example"}}, 'not met: email equals "***"'),
         ({"when": [{"a": 1}, {"value": 5, "b": {"in": ["x"]}}]}, 'not met: a equals 1; nor b in ["x"]'),
     ],
 )

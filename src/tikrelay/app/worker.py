@@ -106,11 +106,9 @@ class Worker:
             return await accept(events, routes=self.routes, outbox=outbox, emit=self.emit)
 
         def show(event: Event) -> list[Json]:
-            return [
-                {"destination": route.destination, **msgspec.to_builtins(explanation)}
-                for route in self.routes
-                for explanation in explain(event, route.rules, fallback_id=FALLBACK_ID)
-            ]
+            told = [one for route in self.routes for one in explain(event, route.rules, fallback_id=FALLBACK_ID)]
+            # Strangers may ask: what conditions compare with is the operator's own.
+            return [msgspec.to_builtins(msgspec.structs.replace(one, not_applied=())) for one in told]
 
         def cookie_allowed(consent: Consent) -> bool:
             own_rule = self.config.privacy.cookies

@@ -17,6 +17,7 @@ from tikrelay.mapping.config import Comparison, Scalar
 from tikrelay.mapping.fields import FIELDS
 from tikrelay.mapping.numbers import read_number
 from tikrelay.mapping.page import host_of_url
+from tikrelay.mapping.personal import mask_text
 
 LONGEST_PATTERN: Final = 500
 _LONGEST_SEARCHED: Final = 4096
@@ -175,7 +176,8 @@ def _test(word: str, wanted: Scalar | tuple[Scalar, ...]) -> Test:
 
 
 def _shown(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    """Write what a field is compared with; a rule may name people, and explanations are shown to others."""
+    return mask_text(msgspec.json.encode(value).decode())
 
 
 def _known() -> str:

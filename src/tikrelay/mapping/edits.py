@@ -22,7 +22,8 @@ from tikrelay.mapping.texts import as_is, text
 
 _BY_PATH: Final[Mapping[str, Field]] = {field.path: field for field in FIELDS}
 _GROUPS: Final = frozenset(field.group for field in FIELDS if field.group)
-_NEEDED: Final = frozenset({"event_time", "event_id"})  # TikTok takes no event without them
+# TikTok takes no event without them, and the same ones for all events would make one event of those.
+_OF_EACH_EVENT: Final = frozenset({"event_time", "event_id"})
 _OWN: Final = re.compile(r"properties\.[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MOST_VALUES: Final = 100
 # Where a person is told of: all of it goes to fields that are hashed, and nowhere else.
@@ -34,7 +35,6 @@ _OF_PERSONS: Final = frozenset(
 )
 _OF_A_PERSON_STARTS: Final = "user_data."
 _BY_ITSELF: Final = "properties.contents"  # from which ids, count and sum follow
-_ONE_OF_EACH: Final = frozenset({"event_id", "event_time"})  # one for all events would make one event of them
 _NOBODYS: Final = Event(name="-", source="data", received_at=0.0)
 
 Body = dict[str, Any]
@@ -120,7 +120,7 @@ def _copy(target: str, source: str) -> Edit:
 
 def _set(target: str, value: Scalar) -> Edit:
     field = _target(target)
-    if target in _ONE_OF_EACH:
+    if target in _OF_EACH_EVENT:
         raise ValueError(f"{target} would be one and the same for all events; copy it from a field of the event")
     fixed = _cleaned_once(target, field, value)
     group, _, key = target.rpartition(".")
@@ -164,7 +164,7 @@ def _nobody(target: str) -> Context:
 
 
 def _remove(target: str) -> Edit:
-    if target in _NEEDED or target == "event":
+    if target in _OF_EACH_EVENT or target == "event":
         raise ValueError(f"TikTok takes no event without {target}")
     if target not in _BY_PATH and target not in _GROUPS and not _OWN.fullmatch(target):
         raise ValueError(f"{target} is no field; {_meant(target)}")

@@ -2,10 +2,10 @@
 
 import re
 from typing import Final
-from urllib.parse import unquote
+
+from tikrelay.mapping.personal import decodings
 
 LONGEST: Final = 8192
-_MOST_DECODED: Final = 4  # times; nobody encodes more often by mistake
 _PARAMETERS: Final = re.compile(r";[^/\\]*")
 _SLASHES: Final = re.compile(r"[/\\]+")
 
@@ -16,11 +16,7 @@ def plain_path(path: str) -> str:
     >>> [plain_path(path) for path in ("/a/", "//A", "/%61", "/x/../a", "/a;b=1", "/a\\b", "/", "")]
     ['/a', '/a', '/a', '/a', '/a', '/a/b', '/', '/']
     """
-    text = path[:LONGEST]
-    for _ in range(_MOST_DECODED):
-        if "%" not in text:
-            break
-        text = unquote(text)
+    text = decodings(path[:LONGEST])[-1]
     kept: list[str] = []
     for part in _SLASHES.split(_PARAMETERS.sub("", text).strip().casefold()):
         if part == "..":

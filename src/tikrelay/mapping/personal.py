@@ -138,7 +138,7 @@ def name_gives_away(name: str) -> bool:
     """Say whether a parameter's name says that a person or a secret follows, or is somebody's address itself."""
     if name.isascii() and name.isidentifier() and len(name) <= _LONGEST_KEPT:
         return _is_of_person(name)
-    plain = unicodedata.normalize("NFKD", "".join(sign for sign in _decoded(name)[-1] if sign.isprintable()))
+    plain = unicodedata.normalize("NFKD", "".join(sign for sign in decodings(name)[-1] if sign.isprintable()))
     bare = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return _is_of_person.__wrapped__(bare) or value_gives_away(name)
 
@@ -159,7 +159,7 @@ def parameter_gives_away(value: str, *, is_products: bool = False) -> bool:
     forms = (value, value.replace("+", " ")) if "+" in value else (value,)
     if any(value_gives_away(form, is_products=is_products) for form in forms):
         return True
-    plain = _decoded(value)[-1]
+    plain = decodings(value)[-1]
     return '"' in plain and any(name_gives_away(key) for key in _JSON_KEY.findall(plain))
 
 
@@ -171,7 +171,7 @@ def value_gives_away(value: str, *, is_products: bool = False) -> bool:
     >>> value_gives_away("ann%40shop.example"), value_gives_away("+49 151 55501234"), value_gives_away("12345678")
     (True, True, False)
     """
-    return not _is_plain(value) and any(_shows(plain, is_products=is_products) for plain in _decoded(value))
+    return not _is_plain(value) and any(_shows(plain, is_products=is_products) for plain in decodings(value))
 
 
 def _is_plain(text: str) -> bool:
@@ -194,7 +194,7 @@ def has_signs(text: str) -> bool:
     )
 
 
-def _decoded(text: str) -> list[str]:
+def decodings(text: str) -> list[str]:
     """List a text as it is and as it reads each time it is percent-decoded; browsers leave out tabs and line ends."""
     found = [text]
     while "%" in text and len(found) <= _MOST_DECODED:
@@ -293,7 +293,7 @@ def _is_phone(found: str, *, is_products: bool) -> bool:
     country. One phone number in ten has a product's check digit by chance: where people type it is masked; in a path or
     an id it stays, for a product's is likelier there, and the catalogue needs it.
     """
-    groups = _DIGITS.findall(_decoded(found)[-1])
+    groups = _DIGITS.findall(decodings(found)[-1])
     if not found.startswith("00"):
         return sum(map(len, groups)) >= _SHORTEST_WITH_PLUS
     starts = ("".join(groups[:end])[2:] for end in range(1, len(groups) + 1))  # a year may follow it
@@ -327,7 +327,7 @@ def _is_national(found: str) -> bool:
     >>> [_is_national(text) for text in ("030-1234567", "01 23 45 67 89", "01/02/2026 1030", "02/04/06/08/10")]
     [True, True, False, False]
     """
-    plain = _decoded(found)[-1]
+    plain = decodings(found)[-1]
     groups = _DIGITS.findall(plain)
     shape = "".join(str(min(len(group), _MOST_IN_SHAPE)) for group in groups)
     if _SHAPE.match(shape) is None:
