@@ -124,6 +124,12 @@ class DropReason(StrEnum):
     CONSENT_MISSING = "consent_missing"
     """``[privacy] consent = "required"``, and no signal says yes."""
 
+    OVER_QUOTA = "over_quota"
+    """As many events wait for the destination as its ``max_waiting`` allows."""
+
+    FORGOTTEN = "forgotten"
+    """It waited, and ``tikrelay forget`` erased it."""
+
 
 class Notice(msgspec.Struct, frozen=True):
     """Something left out or doubtful in one event: a kind to count, the field, and words without personal data."""

@@ -21,8 +21,8 @@ from tikrelay.base.units import Duration
 from tikrelay.mapping.config import MappedDestination, RuleConfig
 
 DEFAULT_FILE: Final = "tikrelay.toml"
-# Kubernetes puts the address of a service named tikrelay into every container's environment.
-_KUBERNETES: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?)")
+# Kubernetes puts the address of a service named tikrelay into every container's environment; fault tests arm failpoints.
+_NO_SETTING: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?|FAILPOINTS)")
 _PREFIX: Final = "TIKRELAY_"
 _LISTS: Final = frozenset({"rules", "destinations"})  # sections that may stand several times
 _AT_LINE: Final = re.compile(r"at line (\d+)")
@@ -224,7 +224,7 @@ class _Reader:
         }
         overlays: dict[str, Section] = {}
         for variable in sorted(environment):
-            if not variable.startswith(_PREFIX) or not environment[variable] or _KUBERNETES.fullmatch(variable):
+            if not variable.startswith(_PREFIX) or not environment[variable] or _NO_SETTING.fullmatch(variable):
                 continue
             if variable not in known:
                 self.mistakes.append(Mistake("environment", variable, "is no setting", _nearest(variable, known)))

@@ -1,8 +1,9 @@
 """The settings of collecting: ``[sources]`` and ``[cookies]``."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
@@ -19,6 +20,52 @@ class SourcesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     data_key: Secret = Secret("")
     """When set, /data takes only calls with the header Authorization: Bearer and this."""
+
+    hosts: tuple[str, ...] = ()
+    """Names this server answers to, such as "gw.shop.example" or "*.shop.example"; empty is any. Others get 421."""
+
+    origins: tuple[str, ...] = ()
+    """Sites whose pages may send, such as "https://shop.example" or "https://*.shop.example"; empty is any."""
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one request, one connection and one address may cost."""
+
+    line_bytes: Annotated[int, Meta(ge=1024, le=65_536)] = 8192
+    """Bytes of a request's line; more gets 414. gtag.js keeps its addresses under 2,048."""
+
+    headers: Annotated[int, Meta(ge=10, le=1000)] = 100
+    """Headers of a request; more get 431."""
+
+    headers_bytes: Annotated[int, Meta(ge=1024, le=131_072)] = 32_768
+    """Bytes of all headers together; more get 431."""
+
+    body_bytes: Annotated[int, Meta(ge=1024, le=64_000_000)] = 524_288
+    """Bytes of a body as it is sent; more get 413 before the rest is read."""
+
+    inflated_bytes: Annotated[int, Meta(ge=1024, le=256_000_000)] = 2_097_152
+    """Bytes of a compressed body once it is inflated; more get 413."""
+
+    inflated_ratio: Annotated[int, Meta(ge=2, le=1032)] = 100
+    """How many times larger a body may become when it is inflated; bodies of up to 16 KiB are not held to it."""
+
+    head_within_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Seconds for a request's line and headers to arrive; then the connection is closed."""
+
+    body_within_s: Annotated[float, Meta(gt=0, le=300)] = 15.0
+    """Seconds for a body to arrive; then 408."""
+
+    idle_s: Annotated[float, Meta(gt=0, le=3600)] = 75.0
+    """Seconds a connection may stay open without a request."""
+
+    connections: Annotated[int, Meta(ge=16, le=1_000_000)] = 10_000
+    """Connections at once, shared out among workers, and never more than the files the process may open allow."""
+
+    requests_per_address_per_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
+    """Requests a second from one visitor's address, shared out among workers; more get 429. 0 is off.
+
+    This machine and trusted proxies are never limited.
+    """
 
 
 class CookiesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,8 +1,9 @@
 """The settings of mapping: ``[mapping]``, ``[privacy]``, ``[[rules]]``, and a destination's own share of them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from tikrelay.base.units import Duration
 from tikrelay.tiktok.config import DestinationConfig
@@ -158,6 +159,12 @@ class MappedDestination(DestinationConfig, frozen=True, kw_only=True, forbid_unk
 
     events: dict[str, str | tuple[str, ...]] = {}
     """[mapping] events for this destination alone; they come first."""
+
+    max_waiting: Annotated[int, Meta(ge=0)] = 0
+    """No more events than this may wait for it, in each worker's file; more are dropped and counted. 0 is any number.
+
+    So one site, or one pixel nobody mends, cannot fill the disk for the others.
+    """
 
     rules: tuple[RuleConfig, ...] = ()
     """[[rules]] for this destination alone, written [[destinations.rules]]; they come after the others."""

@@ -1,6 +1,11 @@
 """The settings of the outbox: ``[outbox]``."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+from tikrelay.base.units import Duration
 
 
 class OutboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,3 +19,12 @@ class OutboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     max_bytes: int = 0
     """Answer 503 when the outbox holds this much; 0 is until the disk's reserve (64 MiB) is reached."""
+
+    keep_delivered: Duration = Duration(86400)
+    """How long an event that TikTok took can still be looked at (tikrelay events)."""
+
+    keep_delivered_events: Annotated[int, Meta(ge=0, le=100_000_000)] = 100_000
+    """No more of them than this in each file; 0 keeps none."""
+
+    keep_dead: Duration = Duration(30 * 86400)
+    """How long a dead letter can be looked at and replayed; then it is removed, and stays counted."""

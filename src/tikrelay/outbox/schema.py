@@ -6,6 +6,10 @@ are appended in order, which is what SQLite is fastest at.
 
 ``waiting_due`` finds the due events of one test code, and those without one; ``waiting_tests``, which holds nothing
 else, finds the code that has been due for longest.
+
+``delivered`` is appended in the order of delivery and cut at its beginning, so it needs no index. ``calls`` of an event
+holds the ids of the last calls it was part of, eight bytes each, the youngest last; ``keys`` of ``begun`` likewise the
+ids of events.
 """
 
 from typing import Final
@@ -73,6 +77,54 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "DROP INDEX waiting_due",
         "CREATE INDEX waiting_due ON waiting (destination, test_event_code, not_before)",
         "CREATE INDEX waiting_tests ON waiting (destination, not_before) WHERE test_event_code <> ''",
+    ),
+    (
+        "ALTER TABLE waiting ADD COLUMN replayed_at REAL",
+        "ALTER TABLE waiting ADD COLUMN calls BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE dead ADD COLUMN replayed_at REAL",
+        "ALTER TABLE dead ADD COLUMN calls BLOB NOT NULL DEFAULT x''",
+        """
+        CREATE TABLE delivered (
+            n               INTEGER PRIMARY KEY,
+            id              INTEGER NOT NULL,
+            destination     TEXT NOT NULL,
+            test_event_code TEXT NOT NULL,
+            event           TEXT NOT NULL,
+            event_id        TEXT NOT NULL,
+            format          INTEGER NOT NULL,
+            checksum        INTEGER NOT NULL,
+            body            BLOB NOT NULL,
+            received_at     REAL NOT NULL,
+            delivered_at    REAL NOT NULL,
+            attempts        INTEGER NOT NULL,
+            unknown_since   REAL,
+            replayed_at     REAL,
+            request_id      TEXT NOT NULL,
+            calls           BLOB NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE calls (
+            id          INTEGER PRIMARY KEY,
+            destination TEXT NOT NULL,
+            began_at    REAL NOT NULL,
+            events      INTEGER NOT NULL,
+            outcome     TEXT NOT NULL,
+            status      INTEGER,
+            code        INTEGER,
+            message     TEXT NOT NULL,
+            request_id  TEXT NOT NULL,
+            seconds     REAL NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE begun (
+            lease       INTEGER PRIMARY KEY,
+            destination TEXT NOT NULL,
+            at          REAL NOT NULL,
+            keys        BLOB NOT NULL
+        ) STRICT
+        """,
     ),
 )
 

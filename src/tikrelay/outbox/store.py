@@ -9,12 +9,16 @@
   not hold up what counts. Among tests the code goes first whose event has been due for longest.
 - ``settle`` writes one outcome for each event of a lease, in one transaction, and ends the lease. ``release`` gives it
   back untouched. A lease that has ended settles nothing.
+- ``begin`` notes on disk that a lease is about to be sent. What was begun and never settled, because the process ended
+  in the middle of the call, is found at the next opening: nobody knows whether TikTok took it.
 - ``books`` counts. For each destination: received = accepted + waiting + dead + dropped, to the event, at every commit.
+- Events that were delivered, and dead letters, can be looked at until the store's retention removes them. What is
+  removed stays in the counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -22,6 +26,15 @@ from tikrelay.event import DestinationName, DropReason, EventId, Source
 
 LONGEST_WAIT_S: Final = 3600.0
 """No event is put off for longer; as long as the longest Retry-After that is obeyed (``tiktok.api``)."""
+
+UNKNOWN_FOR_S: Final = 36 * 3600.0
+"""How long an event may be sent again after an attempt whose outcome nobody knows.
+
+TikTok drops a repeat of an event id for 48 h after the first (help centre, event deduplication); this is well inside.
+"""
+
+MOST_CALLS_KEPT: Final = 20
+"""An event remembers the last so many calls it was part of."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +66,7 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
 
     ``key``            the store's own key, in order of arrival
     ``received_at``    Unix seconds
+    ``replayed_at``    Unix seconds when it was last taken back from the dead letters, or None
     ``attempts``       calls it was part of so far
     ``unknown_since``  Unix seconds of its first attempt whose outcome nobody knows, or None
 
@@ -64,9 +78,15 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     event_id: EventId
     body: bytes
     received_at: float
+    replayed_at: float | None = None
     attempts: int = 0
     unknown_since: float | None = None
     test_event_code: str = ""
+
+    @property
+    def waits_since(self) -> float:
+        """Unix seconds from which its age counts."""
+        return self.received_at if self.replayed_at is None else self.replayed_at
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -145,17 +165,143 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     test_event_code: str = ""
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to TikTok, as the history of its events tells it.
+
+    ``began_at``  Unix seconds
+    ``keys``      of the events it carried; empty where a call is read back, then ``events`` counts them
+    ``outcome``   the verdict's name in lower case (accepted, retry, refused ...), or "cut_off": the process ended in it
+    ``status``    HTTP status, None without an answer
+    ``seconds``   until the answer
+    """
+
+    began_at: float
+    keys: tuple[int, ...] = ()
+    events: int = 0
+    outcome: str
+    status: int | None = None
+    code: int | None = None
+    message: str = ""
+    request_id: str = ""
+    seconds: float = 0.0
+
+
+State = Literal["waiting", "dead", "delivered"]
+
+
+class Find(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events to look for; what is empty or None matches all.
+
+    ``event``            TikTok's name
+    ``reason``           of dead letters, a DeadReason
+    ``received_from``, ``received_to``  Unix seconds
+    ``keys``             these alone
+    ``most``             the newest so many; with ``oldest_first`` the oldest
+    """
+
+    state: State | None = None
+    destination: str = ""
+    event: str = ""
+    event_id: str = ""
+    reason: str = ""
+    test_event_code: str | None = None
+    received_from: float | None = None
+    received_to: float | None = None
+    keys: tuple[int, ...] = ()
+    most: int = 100
+    oldest_first: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as tools show it.
+
+    ``ended_at``    Unix seconds when it was delivered or died, None while it waits
+    ``not_before``  Unix seconds of its next attempt, while it waits
+    ``leased``      it is on its way at this moment
+    ``reason``, ``code``, ``message``, ``request_id``  of a dead letter; a delivered event has the last two of its call
+    ``body``        its exact JSON; empty in a list
+    ``damaged``     its bytes are not those that were stored
+    ``calls``       the last calls it was part of, oldest first; empty in a list
+    """
+
+    key: int
+    state: State
+    destination: DestinationName
+    event: str
+    event_id: EventId
+    received_at: float
+    replayed_at: float | None = None
+    ended_at: float | None = None
+    not_before: float | None = None
+    unknown_since: float | None = None
+    leased: bool = False
+    damaged: bool = False
+    attempts: int = 0
+    reason: str = ""
+    code: int | None = None
+    message: str = ""
+    request_id: str = ""
+    test_event_code: str = ""
+    body: bytes = b""
+    calls: tuple[Call, ...] = ()
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters are sent again, and how.
+
+    ``which``              its ``state`` is not looked at
+    ``destinations``       those the settings know; letters of others stay where they are
+    ``test_event_code``    sends a copy as a test; the letter stays dead, for a test does not count for ads
+    ``accept_duplicates``  also those that TikTok may have taken already, longer ago than it drops repeats
+    ``dry_run``            only counts
+    """
+
+    which: Find
+    destinations: tuple[str, ...]
+    test_event_code: str = ""
+    accept_duplicates: bool = False
+    dry_run: bool = False
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay did: how many letters go out again, and how many stay, by why.
+
+    ``kept`` has the keys ``may_be_delivered`` (needs accept_duplicates), ``damaged`` and ``no_destination``.
+    """
+
+    replayed: int = 0
+    kept: dict[str, int] = {}
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events were erased, by where they were. Those that waited are counted as dropped, ``forgotten``."""
+
+    waiting: int = 0
+    dead: int = 0
+    delivered: int = 0
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what is settled can still be looked at; 0 events keeps none."""
+
+    delivered_s: float = 24 * 3600.0
+    delivered_events: int = 100_000
+    dead_s: float = 30 * 86400.0
+
+
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """All counts of a store, since it was made.
 
-    ``received`` by (destination, source, name); ``accepted`` by destination; ``dead`` by (destination, reason);
-    ``dropped`` by (destination, reason); ``waiting`` by destination; ``oldest_waiting`` Unix seconds by destination.
+    ``received`` by (destination, source, name); ``accepted`` by destination; ``dead`` by (destination, reason), without
+    those that were replayed; ``replayed`` and ``dropped`` by (destination, reason); ``waiting`` by destination;
+    ``oldest_waiting`` Unix seconds by destination.
     """
 
     received: dict[tuple[str, str, str], int] = {}
     accepted: dict[str, int] = {}
     waiting: dict[str, int] = {}
     dead: dict[tuple[str, str], int] = {}
+    replayed: dict[tuple[str, str], int] = {}
     dropped: dict[tuple[str, str], int] = {}
     oldest_waiting: dict[str, float] = {}
 
@@ -173,16 +319,32 @@ class Outbox(Protocol):
         ...
 
     async def lease(
-        self, destination: DestinationName, *, most: int, max_bytes: int, now: float, tests: bool = True
+        self,
+        destination: DestinationName,
+        *,
+        most: int,
+        max_bytes: int,
+        now: float,
+        tests: bool = True,
+        newest: bool = False,
     ) -> Lease:
         """Take up to ``most`` events due at ``now``, and no more than ``max_bytes`` of bodies (but at least one).
 
-        ``tests`` False leaves out every event with a test code of its own.
+        ``tests`` False leaves out every event with a test code of its own. ``newest`` takes of those never tried the
+        last ones that came, without a test code, instead of the first.
         """
         ...
 
-    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
-        """Write what became of each event of the lease, in order, and end it."""
+    async def begin(self, lease: Lease) -> None:
+        """Note that the events of a lease are about to be sent.
+
+        On a disk without room nothing is noted, and they may be sent all the same: that is what makes room. Raises
+        OutboxUnavailable when the store is closed or has failed.
+        """
+        ...
+
+    async def settle(self, lease: Lease, outcomes: Sequence[Outcome], calls: Sequence[Call] = ()) -> None:
+        """Write what became of each event of the lease, in order, with the calls it took, and end it."""
         ...
 
     def release(self, lease: Lease) -> None:
@@ -197,8 +359,31 @@ class Outbox(Protocol):
         """Count everything."""
         ...
 
-    async def dead_letters(self, *, most: int = 100) -> list[DeadLetter]:
-        """The newest dead letters."""
+    def waiting(self, destination: DestinationName) -> int:
+        """How many events wait for a destination, as of the last commit."""
+        ...
+
+    async def find(self, which: Find) -> list[Entry]:
+        """Look for events, without their bodies and calls."""
+        ...
+
+    async def show(self, key: int) -> Entry | None:
+        """One event with its body and its history."""
+        ...
+
+    async def replay(self, order: Replay) -> Replayed:
+        """Let dead letters wait again, in one transaction."""
+        ...
+
+    async def forget(self, digests: Collection[str]) -> Forgotten:
+        """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log.
+
+        An event that is on its way at this moment is erased too, and may still arrive.
+        """
+        ...
+
+    async def shift(self, seconds: float) -> None:
+        """The wall clock was set by so many seconds: what waits keeps its age."""
         ...
 
     async def close(self) -> None:

@@ -2,14 +2,11 @@
 
 from typing import Final
 
-from tikrelay.outbox.store import Dead, DeadReason, Leased
+from tikrelay.outbox.store import UNKNOWN_FOR_S, Dead, DeadReason, Leased
 
 BASE_S: Final = 1.0
 CAP_S: Final = 300.0
 SLOW_S: Final = (120.0, 300.0)  # after "maintenance" and "take a long rest"
-# TikTok drops a repeat of an event id for 48 h after the first (help centre, event deduplication). An attempt nobody
-# knows the outcome of is repeated while that surely holds, and no longer.
-UNKNOWN_FOR_S: Final = 36 * 3600.0
 MOST_UNHEARD: Final = 3
 
 
@@ -29,9 +26,9 @@ def give_up(leased: Leased, *, now: float, max_age_s: float) -> Dead | None:
     """Say why an event is not tried any more, or None.
 
     What may have been delivered is repeated for 36 h from the attempt that left it open; what surely was not, for
-    ``send.max_age`` from its receipt.
+    ``send.max_age`` from its receipt, or from its replay.
     """
     if leased.unknown_since is not None:
         over = now - leased.unknown_since > UNKNOWN_FOR_S
         return Dead(reason=DeadReason.MAYBE_DELIVERED) if over else None
-    return Dead(reason=DeadReason.TOO_OLD) if now - leased.received_at > max_age_s else None
+    return Dead(reason=DeadReason.TOO_OLD) if now - leased.waits_since > max_age_s else None
