@@ -21,7 +21,7 @@ from tikrelay.base.units import Duration
 from tikrelay.mapping.config import MappedDestination, RuleConfig
 
 DEFAULT_FILE: Final = "tikrelay.toml"
-# Kubernetes puts the address of a service named tikrelay into every container's environment; fault tests arm failpoints.
+# Kubernetes puts the address of a service named tikrelay into every environment; fault tests arm failpoints.
 _NO_SETTING: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?|FAILPOINTS)")
 _PREFIX: Final = "TIKRELAY_"
 _LISTS: Final = frozenset({"rules", "destinations"})  # sections that may stand several times
