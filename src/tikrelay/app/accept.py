@@ -7,6 +7,7 @@ from itertools import chain
 
 import msgspec
 
+from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Emit, EventWarned
 from tikrelay.event import DestinationName, Dropped, Event, EventId, EventReceipt, Receipt
 from tikrelay.mapping.convert import Rules, map_event
@@ -44,6 +45,7 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
     ]
     records = [entry for entry in filed if isinstance(entry, Record)]
     drops = [entry for entry in filed if isinstance(entry, Drop)]
+    passing("parsed")
     await outbox.put(records, drops)
 
     for outcome in chain.from_iterable(chain.from_iterable(mapped)):

@@ -26,6 +26,7 @@ from tikrelay.app.load import Loaded, parse_settings
 from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
+from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Happening, OutboxAdopted
 from tikrelay.base.secret import Secret
 from tikrelay.collect.cookies import CookieSetter
@@ -175,6 +176,7 @@ class Worker:
         """Answer begun requests, settle begun batches, let go of the files."""
         self.application.draining = True
         self.server.stop_accepting()
+        passing("draining")
         halts = [asyncio.create_task(s.stop(_BEGUN_BATCHES_WITHIN_S)) for store in self.stores for s in store.senders]
         await self.server.wait_idle(within_s=_IDLE_CONNECTIONS_WITHIN_S)
         self.server.should_exit = True

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from tikrelay.base.errors import InputRefused
+from tikrelay.base.failpoints import passing
 
 MAX_TARGET_BYTES: Final = 32 * 1024  # the HTTP parser itself ends at 64 KiB, with a 400
 MAX_HEADERS: Final = 100
@@ -65,6 +66,7 @@ async def _collect(receive: Receive) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        passing("body_begun")
 
 
 def inflate(raw: bytes, window: int) -> bytes:
