@@ -5,7 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from harness import Gateway, Sandbox
+from harness import Gateway, Oracle, Sandbox
+
+SEED = int(os.environ.get("SEED", "20261124"))
 
 # The fast suite tries the same inputs each time; `make fuzz` (FUZZ_INPUTS) tries new ones.
 settings.register_profile("fast", derandomize=True)
@@ -45,3 +47,17 @@ def gateways(sandbox: Sandbox, tmp_path):
 def gateway(gateways) -> Gateway:
     """A gateway that runs with one worker and default settings."""
     return gateways().start()
+
+
+@pytest.fixture
+def oracles(sandbox: Sandbox):
+    """Make oracles, each before a gateway; none sends yet. SEED= in the environment chooses their requests."""
+    made: list[Oracle] = []
+
+    def make(gateway: Gateway) -> Oracle:
+        made.append(Oracle(gateway.folder, gateway, sandbox, seed=SEED))
+        return made[-1]
+
+    yield make
+    for oracle in made:
+        oracle.close()

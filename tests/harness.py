@@ -14,6 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from faults.mint import SPOILT
+
 START_WITHIN_S = 20.0
 PIXEL = "C0EXAMPLE0000000001"
 TOKEN = "token-of-the-tests-0001"
@@ -247,6 +249,50 @@ class Gateway:
     def close(self) -> None:
         for process in self.processes:
             process.close()
+
+
+class Oracle:
+    """The process that sends events and knows what must become of them: ``faults/oracle.py``."""
+
+    def __init__(self, folder: Path, gateway: Gateway, sandbox: Sandbox, *, seed: int) -> None:
+        self.gateway, self.sandbox, self.seed = gateway, sandbox, seed
+        self.ledger = folder / "oracle.jsonl"
+        self.errors = (folder / "oracle.log").open("wb")
+        command = [sys.executable, "-m", "faults.oracle", "--gateway", gateway.url, "--ledger", str(self.ledger)]
+        self.popen = subprocess.Popen(
+            [*command, "--seed", str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            text=True,
+        )
+        sandbox.fault("refuse", field="properties.description", value=SPOILT)  # before all other faults
+
+    def ask(self, do: str, **details: Any) -> dict[str, Any]:
+        """Have it do something; returns its figures."""
+        self.popen.stdin.write(json.dumps({"do": do, **details}) + "\n")
+        self.popen.stdin.flush()
+        answer = self.popen.stdout.readline()
+        assert answer, Path(self.errors.name).read_text()
+        return json.loads(answer)
+
+    def begin(self, *, senders: int = 8, most: int = 20, per_s: float = 0) -> None:
+        """Send from now on; ``per_s`` events a second, 0 as many as are answered."""
+        self.ask("begin", senders=senders, most=most, per_s=per_s)
+
+    def judge(self, *, repeats: int = 0, drained_within_s: float = 120, **needs: int) -> dict[str, Any]:
+        """End the sending, and fail if an event was lost, invented, changed or miscounted; returns the figures."""
+        places = {"admin": self.gateway.admin_url, "sandbox": self.sandbox.url}
+        verdict = self.ask("judge", **places, repeats=repeats, needs=needs, drained_within_s=drained_within_s)
+        assert verdict["faults"] == [], f"SEED={self.seed}, {self.ledger}, {verdict['figures']}"
+        return verdict["figures"]
+
+    def close(self) -> None:
+        self.popen.stdin.close()
+        self.popen.wait(30)
+        self.popen.stdout.close()
+        self.errors.close()
 
 
 def _toml(value: Any) -> str:
