@@ -5,13 +5,24 @@ import os
 import pytest
 from hypothesis import settings
 
-from harness import Gateway, Oracle, Sandbox
-
-SEED = int(os.environ.get("SEED", "20261124"))
+from harness import SEED, Gateway, Oracle, Sandbox
 
 # The fast suite tries the same inputs each time; `make fuzz` (FUZZ_INPUTS) tries new ones.
 settings.register_profile("fast", derandomize=True)
 settings.load_profile("default" if os.environ.get("FUZZ_INPUTS") else "fast")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End a run of the faults with a table of what the tests recorded (``record_property``), and the seed."""
+    if terminalreporter.config.option.markexpr != "faults":
+        return
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    rows = [(report.nodeid.rpartition("::")[2], report.outcome, report.user_properties) for report in reports]
+    terminalreporter.section(f"what was done (SEED={SEED})")
+    for name, outcome, figures in rows:
+        terminalreporter.write_line(f"{outcome:<7} {name}")
+        for figure, value in figures:
+            terminalreporter.write_line(f"          {figure:<28} {value}")
 
 
 @pytest.fixture(scope="session")

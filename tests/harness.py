@@ -17,6 +17,7 @@ from typing import Any
 from faults.mint import SPOILT
 
 START_WITHIN_S = 20.0
+SEED = int(os.environ.get("SEED", "20261124"))
 PIXEL = "C0EXAMPLE0000000001"
 TOKEN = "token-of-the-tests-0001"
 
@@ -211,6 +212,10 @@ class Gateway:
                 told = json.loads(line)
                 found += [told] if told.get("event") == event else []
         return found
+
+    def worker_codes(self, offset: int = 0) -> list[int]:
+        """The exit codes of workers that ended without being told to, oldest first; a signal is negative."""
+        return [told["exit_code"] for event in ("worker_failed", "worker_died") for told in self.said(event, offset)]
 
     def hit(self, query: str, *, prefix: str = "", **more: Any) -> int:
         """Send a hit to /g/collect; returns the status."""

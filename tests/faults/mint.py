@@ -202,6 +202,15 @@ class Mint:
         count = self.rng.choice((1, 1, self.rng.randint(1, most)))
         return write([self._id(now, denied=denied) for _ in range(count)], denied=denied)
 
+    def good_request(self, now: float) -> Request:
+        """A request with one event that must be delivered."""
+        return _data_json([self.good_id(now)], denied=False)
+
+    def good_id(self, now: float) -> str:
+        """The next id, of an event that must be delivered."""
+        self.issued += 1
+        return f"{self.run}-{self.issued}-{int(now)}-{GOOD}"
+
     def _id(self, now: float, *, denied: bool) -> str:
         draw = self.rng.random()
         kind = GOOD if draw > BAD_SHARE + IGNORED_SHARE else (BAD if draw < BAD_SHARE else IGNORED)

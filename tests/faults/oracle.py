@@ -23,13 +23,13 @@ from urllib.parse import urlsplit
 
 from faults.judge import Run, judge
 from faults.ledger import Ledger
-from faults.mint import GOOD, Mint, Request, kind_of
+from faults.mint import Mint, Request, expected
+from faults.old_file import write_old_file
 from faults.post import Connection, End
 
-REPEATED_SHARE, SLOW_SHARE = 0.1, 0.1
+REPEATED_SHARE, SLOW_SHARE, CLOSED_SHARE = 0.1, 0.1, 0.1
 _LONGEST_PAUSE_S = 0.05
 _TURNED_AWAY_S = 0.02
-_PROBES = 50
 
 
 class Oracle:
@@ -56,6 +56,8 @@ class Oracle:
                 self.per_s, self.due = asked["per_s"], time.monotonic()
             case "killed":
                 self.ledger.note_kill(asked["what"])
+            case "file":
+                self.write_file(Path(asked["path"]), rows=asked["rows"])
             case "end":
                 await self.end()
             case "judge":
@@ -89,6 +91,8 @@ class Oracle:
                 end = await self._exchange(connection, request)
             if end is not End.ACKED:
                 await asyncio.sleep(_TURNED_AWAY_S)
+            if self.rng.random() < CLOSED_SHARE:  # the next one comes over a connection of its own
+                connection.close()
         connection.close()
 
     def _next(self) -> Request:
@@ -111,6 +115,13 @@ class Oracle:
         self.ledger.note(request, end, status=connection.status, error=connection.how, seconds=seconds)
         return end
 
+    def write_file(self, path: Path, *, rows: int) -> None:
+        """Write an outbox file of an older version, in which events wait that were acknowledged long ago."""
+        ids = tuple(self.mint.good_id(time.time()) for _ in range(rows))
+        events = [expected(event_id) for event_id in ids]
+        write_old_file(path, [(event["event"], event["event_id"], _compact(event)) for event in events])
+        self.ledger.note(Request("file", "", "", ids), End.ACKED, status=0, error="", seconds=0.0)
+
     async def judge(self, **details: Any) -> dict[str, Any]:
         """Say what is wrong, if anything."""
         loop = asyncio.get_running_loop()
@@ -125,13 +136,14 @@ class Oracle:
 
     async def _probe(self) -> str | None:
         connection = Connection(self.host, self.port)
-        for _ in range(_PROBES):
-            request = self.mint.request(most=1, now=time.time())
-            if kind_of(request.ids[0]) == GOOD:
-                end = await self._exchange(connection, request)
-                connection.close()
-                return request.ids[0] if end is End.ACKED else None
-        return None
+        request = self.mint.good_request(time.time())
+        end = await self._exchange(connection, request)
+        connection.close()
+        return request.ids[0] if end is End.ACKED else None
+
+
+def _compact(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 async def _listen(oracle: Oracle) -> None:
