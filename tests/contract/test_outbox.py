@@ -14,6 +14,7 @@ from tikrelay.outbox.store import (
     Dead,
     DeadReason,
     Drop,
+    Find,
     Leased,
     Outcome,
     Record,
@@ -445,7 +446,7 @@ async def test_a_dead_letter_keeps_its_test_code(home, clock):
         await outbox.settle(await lease_all(outbox, clock), [Dead(reason=DeadReason.REFUSED)])
 
     outbox = await home.crash(outbox)
-    letters = await outbox.dead_letters()
+    letters = await outbox.find(Find(state="dead"))
     await outbox.close()
 
     assert {"e1": "TEST1", "e2": ""} == {letter.event_id: letter.test_event_code for letter in letters}
@@ -517,10 +518,12 @@ async def test_a_dead_letter_shows_the_event_and_what_tiktok_said(outbox, clock)
     dead = Dead(reason=DeadReason.REFUSED, code=40002, message="event is required", request_id="r-1")
     await outbox.settle(await lease_all(outbox, clock), [dead])
 
-    (letter,) = await outbox.dead_letters()
+    (listed,) = await outbox.find(Find(state="dead"))
+    letter = await outbox.show(listed.key)
 
+    assert b"" == listed.body
     assert ("shop", "Purchase", "e7", b'{"n":7}') == (letter.destination, letter.event, letter.event_id, letter.body)
-    assert (received_at, received_at + 10, 2) == (letter.received_at, letter.died_at, letter.attempts)
+    assert (received_at, received_at + 10, 2) == (letter.received_at, letter.ended_at, letter.attempts)
     assert (DeadReason.REFUSED, 40002, "event is required", "r-1") == (
         letter.reason,
         letter.code,
@@ -544,7 +547,7 @@ async def test_a_dead_letter_counts_the_calls_that_were_made(outbox, clock, reas
     await outbox.put([record()])
     await outbox.settle(await lease_all(outbox, clock), [Dead(reason=reason)])
 
-    (letter,) = await outbox.dead_letters()
+    (letter,) = await outbox.find(Find(state="dead"))
 
     assert calls == letter.attempts
 
@@ -555,7 +558,7 @@ async def test_the_newest_dead_letters_come_first(outbox, clock):
         await outbox.settle(await lease_all(outbox, clock, most=1), [Dead(reason=DeadReason.REFUSED)])
         clock.time += 1
 
-    letters = await outbox.dead_letters(most=3)
+    letters = await outbox.find(Find(state="dead", most=3))
 
     assert ["e4", "e3", "e2"] == [letter.event_id for letter in letters]
 

@@ -9,7 +9,7 @@ import pytest
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.schema import APPLICATION_ID, MIGRATIONS, VERSION, migrate, prepare
-from tikrelay.outbox.sqlite import _OF_ONE_CODE, _TESTS
+from tikrelay.outbox.waiting import OF_ONE_CODE, TESTS
 
 KILLED_AT = """
 import os, signal, sys
@@ -27,6 +27,7 @@ def count(*_):
 database._connection.exec_trace = count
 prepare(database)
 """
+TABLES = {"waiting", "dead", "counts", "delivered", "calls", "begun"}
 SECOND_STEP = ("ALTER TABLE waiting ADD COLUMN shade TEXT", "UPDATE waiting SET shade = 'grey'")
 
 
@@ -44,7 +45,7 @@ def tables(database):
 def test_a_new_file_is_brought_to_the_newest_version(database):
     prepare(database)
 
-    assert {"waiting", "dead", "counts"} == tables(database)
+    assert TABLES == tables(database)
     assert VERSION == database.pragma("user_version")
     assert APPLICATION_ID == database.pragma("application_id")
 
@@ -112,7 +113,7 @@ def test_a_step_that_fails_at_any_statement_leaves_the_older_file(database, bad)
 
 def test_an_older_file_becomes_a_newer_one_with_what_waits_in_it(database):
     prepare(database)
-    database.run("INSERT INTO waiting VALUES (1, 'shop', 'Purchase', 'e1', 1, 0, x'00', 0, 0, 0, NULL, '')")
+    database.run("INSERT INTO waiting VALUES (1, 'shop', 'Purchase', 'e1', 1, 0, x'00', 0, 0, 0, NULL, '', NULL, x'')")
     migrate(database, (*MIGRATIONS, SECOND_STEP))
 
     assert VERSION + 1 == database.pragma("user_version")
@@ -122,7 +123,7 @@ def test_an_older_file_becomes_a_newer_one_with_what_waits_in_it(database):
 def shapes(database):
     return set(database.rows("SELECT type, name FROM sqlite_schema")), {
         table: database.rows(f"SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info('{table}')")
-        for table in ("waiting", "dead", "counts")
+        for table in sorted(TABLES)
     }
 
 
@@ -148,8 +149,8 @@ def plan(database, statement, *bindings):
 def test_events_of_one_code_and_the_next_code_are_found_by_an_index_without_sorting(database, comparison):
     prepare(database)
     end = f" AND {comparison} ORDER BY not_before, id LIMIT ?"
-    of_one_code = plan(database, _OF_ONE_CODE + end, "shop", b"", 0, 1)
-    tests = plan(database, _TESTS + end, "shop", 0, 1)
+    of_one_code = plan(database, OF_ONE_CODE + end, "shop", b"", 0, 1)
+    tests = plan(database, TESTS + end, "shop", 0, 1)
 
     assert "SEARCH waiting USING INDEX waiting_due (destination=? AND test_event_code=? AND not_before" in of_one_code
     assert "SEARCH waiting USING INDEX waiting_tests (destination=? AND not_before" in tests
@@ -177,7 +178,7 @@ def test_a_file_whose_making_was_cut_off_anywhere_is_made_whole(tmp_path):
         database.close()
 
     assert len(found) > 12
-    assert [({"waiting", "dead", "counts"}, VERSION, 2)] * len(found) == found
+    assert [(TABLES, VERSION, 2)] * len(found) == found
 
 
 def test_a_migration_cut_off_anywhere_loses_nothing(tmp_path, write_version_1):

@@ -16,9 +16,10 @@ from tikrelay.base.errors import OutboxBroken, OutboxInUse, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, EventsBuried, StoreFailed
 from tikrelay.event import DropReason
 from tikrelay.outbox.schema import VERSION
-from tikrelay.outbox.sqlite import MOST_NAMES
-from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Record, RetryAt
+from tikrelay.outbox.memory import MOST_NAMES
+from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Find, Record, Retention, RetryAt
 
+NOTHING = Retention(delivered_events=0)
 OPEN_IT = """
 import asyncio, sys
 from pathlib import Path
@@ -188,7 +189,7 @@ async def test_a_file_of_the_first_version_keeps_all_that_was_in_it(open_outbox,
     clock.time = 1_795_312_410.25
     outbox = await open_outbox()
     before = await outbox.books()
-    letters = await outbox.dead_letters()
+    letters = await outbox.find(Find(state="dead"))
     lease = await lease_all(outbox, clock)
     await outbox.settle(lease, [Accepted(), Accepted(), Dead(reason=DeadReason.REFUSED)])
     after = await outbox.books()
@@ -240,7 +241,7 @@ async def test_a_flipped_byte_costs_its_event_alone(  # noqa: PLR0917
 
     outbox = await open_outbox()
     lease = await lease_all(outbox, clock)
-    (letter,) = await outbox.dead_letters()
+    (letter,) = await outbox.find(Find(state="dead"))
     books = await outbox.books()
 
     assert ["e0", "e2"] == [event.event_id for event in lease.events]
@@ -259,7 +260,7 @@ async def test_a_text_that_is_no_text_any_more_costs_its_event_alone(open_outbox
         other.execute(f"UPDATE waiting SET {column} = CAST(x'65ff' AS TEXT) WHERE event_id = 'e1'")
 
     lease = await lease_all(outbox, clock)
-    (letter,) = await outbox.dead_letters()
+    (letter,) = await outbox.find(Find(state="dead"))
 
     assert ["e0", "e2"] == [event.event_id for event in lease.events]
     assert "e\N{REPLACEMENT CHARACTER}" == getattr(letter, column)
@@ -273,7 +274,7 @@ async def test_an_event_whose_test_code_was_changed_on_disk_is_not_sent(open_out
         other.execute("UPDATE waiting SET test_event_code = CAST(? AS TEXT) WHERE event_id = 'e1'", (code,))
 
     leases = [await lease_all(outbox, clock) for _ in range(2)]
-    (letter,) = await outbox.dead_letters()
+    (letter,) = await outbox.find(Find(state="dead"))
 
     assert ["e2"] == [event.event_id for lease in leases for event in lease.events]
     assert ("e1", DeadReason.DAMAGED) == (letter.event_id, letter.reason)
@@ -288,7 +289,7 @@ async def test_an_event_without_a_test_code_that_got_one_on_disk_is_not_sent(ope
     lease = await lease_all(outbox, clock)
 
     assert () == lease.events
-    assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.dead_letters()]
+    assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.find(Find(state="dead"))]
 
 
 @contextlib.contextmanager
@@ -336,7 +337,7 @@ async def test_a_value_of_another_type_costs_its_event_alone(  # noqa: PLR0917
 
     outbox = await open_outbox()
     lease = await lease_all(outbox, clock)
-    letters = await outbox.dead_letters()
+    letters = await outbox.find(Find(state="dead"))
     books = await outbox.books()
 
     assert ["e0", "e1"] == [event.event_id for event in lease.events]
@@ -364,7 +365,7 @@ async def test_an_event_in_a_format_of_another_version_is_not_sent(open_outbox, 
     lease = await lease_all(outbox, clock)
 
     assert () == lease.events
-    assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.dead_letters()]
+    assert [DeadReason.DAMAGED] == [letter.reason for letter in await outbox.find(Find(state="dead"))]
 
 
 # Room.
@@ -435,7 +436,7 @@ async def test_drops_are_counted_when_nothing_can_be_stored(open_outbox):
 
 
 async def test_room_goes_back_to_the_disk_when_an_outbox_has_been_drained(open_outbox, record, clock, path):
-    outbox = await open_outbox()
+    outbox = await open_outbox(retention=NOTHING)
     for number in range(40):
         await outbox.put([record(number, body=b"x" * 500_000)])
     held = path.stat().st_size
@@ -470,8 +471,8 @@ async def test_the_log_is_carried_into_the_file_as_it_grows(open_outbox, record,
     assert path.with_name("outbox-000.db-wal").stat().st_size < 4_000_000
 
 
-async def test_what_was_delivered_is_not_left_in_the_file(open_outbox, record, clock, path):
-    outbox = await open_outbox()
+async def test_what_was_delivered_is_not_left_in_the_file_when_nothing_is_kept(open_outbox, record, clock, path):
+    outbox = await open_outbox(retention=NOTHING)
     await outbox.put([record(number, body=b"a-mark-to-look-for" * 10) for number in range(50)])
     await drain(outbox, clock)
     await outbox.close()
@@ -561,7 +562,7 @@ async def test_a_key_is_never_used_twice_while_its_event_is_kept(open_outbox, re
     await outbox.put([record(2)])  # at the same microsecond, as a clock set back has it
     await outbox.settle(await lease_all(outbox, clock), [Dead(reason=DeadReason.REFUSED)])
 
-    assert 2 == len({letter.key for letter in await outbox.dead_letters()})
+    assert 2 == len({letter.key for letter in await outbox.find(Find(state="dead"))})
 
 
 async def test_a_retry_carries_the_same_bytes(open_outbox, record, clock):

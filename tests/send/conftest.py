@@ -16,7 +16,7 @@ from tikrelay.base.happenings import Happening
 from tikrelay.base.secret import Secret
 from tikrelay.event import DestinationName, EventId
 from tikrelay.outbox.sqlite import SqliteOutbox
-from tikrelay.outbox.store import Books, Leased, Record
+from tikrelay.outbox.store import Books, Find, Leased, Record
 from tikrelay.send.config import SendConfig
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import Sender
@@ -190,7 +190,7 @@ class Shop:
                 await asyncio.sleep(0.01)
 
     async def dead(self) -> dict[str, str]:
-        return {letter.event_id: letter.reason.value for letter in await self.outbox.dead_letters(most=10_000)}
+        return {letter.event_id: letter.reason for letter in await self.outbox.find(Find(state="dead", most=10_000))}
 
     async def rows(self, destination: str = "shop") -> list[Leased]:
         """Look at what waits, also what is not due."""

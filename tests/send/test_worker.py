@@ -11,6 +11,7 @@ import pytest
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
+from tikrelay.outbox.store import Find
 from tikrelay.send.isolate import BUDGET, shape_of
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import _LOOK_FOR_RETRIES_EVERY_S
@@ -52,7 +53,7 @@ async def test_one_bad_event_in_a_thousand_is_singled_out_and_the_others_are_acc
     await shop.put(*ids(1000))
     async with shop.sending():
         await shop.all_settled()
-    letter = (await shop.outbox.dead_letters())[0]
+    letter = (await shop.outbox.find(Find(state="dead")))[0]
 
     assert [one for one in ids(1000) if one != "e-0417"] == delivered(sandbox)
     assert ("e-0417", "refused", 40002) == (letter.event_id, letter.reason, letter.code)
@@ -501,7 +502,7 @@ async def test_a_code_nobody_has_described_buries_after_three_tries(shop, sandbo
     await shop.put(*ids(3))
     async with shop.sending():
         await shop.all_settled()
-    letters = await shop.outbox.dead_letters()
+    letters = await shop.outbox.find(Find(state="dead"))
 
     assert [(3, "unknown_answer", 12345)] * 3 == [(one.attempts, one.reason, one.code) for one in letters]
 
@@ -514,7 +515,7 @@ async def test_a_fresh_event_beside_old_ones_has_its_own_three_tries(shop, sandb
             await asyncio.sleep(0.015)
         await shop.all_settled()
 
-    assert {3} == {one.attempts for one in await shop.outbox.dead_letters()}
+    assert {3} == {one.attempts for one in await shop.outbox.find(Find(state="dead"))}
 
 
 async def test_an_old_event_beside_a_fresh_one_is_not_buried_for_a_third(shop, sandbox):
@@ -689,7 +690,7 @@ async def test_every_call_of_a_search_among_tests_carries_their_code(shop, sandb
     await shop.put(*ids(2, first=8), code="TEST2")
     async with shop.sending():
         await shop.all_settled()
-    (letter,) = await shop.outbox.dead_letters()
+    (letter,) = await shop.outbox.find(Find(state="dead"))
     of_the_search = [code for code, found in calls(sandbox) if not {*found} & {*ids(2, first=8)}]
 
     assert ["TEST1"] * 7 == of_the_search

@@ -13,7 +13,14 @@ _WORST_FIRST: Final = ("paused", "failing", "flowing")
 
 def add_up(files: Iterable[Message]) -> Books:
     """Add up the counts of files."""
-    counts = Books(received=Counter(), accepted=Counter(), waiting=Counter(), dead=Counter(), dropped=Counter())
+    counts = Books(
+        received=Counter(),
+        accepted=Counter(),
+        waiting=Counter(),
+        dead=Counter(),
+        replayed=Counter(),
+        dropped=Counter(),
+    )
     for books in files:
         _add(counts, books)
     return counts
@@ -36,8 +43,9 @@ def _add(counts: Books, books: Message) -> None:
     for single, rows in ((counts.accepted, books["accepted"]), (counts.waiting, books["waiting"])):
         for name, count in rows:
             single[name] += count
-    for double, rows in ((counts.dead, books["dead"]), (counts.dropped, books["dropped"])):
-        for name, reason, count in rows:
+    for kind in ("dead", "replayed", "dropped"):
+        double: Counter[tuple[str, str]] = getattr(counts, kind)
+        for name, reason, count in books[kind]:
             double[name, reason] += count
     for name, at in books["oldest_waiting"]:
         counts.oldest_waiting[name] = min(at, counts.oldest_waiting.get(name, at))

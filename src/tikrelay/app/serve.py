@@ -104,7 +104,7 @@ class Server:
 
         answers = await self.crew.ask_all("dead", most=most)
         letters = [letter for _, answer in answers for letter in answer["dead_letters"]]
-        letters.sort(key=lambda letter: letter["died_at"], reverse=True)
+        letters.sort(key=lambda letter: letter["ended_at"] or 0.0, reverse=True)
         for letter in letters:
             del letter["body"]
             letter["words"] = explain_code(letter["code"]) if letter["code"] is not None else ""

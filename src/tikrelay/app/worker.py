@@ -37,7 +37,7 @@ from tikrelay.mapping.consent import may_set_cookie
 from tikrelay.mapping.convert import Rules
 from tikrelay.mapping.explain import FALLBACK_ID, explain
 from tikrelay.outbox.sqlite import SqliteOutbox
-from tikrelay.outbox.store import Books, DeadLetter
+from tikrelay.outbox.store import Books, Entry, Find, Retention
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import Sender
 from tikrelay.tiktok.api import TikTokApi
@@ -130,7 +130,16 @@ class Worker:
 
     async def _open(self, path: Path) -> Store:
         """Own a file and begin to send from it."""
-        outbox = await SqliteOutbox.open(path, clock=self.clock, emit=self.emit, max_bytes=self.config.outbox.max_bytes)
+        keep = self.config.outbox
+        outbox = await SqliteOutbox.open(
+            path,
+            clock=self.clock,
+            emit=self.emit,
+            max_bytes=keep.max_bytes,
+            retention=Retention(
+                delivered_s=keep.keep_delivered, delivered_events=keep.keep_delivered_events, dead_s=keep.keep_dead
+            ),
+        )
         store = Store(path, outbox)
         store.senders = [self._sender(destination, outbox) for destination in self.config.destinations]
         store.sending = asyncio.create_task(_run_all([sender.run for sender in store.senders]))
@@ -218,11 +227,10 @@ class Worker:
         }
 
     async def _dead(self, message: Message) -> Message:
-        letters: list[DeadLetter] = []
+        letters: list[Entry] = []
         for store in list(self.stores):
-            letters += await store.outbox.dead_letters(most=message["most"])
-        # The bodies stay here: strangers choose how long they are, and nobody reads them over there.
-        return {"dead_letters": [msgspec.to_builtins(msgspec.structs.replace(letter, body=b"")) for letter in letters]}
+            letters += await store.outbox.find(Find(state="dead", most=message["most"]))
+        return {"dead_letters": [msgspec.to_builtins(letter) for letter in letters]}
 
     async def _adopt(self, message: Message) -> Message:
         """Take over a file that nobody owns."""
@@ -264,6 +272,7 @@ def _plain(books: Books) -> Message:
         "accepted": [[key, count] for key, count in books.accepted.items()],
         "waiting": [[key, count] for key, count in books.waiting.items()],
         "dead": [[*key, count] for key, count in books.dead.items()],
+        "replayed": [[*key, count] for key, count in books.replayed.items()],
         "dropped": [[*key, count] for key, count in books.dropped.items()],
         "oldest_waiting": [[key, at] for key, at in books.oldest_waiting.items()],
     }

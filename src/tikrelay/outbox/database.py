@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import apsw
 
+from tikrelay.base.failpoints import passing
+
 Value = None | int | float | str | bytes
 Row = tuple[Any, ...]
 
@@ -80,6 +82,7 @@ class Database:
     def checkpoint(self) -> None:
         """Carry what the log holds into the file."""
         self._pages_in_wal = 0
+        passing("in_checkpoint")
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def empty_log(self) -> None:

@@ -19,6 +19,7 @@ RESERVE: Final = "disk_reserve"
 GONE: Final = "file_gone"
 REPLACED: Final = "replaced"
 FAILED: Final = "failed"
+_MADE_BY_REMOVING: Final = frozenset({MAX_BYTES, RESERVE})
 _LOOK_EVERY_S: Final = 1.0
 _TELL_AGAIN_EVERY_S: Final = 60.0
 _TELL_CHANGES_EVERY_S: Final = 10.0
@@ -33,11 +34,18 @@ class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Room:
-    """The room of one outbox file. The two numbers are written by the outbox's thread."""
+    """The room of one outbox file.
+
+    ``held_bytes``, ``free_bytes_inside``  written by the outbox's thread
+    ``spare_events``  likewise: events that are only there to be looked at, and go before any is refused
+    ``is_tight``      read by it: they have to go now
+    """
 
     def __init__(self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int) -> None:
         self.held_bytes = 0
         self.free_bytes_inside = 0
+        self.spare_events = 0
+        self.is_tight = False
         self.reserve_bytes = reserve_bytes
         self._path = path
         self._clock = clock
@@ -71,6 +79,9 @@ class Room:
             self._looked_at = now
             self._seen = self._look()
         why = self._seen or self._own_limit()
+        self.is_tight = why is not None and why.reason in _MADE_BY_REMOVING
+        if self.is_tight and self.spare_events:
+            why = None
         self._tell(why, now)
         return why
 

@@ -15,6 +15,7 @@ ids of events.
 from typing import Final
 
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
+from tikrelay.base.failpoints import passing
 from tikrelay.outbox.database import Database
 
 APPLICATION_ID: Final = 0x74696B72  # "tikr", as file(1) shows it
@@ -168,6 +169,7 @@ def migrate(database: Database, migrations: tuple[tuple[str, ...], ...]) -> None
         try:
             for statement in migrations[number]:
                 database.run(statement)
+                passing("in_migration")
             database.pragma("user_version", number + 1)
             database.run("COMMIT")
         except BaseException:

@@ -40,11 +40,12 @@ MOST_CALLS_KEPT: Final = 20
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One TikTok event for one destination, as it is stored. ``body`` is its exact JSON.
 
+    ``source``           "replay" is a copy of a dead letter, made to be sent as a test
     ``test_event_code``  of this event alone; empty is the destination's
     """
 
     destination: DestinationName
-    source: Source
+    source: Source | Literal["replay"]
     name: str
     event: str
     event_id: EventId
@@ -145,24 +146,6 @@ class Dead(msgspec.Struct, frozen=True, tag=True):
 
 
 Outcome = Accepted | RetryAt | Dead
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One dead letter as tools show it."""
-
-    key: int
-    destination: DestinationName
-    event: str
-    event_id: EventId
-    body: bytes
-    received_at: float
-    died_at: float
-    attempts: int
-    reason: DeadReason
-    code: int | None
-    message: str
-    request_id: str
-    test_event_code: str = ""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -168,7 +168,9 @@ def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[
         received[source, name] += count
     yield _family("tikrelay_events_received", "Events received, by GA4 or given name.", ("source", "event"), received)
     outcomes = {(name, "accepted"): count for name, count in books.accepted.items()}
-    for kind, kept in (("dead", books.dead), ("dropped", books.dropped)):
+    # A replayed letter is dead no more; a counter that fell would be taken for a restart.
+    died = Counter(books.dead) + Counter(books.replayed)
+    for kind, kept in (("dead", died), ("dropped", books.dropped)):
         for (name, _), count in kept.items():
             outcomes[name, kind] = outcomes.get((name, kind), 0) + count
     yield _family("tikrelay_events", "Events by what became of them.", ("destination", "outcome"), outcomes)
@@ -178,8 +180,12 @@ def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[
     yield _family(
         "tikrelay_events_dropped", "Events dropped by a rule.", ("reason",), {(r,): n for r, n in dropped.items()}
     )
-    dead = {(name, reason.value): 0 for name in states for reason in DeadReason} | books.dead
-    yield _family("tikrelay_events_dead", "Events that became dead letters.", ("destination", "reason"), dead)
+    none = {(name, reason.value): 0 for name in states for reason in DeadReason}
+    for name, text, kept in (
+        ("tikrelay_events_dead", "Events that became dead letters, also those since replayed.", died),
+        ("tikrelay_events_replayed", "Dead letters that were sent again.", books.replayed),
+    ):
+        yield _family(name, text, ("destination", "reason"), none | kept)
 
     waiting = GaugeMetricFamily(
         "tikrelay_events_waiting", "Events on disk that TikTok has not taken yet.", labels=["destination"]

@@ -1,0 +1,50 @@
+"""What a failed write means: for the jobs that shared it, for the connection, and in words."""
+
+from typing import Final
+
+import apsw
+
+from tikrelay.outbox.room import REPLACED
+
+
+class ReplacedError(Exception):
+    """The open file, or its lock, is not where it was any more."""
+
+
+DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
+FATAL: Final = (*DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, ReplacedError)
+NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
+WAITS_FOR_A_REPAIR: Final = "its events wait in it for a repair, see the page on troubleshooting"
+
+
+def hint_of(error: Exception) -> str:
+    """What to do about it."""
+    match error:
+        case apsw.FullError():
+            return "free some room on its disk"
+        case apsw.BusyError():
+            return "another program has the file open; close it there"
+        case apsw.CorruptError() | apsw.NotADBError():
+            return WAITS_FOR_A_REPAIR
+        case ReplacedError():
+            return "stop the server before a copy is restored, and leave its .lock files alone; it is starting anew"
+        case _ if isinstance(error, FATAL):
+            return "look at the disk and at the kernel's log; the server is starting anew"
+        case _:
+            return ""
+
+
+def reason_of(error: Exception) -> str:
+    """Its name, as a metric has it."""
+    return REPLACED if isinstance(error, ReplacedError) else type(error).__name__
+
+
+def words_of(error: Exception) -> str:
+    """What SQLite says, with the name of its finer code. Other errors may quote an event, and say nothing here."""
+    if isinstance(error, ReplacedError | UnicodeDecodeError):
+        return str(error)
+    if not isinstance(error, apsw.Error):
+        return ""
+    code = getattr(error, "extendedresult", 0)
+    finer = apsw.mapping_extended_result_codes.get(code) or apsw.mapping_result_codes.get(code)
+    return f"{error} ({finer})" if finer else str(error)

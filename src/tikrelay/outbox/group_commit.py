@@ -1,0 +1,430 @@
+"""Group commit: one thread, one connection, and one transaction for all that waits at one moment.
+
+::
+
+    put, settle ──> queue ──> [ all that waits at this moment ] ──> one COMMIT, one fsync ──> every caller resumes
+
+While one commit is at the disk, the next group gathers; there is no timer and no artificial wait. Between two groups
+the thread carries the log into the file, and, when nobody waits, gives room back to the disk.
+
+When a write fails because the disk is full, its callers get OutboxUnavailable and the next write is tried as usual;
+outcomes, which make room, are tried again without the events that came with them. When the disk itself fails, the
+connection is never written on again (after a failed fsync nobody knows what the kernel kept): ``failed`` is set and
+the process is expected to end and begin anew. So it is when another file was put in the place of the open one, or its
+lock was removed; this is looked for between a commit and its answers. A file that SQLite finds damaged is marked
+(``outbox.damage``), so that whoever comes next begins another.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
+from tikrelay.base.failpoints import passing
+from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, OutboxDamaged, PutRefused, StoreFailed
+from tikrelay.outbox import retention
+from tikrelay.outbox.damage import leave_mark
+from tikrelay.outbox.database import Database
+from tikrelay.outbox.failures import (
+    DAMAGE,
+    FATAL,
+    NO_FAULT_OF_A_JOB,
+    WAITS_FOR_A_REPAIR,
+    ReplacedError,
+    hint_of,
+    reason_of,
+    words_of,
+)
+from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.memory import Memory, let_go
+from tikrelay.outbox.outcomes import find_cut_off
+from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
+from tikrelay.outbox.schema import PAGE_SIZE, prepare
+from tikrelay.outbox.store import DeadReason, Lease, Retention
+
+_MOST_JOBS: Final = 1024
+_FLUSH_DROPS_EVERY_S: Final = 1.0
+_LOOK_FOR_OLD_EVERY_S: Final = 1.0
+_BITE_EVERY_S: Final = 0.02  # of what is old, while there is more of it
+_LOOKS_TAKE_AT_MOST: Final = 0.01  # of the thread's time
+_FRUGAL_FOR_S: Final = 10.0  # after the disk was full
+_REST_BEFORE_TIDYING_S: Final = 0.5
+_KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
+_PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
+
+T = TypeVar("T")
+
+
+class Job:
+    """Work for the thread, and who waits for it.
+
+    ``writes``    it waits for the commit, not only for its turn
+    ``optional``  on a full disk it is left undone, and nobody is told
+    ``alone``     it is done outside of any transaction
+    """
+
+    __slots__ = ("alone", "events", "future", "optional", "result", "work", "writes")
+
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        future: asyncio.Future[Any],
+        *,
+        writes: bool,
+        events: int = 0,
+        optional: bool = False,
+        alone: bool = False,
+    ) -> None:
+        self.work = work
+        self.future = future
+        self.writes = writes
+        self.events = events
+        self.optional = optional
+        self.alone = alone
+        self.result: Any = None
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """Jobs of one kind succeed or fail together."""
+        return self.writes, self.optional, bool(self.events)
+
+
+class GroupCommit:
+    """The thread of one outbox file."""
+
+    def __init__(self, path: Path, *, clock: Clock, emit: Emit, room: Room, retention: Retention, vfs: str) -> None:
+        self.path = path
+        self.failed = asyncio.Event()
+        self._clock = clock
+        self._emit = emit
+        self._room = room
+        self._retention = retention
+        self._vfs = vfs
+        self._loop = asyncio.get_running_loop()
+        self._lock = OutboxLock(path)
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
+        self._closing = False
+        # Below: touched by the thread alone.
+        self._drops_since: float | None = None
+        self._look_for_old_at = 0.0
+        self._was_full_at = float("-inf")
+        self._broken = False
+        self._resting = False
+
+    # On the event loop.
+
+    def _refuse_when_unable(self) -> None:
+        if self._closing:
+            raise OutboxUnavailable(f"{self.path} is being closed", hint="the server is stopping")
+        if self.failed.is_set():
+            raise OutboxUnavailable(f"{self.path}: a write failed", hint="the server is starting anew")
+
+    async def _do(
+        self, work: Callable[[], T], *, writes: bool, events: int = 0, optional: bool = False, alone: bool = False
+    ) -> T:
+        self._refuse_when_unable()
+        self._why_not()  # so that a change is noticed, and told, when nothing is put
+        job = self._hand_over(work, writes=writes, events=events, optional=optional, alone=alone)
+        result: T = await job.future
+        return result
+
+    def _hand_over(self, work: Callable[[], Any], **kind: Any) -> Job:
+        job = Job(work, self._loop.create_future(), **kind)
+        self._jobs.put(job)
+        return job
+
+    def _why_not(self) -> WhyNot | None:
+        """Say why nothing more may be stored, or None."""
+        why = self._room.why_not()
+        if why and why.reason == REPLACED:  # the thread will find the same, and fail
+            self._hand_over(lambda: None, writes=True)
+        return why
+
+    def _abandon(self, lease: Lease) -> None:
+        keys = [event.key for event in lease.events]
+        self._hand_over(lambda: let_go(self._memory, lease.destination, keys), writes=False)
+
+    # On the thread.
+
+    def _connect(self) -> None:
+        try:
+            self._database = Database(self.path, vfs=self._vfs)
+            try:
+                self.path.chmod(0o600)
+                self._room.remember_file()
+                prepare(self._database)
+                self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
+                self._memory.load()
+                self._find_cut_off()
+                self._measure()
+            except BaseException:
+                self._database.close()
+                raise
+        except (*DAMAGE, UnicodeDecodeError) as error:
+            self._mark_damaged(error)
+            hint = "move it away to start with an empty one; what waits in it is not delivered until it is repaired"
+            raise OutboxBroken(f"{self.path} is damaged: {error}", hint=hint) from None
+        except (apsw.Error, OSError) as error:
+            hint = "check the folder's owner, its permissions and the room on its disk"
+            raise OutboxUnavailable(f"cannot open {self.path}: {error}", hint=hint) from None
+
+    def _find_cut_off(self) -> None:
+        """Note what was under way when the process ended. On a full disk that is left for the next opening."""
+        take_back = self._memory.begin()
+        try:
+            self._database.run("BEGIN IMMEDIATE")
+            find_cut_off(self._memory)
+            self._database.run("COMMIT")
+        except apsw.FullError:
+            take_back()
+            self._database.roll_back()
+
+    def _measure(self) -> None:
+        size, pages, free = (self._database.pragma(name) for name in ("page_size", "page_count", "freelist_count"))
+        self._room.held_bytes = (pages - free) * size
+        self._room.free_bytes_inside = free * size
+        self._room.spare_events = self._memory.delivered
+
+    def _work(self) -> None:
+        """Take all that waits, do it in one transaction, tell who waited; until told to close."""
+        closing = False
+        while not closing:
+            jobs, closing = self._gather()
+            if closing or self._drops_are_due():
+                jobs.append(Job(lambda: None, self._loop.create_future(), writes=True))
+            if self._old_is_due():
+                jobs.append(Job(self._retire, self._loop.create_future(), writes=True, optional=True))
+            self._resting = not jobs
+            if together := [job for job in jobs if not job.alone]:
+                self._run(together)
+            for job in jobs:
+                if job.alone:
+                    self._run([job])
+            if self._resting and self._has_spare_room():
+                self._tidy(self._give_room_back)
+            if self._database.checkpoint_is_due():
+                self._tidy(self._database.checkpoint)
+        with contextlib.suppress(apsw.Error):
+            self._database.close()
+
+    def _old_is_due(self) -> bool:
+        """Say whether there is anything to remove; looking for it takes little of the thread's time."""
+        began = time.monotonic()
+        if self._broken or began < self._look_for_old_at:
+            return False
+        found = False
+        try:
+            found = retention.is_due(self._memory)
+        except FATAL as error:
+            self._fail([], error)
+        took_s = time.monotonic() - began
+        self._look_for_old_at = began + max(_LOOK_FOR_OLD_EVERY_S, took_s / _LOOKS_TAKE_AT_MOST)
+        return found
+
+    def _retire(self) -> None:
+        if retention.retire(self._memory):
+            self._look_for_old_at = time.monotonic() + _BITE_EVERY_S
+
+    def _tidy(self, work: Callable[[], None]) -> None:
+        """Do what nobody waits for; on a full disk it is left for later."""
+        if self._broken:
+            return
+        try:
+            work()
+        except FATAL as error:
+            self._fail([], error)
+        except apsw.Error:
+            self._room.free_bytes_inside = 0  # until the next commit
+
+    def _has_spare_room(self) -> bool:
+        """Say whether more than half of the file is free: less is soon used again, and moving pages is work."""
+        pages = self._room.free_bytes_inside // PAGE_SIZE
+        return pages > _KEEP_FREE_PAGES and self._room.free_bytes_inside > self._room.held_bytes
+
+    def _give_room_back(self) -> None:
+        before = self._room.free_bytes_inside
+        self._database.rows(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK_AT_ONCE})")
+        self._measure()
+        if self._room.free_bytes_inside >= before:
+            self._room.free_bytes_inside = 0  # the file was made without auto_vacuum: no use to go on
+
+    def _gather(self) -> tuple[list[Job], bool]:
+        """Wait for one job, and take those that wait behind it; True when it is time to close."""
+        try:
+            job = self._jobs.get(timeout=self._patience_s())
+        except queue.Empty:
+            return [], False
+        jobs: list[Job] = []
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= _MOST_JOBS:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
+
+    def _patience_s(self) -> float | None:
+        if self._broken:
+            return None
+        if self._has_spare_room():
+            return 0.0 if self._resting else _REST_BEFORE_TIDYING_S
+        if self._memory.keeps_anything:
+            return max(0.0, min(_LOOK_FOR_OLD_EVERY_S, self._look_for_old_at - time.monotonic()))
+        return _FLUSH_DROPS_EVERY_S if self._memory.changed else None
+
+    def _drops_are_due(self) -> bool:
+        if self._broken:
+            return False
+        return self._drops_since is not None and time.monotonic() - self._drops_since >= _FLUSH_DROPS_EVERY_S
+
+    def _run(self, jobs: list[Job]) -> None:
+        """Do the jobs in one transaction; when it fails, do them in parts, so that none harms its neighbours."""
+        error = self._attempt(jobs)
+        if error is None:
+            return
+        if isinstance(error, apsw.FullError):
+            self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
+            if self._make_room() or not self._memory.frugal:
+                self._was_full_at = time.monotonic()
+                self._run(jobs)
+                return
+        parts = [jobs] if isinstance(error, FATAL) else _parts(jobs, error)
+        if len(parts) > 1:
+            for part in parts:
+                self._run(part)
+        elif isinstance(error, apsw.FullError) and all(job.optional for job in jobs):
+            self._tell(jobs)
+        else:
+            self._fail(jobs, error)
+
+    def _make_room(self) -> bool:
+        """On a full disk, remove some of what is only there to be looked at."""
+        if not self._memory.delivered:
+            return False
+        job = Job(lambda: retention.make_room(self._memory, size=0), self._loop.create_future(), writes=True)
+        return self._attempt([job]) is None
+
+    def _attempt(self, jobs: list[Job]) -> Exception | None:
+        began = time.monotonic()
+        take_back = self._memory.begin()
+        self._memory.frugal = self._room.is_tight or began - self._was_full_at < _FRUGAL_FOR_S
+        try:
+            if self._broken:
+                raise apsw.ReadOnlyError("an earlier write failed")
+            if any(job.writes for job in jobs):
+                self._commit(jobs)
+            else:
+                for job in jobs:
+                    job.result = job.work()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told to the callers it belongs to
+            take_back()
+            with contextlib.suppress(apsw.Error):
+                self._database.roll_back()
+            return error
+        self._report(jobs, time.monotonic() - began)
+        self._tell(jobs)
+        return None
+
+    def _commit(self, jobs: list[Job]) -> None:
+        holds_events = any(job.events for job in jobs)
+        self._database.run("BEGIN IMMEDIATE")
+        for job in jobs:
+            job.result = job.work()
+        self._memory.write()
+        self._measure()
+        if holds_events:
+            passing("in_commit")
+        self._database.run("COMMIT")
+        self._memory.written()
+        self._drops_since = None
+        self._find_in_place()
+        if holds_events:
+            passing("committed")
+
+    def _find_in_place(self) -> None:
+        """Answer nobody for a commit to a file that the next process will not find."""
+        if self._room.is_replaced():
+            why = "another file was put in its place while it was open"
+        elif self.path.exists() and not self._lock.is_in_place():
+            why = "its lock file was removed while it was open"
+        else:
+            return
+        with contextlib.suppress(apsw.Error):
+            self._database.empty_log()
+        raise ReplacedError(why)
+
+    def _tell(self, jobs: list[Job]) -> None:
+        def resume() -> None:
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_result(job.result)
+                elif isinstance(job.result, Lease):  # who asked for it has gone away
+                    self._abandon(job.result)
+
+        self._call_loop(resume)
+
+    def _report(self, jobs: list[Job], seconds: float) -> None:
+        if events := sum(job.events for job in jobs):
+            self._call_loop(self._emit, CommitDone(jobs=len(jobs), events=events, seconds=seconds))
+        for destination, count in self._memory.damaged.items():
+            reason = DeadReason.DAMAGED.value
+            self._call_loop(self._emit, EventsBuried(destination=destination, reason=reason, count=count))
+
+    def _fail(self, jobs: list[Job], error: Exception) -> None:
+        fatal = isinstance(error, FATAL)
+        is_first = not self._broken
+        if fatal and is_first:
+            self._broken = True
+            self._database.write_no_more()
+            if isinstance(error, DAMAGE):
+                self._mark_damaged(error)
+        told: Exception = error
+        if isinstance(error, apsw.Error | ReplacedError):
+            told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=hint_of(error))
+        failure = StoreFailed(path=str(self.path), reason=reason_of(error), what=words_of(error), hint=hint_of(error))
+
+        def resume() -> None:
+            if fatal:
+                self.failed.set()
+            if is_first:
+                self._emit(failure)
+            else:
+                for _ in filter(lambda job: job.events, jobs):
+                    self._emit(PutRefused(reason=FAILED))
+            self._room.look_again()
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(told)
+                    job.future.exception()  # a caller that has gone away does not make it a warning
+
+        self._call_loop(resume)
+
+    def _mark_damaged(self, error: Exception) -> None:
+        words = words_of(error)
+        leave_mark(self.path, words, at=self._clock.now())
+        self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=words, hint=WAITS_FOR_A_REPAIR))
+
+    def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _parts(jobs: list[Job], error: Exception) -> list[list[Job]]:
+    """Split jobs whose common transaction failed into those that may still succeed without the others."""
+    if not isinstance(error, NO_FAULT_OF_A_JOB):
+        return [[job] for job in jobs]
+    parts: dict[tuple[bool, bool, bool], list[Job]] = {}
+    for job in jobs:
+        parts.setdefault(job.kind, []).append(job)
+    return [parts[kind] for kind in sorted(parts)]

@@ -1,0 +1,159 @@
+"""Finding stored events, and one event's history.
+
+A search goes through the tables in steps of a few thousand rows, lest a put waits for all of it. An event that moves
+meanwhile (from waiting to dead, to delivered) is met there again, and found once.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from tikrelay.outbox.memory import Memory
+from tikrelay.outbox.rows import OF_ENTRY, read_entry, unpack
+from tikrelay.outbox.store import Call, Entry, Find, State
+
+_LOOKED_AT_ONCE: Final = 2000
+_ORDER: Final[tuple[State, ...]] = ("waiting", "dead", "delivered")
+_CURSOR: Final[dict[State, str]] = {"waiting": "id", "dead": "id", "delivered": "n"}
+_CONDITIONS: Final = {
+    "destination": "destination = ?",
+    "event": "event = ?",
+    "event_id": "event_id = ?",
+    "reason": "reason = ?",
+    "test_event_code": "test_event_code = ?",
+    "received_from": "received_at >= ?",
+    "received_to": "received_at < ?",
+}
+_LOWEST: Final = -(1 << 63)
+_HIGHEST: Final = (1 << 63) - 1
+_CALL: Final = (
+    "SELECT began_at, events, CAST(outcome AS BLOB), status, code, CAST(message AS BLOB), CAST(request_id AS BLOB),"
+    " seconds FROM calls WHERE id = ?"
+)
+DAMAGED: Final = "damaged"
+
+
+def conditions(which: Find) -> tuple[str, list[Any]]:
+    """Write what to look for as SQL, each piece beginning with AND, and its bindings.
+
+    >>> conditions(Find(event="Lead", test_event_code=""))
+    (' AND event = ? AND test_event_code = ?', ['Lead', ''])
+    """
+    wanted = {field: getattr(which, field) for field in _CONDITIONS}
+    given = {
+        field: value
+        for field, value in wanted.items()
+        if value is not None and (value != "" or field == "test_event_code")
+    }
+    text = "".join(f" AND {_CONDITIONS[field]}" for field in given)
+    if not which.keys:
+        return text, list(given.values())
+    return f"{text} AND id IN (SELECT value FROM json_each(?))", [*given.values(), f"{list(which.keys)}"]
+
+
+class Search:
+    """One search, on its way through the tables."""
+
+    def __init__(self, which: Find, *, whole: bool = False) -> None:
+        self._which = which
+        self._whole = whole
+        self._tables = [
+            state for state in _ORDER if which.state in (None, state) and (state == "dead" or not which.reason)
+        ]
+        self._cursor: int | None = None
+        self._found: dict[int, Entry] = {}
+        self._of_table = 0
+
+    def entries(self) -> list[Entry]:
+        """What was found, in order."""
+        found = sorted(self._found.values(), key=lambda entry: entry.key, reverse=not self._which.oldest_first)
+        return found[: self._which.most]
+
+    def step(self, memory: Memory) -> bool:
+        """Look at a few rows; True while there are more."""
+        if not self._tables or self._which.most <= 0:
+            return False
+        state = self._tables[0]
+        if self._has_passed_all(memory, state):
+            self._tables.pop(0)
+            self._cursor, self._of_table = None, 0
+        return bool(self._tables)
+
+    def _has_passed_all(self, memory: Memory, state: State) -> bool:
+        which, column = self._which, _CURSOR[state]
+        in_order = column == "id"
+        bounds = self._next_bounds(memory, state, everything=in_order and bool(which.keys))
+        if bounds is None:
+            return True
+        text, bindings = conditions(which)
+        direction = "" if which.oldest_first else " DESC"
+        limit = which.most - self._of_table if in_order else -1
+        rows = memory.database.each(
+            f"SELECT {OF_ENTRY[state]} FROM {state} WHERE {column} BETWEEN ? AND ?{text}"
+            f" ORDER BY {column}{direction} LIMIT ?",
+            (*bounds, *bindings, limit),
+        )
+        for row in rows:
+            self._take(memory, state, row)
+        return self._of_table >= which.most and (in_order or self._older_only_from_here(memory, bounds))
+
+    def _next_bounds(self, memory: Memory, state: State, *, everything: bool) -> tuple[int, int] | None:
+        """The first and last place of the next step."""
+        column, forward = _CURSOR[state], self._which.oldest_first
+        after, direction = (">", "") if forward else ("<", " DESC")
+        start = self._cursor if self._cursor is not None else (_LOWEST if forward else _HIGHEST)
+        ((first, last, count),) = memory.database.rows(
+            f"SELECT min(c), max(c), count(*) FROM (SELECT {column} AS c FROM {state} WHERE {column} {after} ?"
+            f" ORDER BY {column}{direction} LIMIT ?)",
+            (start, -1 if everything else _LOOKED_AT_ONCE),
+        )
+        self._cursor = last if forward else first
+        return (first, last) if count else None
+
+    def _older_only_from_here(self, memory: Memory, bounds: tuple[int, int]) -> bool:
+        """Say whether what was delivered before was received before all that is found already."""
+        if self._which.oldest_first:
+            return False
+        at = memory.database.value("SELECT delivered_at FROM delivered WHERE n = ?", (bounds[0],))
+        return isinstance(at, float) and at * 1_000_000 < self.entries()[-1].key
+
+    def _take(self, memory: Memory, state: State, row: Any) -> None:
+        entry, calls = read_entry(state, row)
+        entry = msgspec.structs.replace(
+            entry,
+            leased=state == "waiting" and memory.is_leased(entry.destination, entry.key),
+            body=entry.body if self._whole else b"",
+            calls=_read_calls(memory, calls) if self._whole else (),
+        )
+        self._found[entry.key] = entry
+        self._of_table += 1
+
+
+def _read_calls(memory: Memory, numbers: bytes) -> tuple[Call, ...]:
+    """The calls that are still kept, oldest first."""
+    found = (memory.database.rows(_CALL, (number,)) for number in unpack(numbers))
+    return tuple(_read_call(row) for rows in found for row in rows)
+
+
+def _read_call(row: Any) -> Call:
+    began_at, events, outcome, status, code, message, request_id, seconds = row
+    texts = (outcome, message, request_id)
+    is_sound = (
+        all(isinstance(number, float) for number in (began_at, seconds))
+        and isinstance(events, int)
+        and all(isinstance(number, int | None) for number in (status, code))
+        and all(isinstance(text, bytes) for text in texts)
+    )
+    if not is_sound:
+        return Call(began_at=0.0, outcome=DAMAGED)
+    outcome, message, request_id = (text.decode(errors="replace") for text in texts)
+    return Call(
+        began_at=began_at,
+        events=events,
+        outcome=outcome,
+        status=status,
+        code=code,
+        message=message,
+        request_id=request_id,
+        seconds=seconds,
+    )

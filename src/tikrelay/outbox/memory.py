@@ -1,0 +1,188 @@
+"""What the outbox's thread knows of its file without reading it, and how a failed transaction takes it back."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import apsw
+
+from tikrelay.base.clock import Clock
+from tikrelay.outbox.database import Database
+from tikrelay.outbox.store import Books, Drop, Retention
+
+MOST_NAMES: Final = 50
+_OTHER: Final = "other"
+_LAST_DELIVERED: Final = 1000  # rows at the end of a table in order of delivery, of which one has the highest key
+_NO_KEY: Final = 1 << 53  # microseconds in the year 2255: a key beyond is a damaged one, and none to count on from
+
+CountKey = tuple[str, str, str, str]
+
+
+class Memory:
+    """The connection, counts, leases and numbers. All of it is touched by the thread alone.
+
+    ``leased``     by destination: the key of an event in a sender's hands, to the calls it was part of before
+    ``begun``      the leases noted on disk, by their first key
+    ``given_back`` of these, those that were released: their note goes with the next commit
+    ``damaged``    events found damaged by this transaction
+    ``frugal``     there is no room: of what is settled no more is written than has to be
+    ``shifted``    seconds by which the wall clock was set since the file was opened
+    """
+
+    def __init__(self, database: Database, *, clock: Clock, retention: Retention) -> None:
+        self.database = database
+        self.clock = clock
+        self.retention = retention
+        self.counts: Counter[CountKey] = Counter()
+        self.changed: Counter[CountKey] = Counter()
+        self.waiting: Counter[str] = Counter()
+        self.waiting_on_disk: Counter[str] = Counter()
+        self.leased: dict[str, dict[int, bytes]] = {}
+        self.begun: set[int] = set()
+        self.given_back: set[int] = set()
+        self.damaged: Counter[str] = Counter()
+        self.last_key = 0
+        self.last_call = 0
+        self.calls = 0
+        self.shifted = 0.0
+        self.frugal = False
+        self.first_delivered = 0
+        self.next_delivered = 0
+        self._names: set[str] = set()
+        self._undo: list[Callable[[], None]] = []
+
+    def load(self) -> None:
+        """Read what is kept in memory."""
+        rows = self.database.rows
+        for kind, destination, first, second, n in rows("SELECT kind, destination, first, second, n FROM counts"):
+            if not (isinstance(n, int) and all(isinstance(text, str) for text in (kind, destination, first, second))):
+                raise apsw.CorruptError("a count is no number")
+            self.counts[kind, destination, first, second] = n
+            if kind == "received":
+                self._names.add(second)
+        for destination, n in rows("SELECT destination, count(*) FROM waiting GROUP BY destination"):
+            if not isinstance(destination, str):
+                raise apsw.CorruptError("a destination is no text")
+            self.waiting[destination] = n
+        self.waiting_on_disk = self.waiting.copy()
+        self.last_key = max(
+            self.database.value("SELECT ifnull(max(id), 0) FROM waiting WHERE id < ?", (_NO_KEY,)),
+            self.database.value("SELECT ifnull(max(id), 0) FROM dead WHERE id < ?", (_NO_KEY,)),
+            self.database.value(
+                "SELECT ifnull(max(CAST(id AS INTEGER)), 0) FROM (SELECT id FROM delivered ORDER BY n DESC LIMIT ?)"
+                " WHERE id < ?",
+                (_LAST_DELIVERED, _NO_KEY),
+            ),
+        )
+        ((self.first_delivered, last),) = rows("SELECT ifnull(min(n), 1), ifnull(max(n), 0) FROM delivered")
+        self.next_delivered = last + 1
+        ((self.last_call, self.calls),) = rows(
+            "SELECT ifnull(max(id), 0), count(*) FROM calls WHERE id < ?", (_NO_KEY,)
+        )
+
+    # A transaction.
+
+    def begin(self) -> Callable[[], None]:
+        """Note what is, and return what brings it back."""
+        kept = (self.counts.copy(), self.changed.copy(), self.waiting.copy())
+        sets = (self.begun.copy(), self.given_back.copy())
+        numbers = (self.last_key, self.last_call, self.calls, self.first_delivered, self.next_delivered)
+        self._undo.clear()
+        self.damaged.clear()
+
+        def take_back() -> None:
+            self.counts, self.changed, self.waiting = kept
+            self.begun, self.given_back = sets
+            self.last_key, self.last_call, self.calls, self.first_delivered, self.next_delivered = numbers
+            for undo in reversed(self._undo):
+                undo()
+
+        return take_back
+
+    def when_taken_back(self, undo: Callable[[], None]) -> None:
+        """Note what else is to be done when the transaction fails."""
+        self._undo.append(undo)
+
+    def write(self) -> None:
+        """Write the counts, and what else was only in memory, as the last of a transaction."""
+        self.database.run_many(
+            "INSERT INTO counts (kind, destination, first, second, n) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            [(*key, n) for key, n in self.changed.items() if n],
+        )
+        if self.given_back:
+            self.database.run_many("DELETE FROM begun WHERE lease = ?", [(key,) for key in self.given_back])
+            self.given_back.clear()
+
+    def written(self) -> None:
+        """The transaction is on disk."""
+        self.changed.clear()
+        self.waiting_on_disk = self.waiting.copy()
+
+    # Keys and counts.
+
+    def next_keys(self, count: int) -> int:
+        """The first of so many new keys."""
+        first = max(self.last_key + 1, int(self.clock.now() * 1_000_000))
+        self.last_key = first + count - 1
+        return first
+
+    def count(self, kind: str, destination: str, first: str, second: str = "", *, n: int = 1) -> None:
+        """Count in memory; it is written with the transaction."""
+        self.counts[kind, destination, first, second] += n
+        self.changed[kind, destination, first, second] += n
+
+    def count_received(self, destination: str, source: str, name: str) -> None:
+        """Count an event; of names, which anybody can make up, few are kept: each is a row and a metric's label."""
+        if name not in self._names:
+            if len(self._names) >= MOST_NAMES:
+                name = _OTHER
+            self._names.add(name)
+        self.count("received", destination, source, name)
+
+    def count_drops(self, drops: Iterable[Drop]) -> None:
+        """Count what a rule kept back."""
+        for drop in drops:
+            self.count_received(drop.destination, drop.source, drop.name)
+            self.count("dropped", drop.destination, drop.reason)
+
+    @property
+    def delivered(self) -> int:
+        """How many delivered events are kept, or a few more."""
+        return self.next_delivered - self.first_delivered
+
+    @property
+    def keeps_anything(self) -> bool:
+        """Say whether there is, or may be, anything that grows old."""
+        return self.delivered > 0 or any(n > 0 for key, n in self.counts.items() if key[0] == "dead")
+
+    @property
+    def keeps_delivered(self) -> bool:
+        """Say whether delivered events are kept at all."""
+        return self.retention.delivered_events > 0 and self.retention.delivered_s > 0
+
+    def is_leased(self, destination: str, key: int) -> bool:
+        """Say whether a sender has it."""
+        return key in self.leased.get(destination, ())
+
+    def books(self) -> Books:
+        """All counts."""
+        oldest: dict[str, float] = {}
+        for destination, n in self.waiting.items():
+            if n > 0:
+                oldest[destination] = self.database.value(
+                    "SELECT received_at FROM waiting NOT INDEXED WHERE destination = ? ORDER BY id LIMIT 1",
+                    (destination,),
+                )
+        kinds: dict[str, Any] = {"received": {}, "accepted": {}, "dead": {}, "replayed": {}, "dropped": {}}
+        for (kind, destination, first, second), n in self.counts.items():
+            keys = {"received": (destination, first, second), "accepted": destination}
+            kinds[kind][keys.get(kind, (destination, first))] = n
+        return Books(**kinds, waiting=dict(self.waiting), oldest_waiting=oldest)
+
+
+def let_go(memory: Memory, destination: str, keys: Iterable[int]) -> None:
+    """Take events out of a sender's hands."""
+    held = memory.leased.get(destination, {})
+    for key in keys:
+        held.pop(key, None)

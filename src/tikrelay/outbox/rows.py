@@ -1,0 +1,158 @@
+"""How one event lies in its row, and whether its bytes are still those that were stored.
+
+Texts are read as bytes: a flipped byte that is no UTF-8 any more is a damaged event, not an error of the program.
+"""
+
+import zlib
+from typing import Any, Final, NamedTuple
+
+from tikrelay.event import DestinationName, EventId
+from tikrelay.outbox.database import Row
+from tikrelay.outbox.schema import FORMAT
+from tikrelay.outbox.store import MOST_CALLS_KEPT, Entry, Leased, Record, State
+
+KEY_BYTES: Final = 8
+_WHAT: Final = (
+    "id, CAST(test_event_code AS BLOB), CAST(event AS BLOB), CAST(event_id AS BLOB), body, format, checksum,"
+    " received_at, attempts, unknown_since, replayed_at, calls"
+)
+OF_LEASED: Final = _WHAT
+OF_ENTRY: Final[dict[State, str]] = {
+    "waiting": f"{_WHAT}, CAST(destination AS BLOB), not_before, NULL, x'', NULL, x'', x''",
+    "dead": f"{_WHAT}, CAST(destination AS BLOB), NULL, died_at, CAST(reason AS BLOB), code, CAST(message AS BLOB),"
+    " CAST(request_id AS BLOB)",
+    "delivered": f"{_WHAT}, CAST(destination AS BLOB), NULL, delivered_at, x'', NULL, x'', CAST(request_id AS BLOB)",
+}
+
+
+class _Stored(NamedTuple):
+    """The columns of _WHAT."""
+
+    key: int
+    code: Any
+    event: Any
+    event_id: Any
+    body: Any
+    form: Any
+    checksum: Any
+    received_at: Any
+    attempts: Any
+    unknown_since: Any
+    replayed_at: Any
+    calls: Any
+
+    def is_sound(self) -> bool:
+        """Say whether its bytes are those that were stored, in a format this version can read."""
+        return (
+            self.form == FORMAT
+            and all(isinstance(part, bytes) for part in (self.code, self.event, self.event_id, self.body, self.calls))
+            and isinstance(self.received_at, float)
+            and isinstance(self.attempts, int)
+            and isinstance(self.unknown_since, float | None)
+            and isinstance(self.replayed_at, float | None)
+            and _checksum(self.code, self.event, self.event_id, self.body) == self.checksum
+        )
+
+
+_WIDTH: Final = len(_Stored._fields)
+
+
+def read_leased(row: Row) -> tuple[Leased, bytes] | None:
+    """Read one row of OF_LEASED and the calls it was part of; None when it is damaged."""
+    stored = _Stored(*row)
+    if not stored.is_sound():
+        return None
+    leased = Leased(
+        key=stored.key,
+        event=stored.event.decode(),
+        event_id=EventId(stored.event_id.decode()),
+        body=stored.body,
+        received_at=stored.received_at,
+        replayed_at=stored.replayed_at,
+        attempts=stored.attempts,
+        unknown_since=stored.unknown_since,
+        test_event_code=stored.code.decode(),
+    )
+    return leased, stored.calls
+
+
+def read_entry(state: State, row: Row) -> tuple[Entry, bytes]:
+    """Read one row of OF_ENTRY as far as it can be read, with its body, and the calls it was part of."""
+    stored = _Stored(*row[:_WIDTH])
+    destination, not_before, ended_at, reason, code, message, request_id = row[_WIDTH:]
+    texts = (destination, reason, message, request_id)
+    entry = Entry(
+        key=stored.key,
+        state=state,
+        destination=DestinationName(_text(destination)),
+        event=_text(stored.event),
+        event_id=EventId(_text(stored.event_id)),
+        received_at=_seconds(stored.received_at) or 0.0,
+        replayed_at=_seconds(stored.replayed_at),
+        ended_at=_seconds(ended_at),
+        not_before=_seconds(not_before),
+        unknown_since=_seconds(stored.unknown_since),
+        damaged=not (stored.is_sound() and all(isinstance(text, bytes) for text in texts)),
+        attempts=stored.attempts if isinstance(stored.attempts, int) else 0,
+        reason=_text(reason),
+        code=code if isinstance(code, int) else None,
+        message=_text(message),
+        request_id=_text(request_id),
+        test_event_code=_text(stored.code),
+        body=stored.body if isinstance(stored.body, bytes) else _text(stored.body).encode(),
+    )
+    return entry, stored.calls if isinstance(stored.calls, bytes) else b""
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def checksum_of(record: Record) -> int:
+    """Cover what is sent and what is shown."""
+    texts = (record.test_event_code, record.event, record.event_id)
+    return _checksum(*(text.encode() for text in texts), record.body)
+
+
+def checksum_of_leased(leased: Leased) -> int:
+    """As that of its record."""
+    texts = (leased.test_event_code, leased.event, leased.event_id)
+    return _checksum(*(text.encode() for text in texts), leased.body)
+
+
+def _checksum(*stored: bytes) -> int:
+    """Cover what is sent and what is shown. An empty test code, which comes first, leaves it as it was without one.
+
+    >>> _checksum(b"", b"Lead", b"e1", b"{}") == _checksum(b"Lead", b"e1", b"{}")
+    True
+    """
+    found = 0
+    for part in stored:
+        found = zlib.crc32(part, found)
+    return found
+
+
+def pack(keys: list[int]) -> bytes:
+    """Write numbers of rows, eight bytes each.
+
+    >>> unpack(pack([3, 1795312345250001]))
+    [3, 1795312345250001]
+    """
+    return b"".join(key.to_bytes(KEY_BYTES, "big", signed=True) for key in keys)
+
+
+def unpack(packed: Any) -> list[int]:
+    """Read numbers of rows as far as they can be read."""
+    if not isinstance(packed, bytes):
+        return []
+    whole = len(packed) - len(packed) % KEY_BYTES
+    return [int.from_bytes(packed[i : i + KEY_BYTES], "big", signed=True) for i in range(0, whole, KEY_BYTES)]
+
+
+def with_calls(before: bytes, calls: bytes) -> bytes:
+    """Add calls to those an event was part of, of which the last few are kept."""
+    return (before + calls)[-MOST_CALLS_KEPT * KEY_BYTES :]
