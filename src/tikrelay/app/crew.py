@@ -2,21 +2,21 @@
 
 The crew says which worker owns which file: a worker's own is the lowest free one, and files that nobody owns (after a
 crash, with fewer workers, after a hand-over) are given to living workers, who empty them.
+
+All workers that serve one reading of the settings are a generation. New settings bring a new one, on files of its own;
+when all of it accept requests the older one drains, and its files are given away as after a crash.
 """
 
 import asyncio
-import contextlib
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import msgspec
-
-from tikrelay.app.link import AskFailedError, Link, LinkClosedError, Message, Order
+from tikrelay.app.handle import WorkerHandle
+from tikrelay.app.link import AskFailedError, LinkClosedError, Message, Order
 from tikrelay.app.load import Loaded
 from tikrelay.base.errors import EXIT_SOFTWARE, OutboxError
 from tikrelay.outbox.folder import OutboxFolder
@@ -29,46 +29,61 @@ _PING_EVERY_S: Final = 5.0
 _PONG_WITHIN_S: Final = 12.0
 _MISSED_PINGS: Final = 2  # one may be missed by a machine that slept
 _STATUS_WITHIN_S: Final = 5.0
-_ENDS_WITHIN_S: Final = 15.0
+_DRAIN_WITHIN_S: Final = 14.0
+_NEWCOMERS_READY_WITHIN_S: Final = 60.0
+DEATHS_COUNT_FOR_S: Final = 600.0
 
 
-class WorkerHandle:
-    """One worker."""
+class Generation:
+    """The workers that serve one reading of the settings."""
 
-    def __init__(self, index: int, outbox: str) -> None:
-        self.index = index
-        self.outbox = outbox
-        self.adopted: list[str] = []
-        self.process: subprocess.Popen[bytes] | None = None
-        self.link: Link | None = None
-        self.ready = asyncio.Event()
-        self.failure = ""
+    def __init__(self, loaded: Loaded, outboxes: Iterable[str]) -> None:
+        self.loaded = loaded
+        self.workers = [WorkerHandle(index, name) for index, name in enumerate(outboxes)]
+        self.keepers: list[asyncio.Task[None]] = []
+        self.started = False
+        self.leaving = False
+        self.failed = asyncio.Event()  # one of them could not start
+        self.exit_code = 0
+        self.why = ""
 
-    @property
-    def pid(self) -> int:
-        """Its process, or 0 before there is one."""
-        return self.process.pid if self.process else 0
+    def fail(self, worker: WorkerHandle, exit_code: int) -> None:
+        """Note that a worker could not start."""
+        self.exit_code = exit_code or EXIT_SOFTWARE
+        self.why = worker.failure or words_for(exit_code)
+        say("worker_failed", level="error", worker=worker.index, exit_code=exit_code, why=self.why)
+        self.failed.set()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signal its process, if it lives."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(number)
+        """Signal every worker."""
+        for worker in self.workers:
+            worker.send_signal(number)
 
 
 class Crew:
     """All workers of one server."""
 
     def __init__(self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket) -> None:
-        self.loaded = loaded
         self.folder = folder
         self.listener = listener
         self.stopping = asyncio.Event()
-        self.started = False
         self.somebody = asyncio.Event()  # accepts requests
-        self.adopting = asyncio.Lock()  # held through a hand-over: a newer server chooses among the free files
+        self.adopting = asyncio.Lock()  # held while somebody else chooses among the free files
         self.exit_code = 0
-        count = loaded.config.server.workers
-        self.workers = [WorkerHandle(index, name) for index, name in enumerate(folder.free_names(count))]
+        self.keeper_ended: Callable[[asyncio.Task[None]], None] | None = None
+        self._deaths: deque[float] = deque(maxlen=1000)
+        self.now = Generation(loaded, folder.free_names(loaded.config.server.workers))
+        self._generations = [self.now]
+
+    @property
+    def workers(self) -> list[WorkerHandle]:
+        """Everybody, those who come and those who leave included."""
+        return [worker for generation in self._generations for worker in generation.workers]
+
+    @property
+    def recent_deaths(self) -> int:
+        """How many workers ended by themselves in the last ten minutes."""
+        return sum(time.monotonic() - at < DEATHS_COUNT_FOR_S for at in self._deaths)
 
     def stop(self, exit_code: int = 0) -> None:
         """Replace nobody any more."""
@@ -80,24 +95,113 @@ class Crew:
         for worker in self.workers:
             worker.send_signal(number)
 
+    # Beginning and ending.
+
+    async def begin(self) -> bool:
+        """Start the first workers; False when one could not start, and then the crew stops."""
+        self._begin(self.now)
+        if await self._all_ready(self.now, within_s=None):
+            return True
+        self.stop(self.now.exit_code)
+        return False
+
+    async def drain(self) -> None:
+        """Let every worker answer begun requests and settle begun batches, and end."""
+        await self._drain(self._generations)
+
+    async def renew(self, loaded: Loaded) -> str:
+        """Have workers with other settings take over; returns why they could not, or nothing.
+
+        The older ones go on until all of the new ones accept requests.
+        """
+        async with self.adopting:
+            try:
+                coming = await self._coming(loaded)
+            except (OSError, OutboxError) as error:
+                return str(error)
+            if not await self._all_ready(coming, within_s=_NEWCOMERS_READY_WITHIN_S):
+                await self._drain([coming])
+                self._generations.remove(coming)
+                await self._share_out()
+                return coming.why or f"not all new workers were ready within {_NEWCOMERS_READY_WITHIN_S:.0f} s"
+            self.now = coming
+        return ""
+
+    async def dismiss_older(self) -> None:
+        """Let the workers of older settings drain and end."""
+        older = [generation for generation in self._generations if generation is not self.now]
+        await self._drain(older)
+        self._generations = [self.now]
+        await self._share_out()
+
+    async def _coming(self, loaded: Loaded) -> Generation:
+        await self.let_go()  # so that the new ones take files there are
+        outboxes = self.folder.free_names(loaded.config.server.workers, besides=self._owned())
+        coming = Generation(loaded, outboxes)
+        self._generations.append(coming)
+        await self._share_out()
+        self._begin(coming)
+        return coming
+
+    def _begin(self, generation: Generation) -> None:
+        for worker in generation.workers:
+            keeper = asyncio.create_task(self._keep(generation, worker))
+            if self.keeper_ended:
+                keeper.add_done_callback(self.keeper_ended)
+            generation.keepers.append(keeper)
+
+    async def _all_ready(self, generation: Generation, *, within_s: float | None) -> bool:
+        """Wait until every worker serves; False when one could not start, the time is up, or the crew stops."""
+        ready = [asyncio.ensure_future(worker.ready.wait()) for worker in generation.workers]
+        ends = [asyncio.ensure_future(event.wait()) for event in (self.stopping, generation.failed)]
+        every = asyncio.gather(*ready)
+        try:
+            watched: list[asyncio.Future[Any]] = [every, *ends, *generation.keepers]
+            await asyncio.wait(watched, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            generation.started = every.done() and not generation.failed.is_set()
+        finally:
+            every.cancel()
+            for future in (*ready, *ends):
+                future.cancel()
+            await asyncio.gather(every, *ends, return_exceptions=True)
+        return generation.started
+
+    async def _drain(self, generations: list[Generation]) -> None:
+        keepers = [keeper for generation in generations for keeper in generation.keepers]
+        for generation in generations:
+            generation.leaving = True
+            generation.send_signal(signal.SIGTERM)
+        if not keepers:
+            return
+        _, late = await asyncio.wait(keepers, timeout=_DRAIN_WITHIN_S)
+        if late:
+            say("drain_cut_short", level="warning", workers=len(late))
+            for generation in generations:
+                generation.send_signal(signal.SIGKILL)
+            await asyncio.wait(keepers)
+
+    async def _share_out(self) -> None:
+        """Tell the workers among how many the rate is shared: also while two generations live it is not exceeded."""
+        await self.ask_all("share", among=len(self.workers))
+
     # Keeping them alive.
 
-    async def keep(self, worker: WorkerHandle) -> None:
-        """Run one worker, and another in its place whenever it ends, until the crew stops."""
+    async def _keep(self, generation: Generation, worker: WorkerHandle) -> None:
+        """Run one worker, and another in its place whenever it ends, until it leaves or the crew stops."""
         deaths = 0
-        while not self.stopping.is_set():
+        while not (self.stopping.is_set() or generation.leaving):
             began = time.monotonic()
             self._set_damaged_file_aside(worker)
-            code = await self._run_once(worker)
-            if self.stopping.is_set():
+            code = await self._run_once(generation, worker)
+            if self.stopping.is_set() or generation.leaving:
                 return
-            if not self.started and worker.outbox not in self.damaged():
-                say("worker_failed", level="error", worker=worker.index, exit_code=code, why=worker.failure)
-                self.stop(code or EXIT_SOFTWARE)
+            if not generation.started and worker.outbox not in self.damaged():
+                generation.fail(worker, code)
                 return
+            self._deaths.append(time.monotonic())
             deaths = deaths + 1 if time.monotonic() - began < _QUICK_DEATH_S else 0
             wait_s = _RESTART_AFTER_S[min(deaths, len(_RESTART_AFTER_S) - 1)]
-            why = worker.failure or _words_for(code)
+            why = worker.failure or words_for(code)
             say("worker_died", level="error", worker=worker.index, exit_code=code, why=why, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
 
@@ -105,8 +209,7 @@ class Crew:
         """Give a worker whose file is damaged another one; what waits in the damaged one stays for a repair."""
         try:
             if worker.outbox in self.damaged():
-                owned = {name for other in self.workers for name in (other.outbox, *other.adopted)}
-                (worker.outbox,) = self.folder.free_names(1, besides=owned)
+                (worker.outbox,) = self.folder.free_names(1, besides=self._owned())
         except (OSError, OutboxError) as error:
             say("no_other_file", level="error", worker=worker.index, why=str(error))
 
@@ -117,68 +220,31 @@ class Crew:
         except OSError:
             return []
 
-    async def _run_once(self, worker: WorkerHandle) -> int:
-        worker.failure = ""
-        ours, theirs = socket.socketpair()
-        passed = (theirs.fileno(), self.listener.fileno())
-        command = [sys.executable, "-m", "tikrelay.app.worker", *map(str, passed), str(os.getpid())]
-        try:
-            worker.process = subprocess.Popen(command, pass_fds=passed, start_new_session=True)  # noqa: ASYNC220, S603
-        except OSError as error:
-            ours.close()
-            worker.failure = f"no process could be started: {error}"
-            return EXIT_SOFTWARE
-        finally:
-            theirs.close()
+    async def _run_once(self, generation: Generation, worker: WorkerHandle) -> int:
+        among = len(self.workers)
 
-        async def hear(message: Message) -> None:
+        def hear(message: Message) -> None:
             if message["do"] == "ready":
-                worker.ready.set()
                 self.somebody.set()
-            elif message["do"] == "failed":
-                worker.failure = message["what"]
+                if worker.link and among != len(self.workers):
+                    worker.link.report({"do": "share", "among": len(self.workers)})
 
-        worker.link = await Link.over(ours, hear)
-        worker.link.report({"do": "serve", "order": msgspec.to_builtins(self._order(worker))})
         try:
-            await worker.link.run()
+            return await worker.run(self._order(generation.loaded, worker, among=among), self.listener, hear=hear)
         finally:
-            worker.ready.clear()
             if not any(other.ready.is_set() for other in self.workers):
                 self.somebody.clear()
-            worker.link, worker.adopted = None, []
-        try:
-            return await asyncio.to_thread(worker.process.wait, _ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:  # it hung up and goes on: it could not hear us
-            worker.send_signal(signal.SIGKILL)
-            return await asyncio.to_thread(worker.process.wait)
 
-    def _order(self, worker: WorkerHandle) -> Order:
-        config = self.loaded.config
+    def _order(self, loaded: Loaded, worker: WorkerHandle, *, among: int) -> Order:
         return Order(
-            settings=self.loaded.text,
-            path=str(self.loaded.path or ""),
-            tokens=[destination.access_token.reveal() for destination in config.destinations],
+            settings=loaded.text,
+            path=str(loaded.path or ""),
+            tokens=[destination.access_token.reveal() for destination in loaded.config.destinations],
             index=worker.index,
-            workers=config.server.workers,
+            workers=among,
             folder=str(self.folder.path),
             outbox=worker.outbox,
         )
-
-    async def all_ready(self, keeping: list[asyncio.Task[None]]) -> bool:
-        """Wait until every worker serves; False when one could not start."""
-        waiting = asyncio.gather(*(worker.ready.wait() for worker in self.workers))
-        stop = asyncio.create_task(self.stopping.wait())
-        watched: list[asyncio.Future[Any]] = [waiting, stop, *keeping]
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if not waiting.done():
-            waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await waiting
-            return False
-        self.started = True
-        return True
 
     async def replace_frozen(self) -> None:
         """Kill a worker that answers nothing, so that another takes its place."""
@@ -211,10 +277,18 @@ class Crew:
             except (LinkClosedError, AskFailedError, TimeoutError):
                 return None
 
-        answers = await asyncio.gather(*(ask(worker) for worker in self.workers))
-        return [(worker, answer) for worker, answer in zip(self.workers, answers, strict=True) if answer is not None]
+        workers = self.workers
+        answers = await asyncio.gather(*(ask(worker) for worker in workers))
+        return [(worker, answer) for worker, answer in zip(workers, answers, strict=True) if answer is not None]
 
     # Files that nobody owns.
+
+    def _owned(self) -> set[str]:
+        """The files of those who stay; who leaves holds the lock of a file as long as it has it."""
+        staying = [
+            worker for generation in self._generations if not generation.leaving for worker in generation.workers
+        ]
+        return {name for worker in staying for name in (worker.outbox, *worker.adopted)}
 
     async def give_away_orphans(self) -> None:
         """Have files that nobody owns emptied by a living worker."""
@@ -232,9 +306,8 @@ class Crew:
                 told = ""
 
     async def _give_away(self) -> None:
-        owned = {name for worker in self.workers for name in (worker.outbox, *worker.adopted)}
-        living = [worker for worker in self.workers if worker.ready.is_set()]
-        for number, name in enumerate(sorted(set(self.folder.names()) - owned)):
+        living = [worker for worker in self.now.workers if worker.ready.is_set()]
+        for number, name in enumerate(sorted(set(self.folder.names()) - self._owned())):
             if living and self.folder.is_free(name):
                 await self._adopt(living[number % len(living)], name)
 
@@ -249,10 +322,11 @@ class Crew:
             say("not_adopted", level="warning", outbox=name, why=answer.get("why"))
 
     async def let_go(self) -> None:
-        """Have adopted files closed in which nothing waits, so that a newer server can write to them."""
+        """Have adopted files closed in which nothing waits, so that a newer worker can write to them."""
         for worker, _ in await self.ask_all("let_go"):
             worker.adopted = []  # asked again by the next look for orphans
 
 
-def _words_for(code: int) -> str:
-    return f"ended by {signal.Signals(-code).name}" if code < 0 else ""
+def words_for(exit_code: int) -> str:
+    """Name the signal that ended a process, if one did."""
+    return f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else ""

@@ -3,6 +3,7 @@
 ::
 
     serve()  settings -> folder lock (or hand-over) -> sockets -> crew -> ready -> ... SIGTERM -> drain -> exit 0
+                                                                     SIGHUP -> new settings, new workers
 
 The parent opens no outbox. While no worker lives it answers requests itself, with 503.
 """
@@ -19,6 +20,7 @@ from tikrelay.app.books import Ledger, add_up, summary, worst_states
 from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
 from tikrelay.app.load import Loaded
+from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
     HandOver,
     ask_for_sockets,
@@ -30,11 +32,12 @@ from tikrelay.app.sockets import (
 )
 from tikrelay.app.stand_in import stand_in
 from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxInUse
+from tikrelay.base.happenings import Happening
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.watch.log import log_defect, log_happening, say
+from tikrelay.watch.metrics import Meter, render
 
-_DRAIN_WITHIN_S: Final = 14.0
 _HAND_OVER_WITHIN_S: Final = 30.0
 _OLDER_ENDS_WITHIN_S: Final = 20.0  # its drain, and some
 _COUNTED_WITHIN_S: Final = 10.0
@@ -46,14 +49,21 @@ class Server:
     """Everything between ready and drained."""
 
     def __init__(self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket, admin: socket.socket) -> None:
-        self.config = loaded.config
+        self.meter = Meter()  # of what happens in the parent
+        self.settings = Settings(loaded, emit=self.emit)
         self.folder = folder
         self.listener = listener
         self.admin = admin
         self.crew = Crew(loaded, folder, listener)
+        self.crew.keeper_ended = self.keeper_ended
         self.ledger = Ledger()
         self.began = time.monotonic()
         self._told_to_end = False
+
+    def emit(self, happening: Happening) -> None:
+        """Tell the listeners."""
+        self.meter.listen(happening)
+        log_happening(happening)
 
     def end(self) -> None:
         """Do what SIGTERM and Ctrl-C ask: drain; asked again, end at once (what was answered is on disk)."""
@@ -96,7 +106,15 @@ class Server:
         workers, uncounted, states = await self._count()
         counts = add_up(self.ledger.books(self._files()))
         sums = summary(counts, states)
-        return {"pid": os.getpid(), "uncounted": uncounted, "damaged": self.crew.damaged(), "workers": workers, **sums}
+        settings = {"read_at": self.settings.read_at, "digest": self.settings.digest, "reload": self.settings.outcome}
+        return {
+            "pid": os.getpid(),
+            "settings": settings,
+            "uncounted": uncounted,
+            "damaged": self.crew.damaged(),
+            "workers": workers,
+            **sums,
+        }
 
     async def dead_letters(self, most: int) -> list[dict[str, Any]]:
         """The newest dead letters of all files."""
@@ -112,15 +130,13 @@ class Server:
 
     async def metrics(self) -> bytes | None:
         """The page Prometheus reads; None while files of an older server are not yet counted, lest a sum falls."""
-        from tikrelay.watch.metrics import render
-
         _, _, states = await self._count()
         whole = set(self._files()) - set(self.crew.damaged())
         if self.ledger.never_counted(whole) and time.monotonic() - self.began < _COUNTED_WITHIN_S:
             return None
         counts = add_up(self.ledger.books(self._files()))
         names = {name: state["state"] for name, state in states.items()}
-        return render(self.ledger.meters(), counts, names, now=time.time())
+        return render([*self.ledger.meters(), self.meter.snapshot()], counts, names, now=time.time())
 
     async def serve_admin(self) -> None:
         """Answer on the admin port until cancelled."""
@@ -147,16 +163,6 @@ class Server:
             await asyncio.sleep(_LOOK_FOR_STRANDED_EVERY_S)
 
     # The end.
-
-    async def drain(self, keeping: list[asyncio.Task[None]]) -> None:
-        """Let every worker answer begun requests and settle begun batches."""
-        self.listener.close()
-        self.crew.send_signal(signal.SIGTERM)
-        _, late = await asyncio.wait(keeping, timeout=_DRAIN_WITHIN_S)
-        if late:
-            say("drain_cut_short", level="warning", workers=len(late))
-            self.crew.send_signal(signal.SIGKILL)
-            await asyncio.wait(keeping)
 
     async def hand_over(self, control: socket.socket) -> None:
         """Wait for a newer server, give it the sockets, and stop when it accepts."""
@@ -229,21 +235,19 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.end)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends nothing; settings are read at start
+    loop.add_signal_handler(signal.SIGHUP, server.settings.wanted.set)
     crew = server.crew
-    keeping = [asyncio.create_task(crew.keep(worker)) for worker in crew.workers]
-    for keeper in keeping:
-        keeper.add_done_callback(server.keeper_ended)
-    for advice in [*advise(server.config), *server.folder.advise()]:
+    for advice in [*advise(server.settings.config), *server.folder.advise()]:
         log_happening(advice)
     background = [asyncio.create_task(server.serve_admin())]
-    if await crew.all_ready(keeping):
+    if await crew.begin():
         _announce(server)
         begun = (
             _own_folder(server, lock, handed),
             crew.give_away_orphans(),
             crew.replace_frozen(),
             server.look_for_stranded(),
+            server.settings.reload_when_asked(crew),
             stand_in(server.listener, somebody=crew.somebody),
         )
         background += [asyncio.create_task(begin) for begin in begun]
@@ -253,7 +257,8 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
     tell_systemd("STOPPING=1")
     for task in background[1:]:
         task.cancel()
-    await server.drain(keeping)
+    server.listener.close()
+    await crew.drain()
     for task in background:
         task.cancel()
     await asyncio.gather(*background, return_exceptions=True)
@@ -307,6 +312,6 @@ def _announce(server: Server) -> None:
         admin=f"http://{_ADMIN_HOST}:{admin_port}",
         workers=len(server.crew.workers),
         outbox=str(server.folder.path),
-        destinations=[destination.name for destination in server.config.destinations],
+        destinations=[destination.name for destination in server.settings.config.destinations],
     )
     tell_systemd("READY=1")

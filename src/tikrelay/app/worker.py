@@ -64,6 +64,7 @@ class Worker:
 
     def __init__(self, order: Order, loaded: Loaded, listener: socket.socket) -> None:
         self.order = order
+        self.among = order.workers
         self.config = config = loaded.config
         self.folder = loaded.folder
         self.listener = listener
@@ -153,12 +154,14 @@ class Worker:
             log_defect(error, where="sender")
             self.stop(EXIT_SOFTWARE)
 
+    def _share_of_the_rate(self) -> float:
+        return self.config.send.max_requests_per_s / self.among
+
     def _sender(self, destination: MappedDestination, outbox: SqliteOutbox) -> Sender:
         token = destination.access_token
         limiter = self.limiters.get(token)
         if limiter is None:
-            share = self.config.send.max_requests_per_s / self.order.workers
-            limiter = self.limiters[token] = RateLimiter(share, clock=self.clock)
+            limiter = self.limiters[token] = RateLimiter(self._share_of_the_rate(), clock=self.clock)
         return Sender(
             outbox=outbox,
             destination=destination,
@@ -205,10 +208,18 @@ class Worker:
             "dead": self._dead,
             "adopt": self._adopt,
             "let_go": self._let_go,
+            "share": self._share,
         }
         return await table[message["do"]](message)
 
     async def _pong(self, _: Message) -> Message:
+        return {}
+
+    async def _share(self, message: Message) -> Message:
+        """Share the rate among more or fewer workers from now on."""
+        self.among = message["among"]
+        for limiter in self.limiters.values():
+            limiter.allow(self._share_of_the_rate())
         return {}
 
     async def _status(self, _: Message) -> Message:
@@ -323,7 +334,8 @@ def main(arguments: list[str]) -> int:
     """Run one worker; the arguments are the numbers of the two inherited sockets and of the parent process."""
     link_fd, listen_fd, parent = (int(argument) for argument in arguments)
     _die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the parent's to handle
     os.umask(0o077)
     configure_logs()
     import uvloop

@@ -128,6 +128,12 @@ class OutboxAdopted(Happening, frozen=True, kw_only=True):
     waiting: int
 
 
+class SettingsRead(Happening, frozen=True, kw_only=True):
+    """A running server read its settings again: taken, refused (the file is wrong), failed (no worker could begin)."""
+
+    outcome: str
+
+
 class Unexpected(Happening, frozen=True, kw_only=True):
     """An error that should never happen: a defect of ours. Its place is logged, its words are not."""
 

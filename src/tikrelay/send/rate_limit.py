@@ -31,6 +31,11 @@ class RateLimiter:
         minutes = min((self._clock.monotonic() - self._slowed_at) / 60, _RECOVERED_AFTER_MINUTES)
         return min(self._cap, self._pace * math.pow(_RECOVERY_PER_MINUTE, minutes))
 
+    def allow(self, cap_per_s: float) -> None:
+        """Set another cap, since the token's calls are shared among more or fewer workers from now on."""
+        self._pace *= cap_per_s / self._cap
+        self._cap = cap_per_s
+
     async def wait(self) -> None:
         """Return when the next call may go out."""
         async with self._turn:

@@ -60,7 +60,8 @@ and your access token, and run `tikrelay check`. It reports every mistake at onc
 - Without a file three variables are enough: `TIKTOK_PIXEL_CODE`, `TIKTOK_ACCESS_TOKEN` and, if you want,
   `TIKTOK_PURCHASE_EVENT`. They count only where no `[[destinations]]` is written.
 - This version keeps its outbox in SQLite only: `outbox.spill` stays empty.
-- Settings are read when tikrelay starts. To change one, change the file and restart; see [deploy.md](../deploy.md).
+- Settings are read when tikrelay starts, and again when it is told to: `systemctl reload`, or SIGHUP. See
+  [deploy.md](../deploy.md#change-a-setting).
 """
 _EXAMPLE_HEAD: Final = f"""\
 # tikrelay's settings, all of them, at their defaults. Written by `{_COMMAND}`.

@@ -22,6 +22,7 @@ from tikrelay.base.happenings import (
     HitAnswered,
     InputTurnedAway,
     PutRefused,
+    SettingsRead,
     StoreFailed,
 )
 from tikrelay.event import DropReason
@@ -56,11 +57,13 @@ STORE_FAILURES = _Described(
 CALLS = _Described("tikrelay_tiktok_calls", "Calls to TikTok by what the answer meant.", ("destination", "outcome"))
 CALL_TIME = _Described("tikrelay_tiktok_seconds", "One call to TikTok.", ("destination",), SECONDS)
 CALL_EVENTS = _Described("tikrelay_batch_events", "Events in one call.", ("destination",), SIZES)
+RELOADS = _Described("tikrelay_config_reloads", "Times a running server read its settings again.", ("outcome",))
 
 DESCRIBED: Final = (HITS, ANSWER_TIME, TURNED_AWAY, WARNINGS, COMMITS, COMMIT_EVENTS, STORE_FAILURES, CALLS, CALL_TIME,
-                    CALL_EVENTS)  # fmt: skip
+                    CALL_EVENTS, RELOADS)  # fmt: skip
 
 _FORESEEN_REASONS: Final = (MAX_BYTES, RESERVE, GONE, REPLACED, FAILED, "FullError", "IOError", "CorruptError")
+_RELOAD_OUTCOMES: Final = ("taken", "refused", "failed")
 
 Snapshot = dict[str, list[list[Any]]]
 
@@ -73,6 +76,8 @@ class Meter:
         self._sums: dict[str, dict[tuple[str, ...], list[float]]] = {d.name: {} for d in DESCRIBED if d.buckets}
         for reason in _FORESEEN_REASONS:
             self._add(STORE_FAILURES, (reason,), 0)  # Prometheus sees no increase in what began above zero
+        for outcome in _RELOAD_OUTCOMES:
+            self._add(RELOADS, (outcome,), 0)
         self._listeners: dict[type[Happening], Callable[[Any], None]] = {
             HitAnswered: self._hit,
             InputTurnedAway: lambda h: self._add(TURNED_AWAY, (h.route, h.reason), h.count),
@@ -81,6 +86,7 @@ class Meter:
             StoreFailed: lambda h: self._add(STORE_FAILURES, (h.reason,)),
             PutRefused: lambda h: self._add(STORE_FAILURES, (h.reason,)),
             BatchAnswered: self._call,
+            SettingsRead: lambda h: self._add(RELOADS, (h.outcome,)),
         }
 
     def listen(self, happening: Happening) -> None:
