@@ -130,3 +130,36 @@ def test_a_test_of_one_event_goes_out_as_one_and_others_do_not(gateway, sandbox)
 
     codes = {event["event_id"]: event["_"].get("test_event_code") or "" for event in found}
     assert {"R-1": "TEST111", "R-2": ""} == codes
+
+
+def test_what_a_destination_has_no_room_for_is_dropped_and_the_others_get_it(gateways, sandbox):
+    two = [
+        {"name": "full", "event_source_id": "C0AAAAAAAAAAAAAAAAAA", "max_waiting": 3},
+        {"name": "free", "event_source_id": "C0BBBBBBBBBBBBBBBBBB"},
+    ]
+    sandbox.fault("http", status=500)
+    gateway = gateways(destinations=two).start()
+    gateway.data([{"event_name": "contact"}] * 2)
+    _, receipt = gateway.data([{"event_name": "contact"}] * 4)
+    status = gateway.status()["destinations"]
+
+    assert ["stored"] * 4 == [event["outcome"] for event in receipt["events"]]
+    assert [()] + [("not for destination full: dropped, over_quota",)] * 3 == [
+        tuple(warning for warning in event.get("warnings", ()) if "over_quota" in warning)
+        for event in receipt["events"]
+    ]
+    assert (6, 3, 3) == tuple(status["full"][column] for column in ("received", "waiting", "dropped"))
+    assert {"over_quota": 3} == status["full"]["drop_reasons"]
+    assert (6, 6, 0) == tuple(status["free"][column] for column in ("received", "waiting", "dropped"))
+
+
+def test_an_event_no_destination_has_room_for_is_told_as_dropped(gateways, sandbox):
+    sandbox.fault("http", status=500)
+    gateway = gateways(destinations=[{"max_waiting": 1}]).start()
+    _, receipt = gateway.data([{"event_name": "contact"}, {"event_name": "search"}])
+
+    assert [("stored", ""), ("dropped", "over_quota")] == [
+        (event["outcome"], event.get("reason", "")) for event in receipt["events"]
+    ]
+    sandbox.heal()
+    assert {"received": 2, "accepted": 1, "waiting": 0, "dead": 0, "dropped": 1} == gateway.wait_until_settled()

@@ -14,7 +14,7 @@ from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import Happening, InputTurnedAway, Unexpected
 from tikrelay.base.secret import Secret
 from tikrelay.collect import event_data, ga4_mp, ga4_web
-from tikrelay.collect.config import CookiesConfig, SourcesConfig
+from tikrelay.collect.config import CookiesConfig, LimitsConfig, SourcesConfig
 from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.hit import Hit, Parsed
 from tikrelay.collect.http import CollectApp
@@ -64,7 +64,12 @@ class Relay:
     """The application, what it handed on, and switches for what stands behind it."""
 
     def __init__(
-        self, *, trusted_proxies: Sequence[str] = (), cookies: Mapping[str, Any] | None = None, **sources: Any
+        self,
+        *,
+        trusted_proxies: Sequence[str] = (),
+        cookies: Mapping[str, Any] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        **sources: Any,
     ) -> None:
         self.events: list[Event] = []
         self.happenings: list[Happening] = []
@@ -73,6 +78,7 @@ class Relay:
         secrets = {name: Secret(value) for name, value in sources.items() if isinstance(value, str)}
         self.app = CollectApp(
             sources=SourcesConfig(**{**sources, **secrets}),
+            limits=LimitsConfig(**(limits or {})),
             trusted_proxies=trusted_proxies,
             accept=self._accept,
             explain=lambda event: [{"name": event.name}],

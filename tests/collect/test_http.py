@@ -440,7 +440,7 @@ async def test_a_preflight_is_answered(relay, path):
 @pytest.mark.parametrize(
     ("url", "headers", "body", "status"),
     [
-        (HIT + "&x=" + "x" * 32768, {}, b"", 414),
+        (HIT + "&x=" + "x" * 8192, {}, b"", 414),
         (HIT, {"cookie": "x" * 32768}, b"", 431),
         (HIT, {f"x-{number}": "" for number in range(101)}, b"", 431),
         (HIT, {}, b"x" * (512 * 1024 + 1), 413),
@@ -456,8 +456,23 @@ async def test_what_is_too_large_is_refused(relay, url, headers, body, status):
 
     assert status == answer.status
     assert {"code", "message", "hint"} == set(answer.json()["error"])
-    assert (status == 413) == (answer.header("connection") == "close")
     assert [] == relay.events
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "headers", "connection"),
+    [
+        (HIT, b"", {"content-length": "524289"}, "close"),
+        (HIT, [b"x" * 524289, b"never asked for"], {"transfer-encoding": "chunked"}, "close"),
+        ("/nothing", b"", {"content-length": "1"}, "close"),
+        (HIT, b"", {"content-length": "0"}, None),
+        (HIT, b"en=a", {"content-length": "4"}, None),
+    ],
+)
+async def test_a_connection_on_which_the_rest_of_a_body_comes_is_not_used_again(relay, url, body, headers, connection):
+    answer = await relay.ask("POST", url, headers=headers, body=body)
+
+    assert connection == answer.header("connection")
 
 
 async def test_a_connection_that_ends_within_the_body_hands_nothing_on(relay):
@@ -520,3 +535,71 @@ async def test_what_is_not_http_is_passed_over(relay):
     await relay.app({"type": "lifespan"}, never, never)
 
     assert [] == relay.happenings
+
+
+# Which names, pages and addresses
+
+
+@pytest.mark.parametrize("path", [HIT, "/data", "/mp/collect", "/nothing", "/collect"])
+async def test_another_host_than_those_named_is_not_served(relay_with, path):
+    relay = relay_with(hosts=("gw.shop.example",))
+
+    answer = await relay.ask("POST", path, body=LEAD, headers={"host": "other.example", **CORS})
+
+    assert (421, "unknown_host", []) == (answer.status, answer.error_code, relay.events)
+    assert ["unknown_host"] == relay.turned_away
+
+
+@pytest.mark.parametrize("host", ["gw.shop.example", "GW.shop.example.:8443", "a.shop.test", ""])
+async def test_a_supervisor_may_ask_by_any_name_and_others_by_those_named(relay_with, host):
+    relay = relay_with(hosts=("gw.shop.example", "*.shop.test"))
+
+    assert 200 == (await relay.ask("GET", "/healthy", headers={"host": host})).status
+    assert 200 == (await relay.ask("GET", "/readyz", headers={"host": host})).status
+    assert (204 if host else 421) == (await relay.ask("GET", HIT, headers={"host": host})).status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"}, {"origin": "http://www.shop.example"}, {"origin": "null"},
+        {"origin": "https://www.shop.example.evil.example"}, {"origin": "https://xshop.test"},
+        {"referer": "https://evil.example/www.shop.example"}, {"referer": "https://[::1"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", HIT), ("POST", "/data"), ("OPTIONS", "/data"), ("POST", "/mp/collect")]
+)
+async def test_a_page_of_another_site_than_those_named_may_not_send(relay_with, headers, method, path):
+    relay = relay_with(origins=("https://www.shop.example", "https://*.shop.test"))
+
+    answer = await relay.ask(method, path, body=LEAD, headers=headers)
+
+    assert (403, "foreign_origin", []) == (answer.status, answer.error_code, relay.events)
+    assert answer.header("access-control-allow-origin") is None
+    assert ["foreign_origin"] == relay.turned_away
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, CORS, {"origin": "https://a.b.shop.test"}, {"referer": "https://www.shop.example/cart"},
+     {"origin": "https://www.shop.example:443"}],
+)  # fmt: skip
+async def test_pages_of_the_sites_named_and_servers_may_send(relay_with, headers):
+    relay = relay_with(origins=("https://www.shop.example", "https://*.shop.test"))
+
+    assert 204 == (await relay.ask("GET", HIT, headers=headers)).status
+
+
+async def test_an_address_that_sends_too_fast_is_told_to_wait_and_a_page_may_read_it(relay_with):
+    relay = relay_with(limits={"requests_per_address_per_s": 5})
+
+    statuses = [(await relay.ask("GET", HIT, headers=CORS)).status for _ in range(12)]
+    answer = await relay.ask("GET", HIT, headers=CORS)
+
+    assert [204] * 10 + [429] * 2 == statuses
+    assert (429, "rate", "1") == (answer.status, answer.error_code, answer.header("retry-after"))
+    assert "https://www.shop.example" == answer.header("access-control-allow-origin")
+    assert ["rate"] * 3 == relay.turned_away
+    assert 204 == (await relay.ask("GET", HIT, peer="8.8.8.8")).status
+    assert 200 == (await relay.ask("GET", "/healthy")).status

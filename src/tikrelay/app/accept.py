@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Sequence
 from itertools import chain
 
@@ -9,7 +10,7 @@ import msgspec
 
 from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Emit, EventWarned
-from tikrelay.event import DestinationName, Dropped, Event, EventId, EventReceipt, Receipt
+from tikrelay.event import DestinationName, Dropped, DropReason, Event, EventId, EventReceipt, Receipt
 from tikrelay.mapping.convert import Rules, map_event
 from tikrelay.mapping.texts import shown_name
 from tikrelay.outbox.store import Drop, Outbox, Record
@@ -17,10 +18,14 @@ from tikrelay.tiktok.payload import TikTokEvent
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One destination, and the rules events are mapped by on their way to it."""
+    """One destination, and the rules events are mapped by on their way to it.
+
+    ``max_waiting``  how many events may wait for it; 0 is any number
+    """
 
     destination: DestinationName
     rules: Rules
+    max_waiting: int = 0
 
 
 Mapped = tuple[TikTokEvent | Dropped, ...]
@@ -37,6 +42,7 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
     for event in events:
         mapped.append(_map(event, routes))
         await asyncio.sleep(0)  # a request of many events leaves room for others
+    mapped = _within_quotas(mapped, routes, outbox)
     filed = [
         _file(event, route.destination, outcome)
         for event, by_route in zip(events, mapped, strict=True)
@@ -59,6 +65,24 @@ def _map(event: Event, routes: Sequence[Route]) -> list[Mapped]:
     """Map one event for every destination; an id made here is the same for all of them."""
     fallback_id = secrets.token_hex(16)
     return [map_event(event, route.rules, fallback_id=fallback_id) for route in routes]
+
+
+def _within_quotas(mapped: list[list[Mapped]], routes: Sequence[Route], outbox: Outbox) -> list[list[Mapped]]:
+    """Drop what a destination has no room for; its other events, and other destinations, go on."""
+    if not any(route.max_waiting for route in routes):
+        return mapped
+    room = [(route.max_waiting or sys.maxsize) - outbox.waiting(route.destination) for route in routes]
+
+    def admit(number: int, outcome: TikTokEvent | Dropped) -> TikTokEvent | Dropped:
+        if isinstance(outcome, Dropped):
+            return outcome
+        room[number] -= 1
+        return outcome if room[number] >= 0 else Dropped(DropReason.OVER_QUOTA)
+
+    return [
+        [tuple(admit(number, outcome) for outcome in outcomes) for number, outcomes in enumerate(by_route)]
+        for by_route in mapped
+    ]
 
 
 def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dropped) -> Record | Drop:

@@ -31,6 +31,7 @@ from tikrelay.app.sockets import (
     tell_systemd,
 )
 from tikrelay.app.stand_in import stand_in
+from tikrelay.collect.config import LimitsConfig
 from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxInUse
 from tikrelay.base.happenings import Happening
 from tikrelay.outbox.folder import OutboxFolder
@@ -144,7 +145,7 @@ class Server:
         from tikrelay.watch.admin import admin_app
 
         application = admin_app(status=self.status, dead_letters=self.dead_letters, metrics=self.metrics)
-        await HttpServer(application, keep_alive_s=5).serve_on(self.admin)
+        await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(self.admin)
 
     async def look_for_stranded(self) -> None:
         """Tell of events that wait for a destination the settings no longer name."""

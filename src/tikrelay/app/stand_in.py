@@ -8,6 +8,7 @@ from typing import Any, Final
 from tikrelay.app.http_server import HttpServer
 from tikrelay.collect import answers
 from tikrelay.collect.answers import Answer
+from tikrelay.collect.config import LimitsConfig
 
 _AFTER_S: Final = 1.5  # a worker that is replaced at once leaves nobody waiting longer
 _LOOK_EVERY_S: Final = 0.25
@@ -41,7 +42,7 @@ async def stand_in(listener: socket.socket, *, somebody: asyncio.Event) -> None:
 
 
 async def _serve_until(listener: socket.socket, somebody: asyncio.Event) -> None:
-    server = HttpServer(unavailable, keep_alive_s=1, grace_s=1)
+    server = HttpServer(unavailable, limits=LimitsConfig(idle_s=1.0), grace_s=1)
     serving = asyncio.create_task(server.serve_on(listener.dup()))
     try:
         await somebody.wait()

@@ -27,8 +27,9 @@ from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.failpoints import passing
-from tikrelay.base.happenings import Happening, OutboxAdopted
+from tikrelay.base.happenings import Happening, InputTurnedAway, OutboxAdopted
 from tikrelay.base.secret import Secret
+from tikrelay.collect.config import LimitsConfig
 from tikrelay.collect.cookies import CookieSetter
 from tikrelay.collect.http import CollectApp
 from tikrelay.event import Consent, Event, Json, Receipt
@@ -71,7 +72,8 @@ class Worker:
         self.clock = SystemClock()
         self.meter = Meter()
         self.routes = [
-            Route(d.name, Rules.of(config.mapping, config.privacy, d, config.rules)) for d in config.destinations
+            Route(d.name, Rules.of(config.mapping, config.privacy, d, config.rules), d.max_waiting)
+            for d in config.destinations
         ]
         self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
         self.stores: list[Store] = []
@@ -90,7 +92,9 @@ class Worker:
         async with TikTokApi(self.config.tiktok) as self.api:
             own = await self._open(Path(self.order.folder) / self.order.outbox)
             self.application = self._application(own.outbox)
-            self.server = HttpServer(self.application)
+            self.server = HttpServer(
+                self.application, limits=self.config.limits, workers=self.order.workers, refused=self._refused_unread
+            )
             serving = asyncio.create_task(self.server.serve_on(self.listener))
             self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
             await self.server.wait_started(serving)
@@ -102,6 +106,14 @@ class Worker:
                 watch.cancel()
             await self._drain(serving)
         return self.exit_code
+
+    def _refused_unread(self, code: str) -> None:
+        self.emit(InputTurnedAway(route="none", reason=code))
+
+    def _own_limits(self) -> LimitsConfig:
+        """What is shared out among workers: an address may meet any of them."""
+        shared = self.config.limits.requests_per_address_per_s / self.order.workers
+        return msgspec.structs.replace(self.config.limits, requests_per_address_per_s=shared)
 
     def _application(self, outbox: SqliteOutbox) -> CollectApp:
         async def take(events: Any) -> Receipt:
@@ -118,6 +130,7 @@ class Worker:
 
         return CollectApp(
             sources=self.config.sources,
+            limits=self._own_limits(),
             trusted_proxies=self.config.server.trusted_proxies,
             accept=take,
             explain=show,

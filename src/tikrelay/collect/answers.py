@@ -84,6 +84,12 @@ def unavailable() -> Answer:
     return error(503, "cannot_store", "events cannot be stored at this moment", "send it again", retry_after)
 
 
+def too_fast(seconds: int) -> Answer:
+    """One address sends more than it may."""
+    retry_after = (b"retry-after", str(seconds).encode())
+    return error(429, "rate", "too many requests from this address", "send it again later", retry_after)
+
+
 def preflight(asked: str) -> Answer:
     """Allow what a page asks to send."""
     headers: Headers = [

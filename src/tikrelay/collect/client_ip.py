@@ -34,6 +34,14 @@ class Proxies:
         >>> Proxies([]).visitor("8.8.4.4", "6.6.6.6")
         '8.8.4.4'
         """
+        address = self.nearest_stranger(peer, forwarded_for)
+        return str(address) if address is not None and is_public(address) else None
+
+    def nearest_stranger(self, peer: str | None, forwarded_for: str) -> Address | None:
+        """The right-most address that is no trusted proxy's, public or not; None where nobody can name one.
+
+        It is a trusted proxy's own when that sent the request for nobody.
+        """
         address = read_address(peer) if peer else None
         if address is None:
             return None
@@ -43,4 +51,4 @@ class Proxies:
             if nearer is None:
                 return None  # what a trusted proxy could not name, nobody can
             address = nearer
-        return str(address) if is_public(address) else None
+        return address

@@ -22,10 +22,16 @@ class SourcesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """When set, /data takes only calls with the header Authorization: Bearer and this."""
 
     hosts: tuple[str, ...] = ()
-    """Names this server answers to, such as "gw.shop.example" or "*.shop.example"; empty is any. Others get 421."""
+    """Names this server answers to, such as "gw.shop.example" or "*.shop.example"; empty is any. Others get 421.
+
+    A supervisor may ask for /healthy and /readyz by any name.
+    """
 
     origins: tuple[str, ...] = ()
-    """Sites whose pages may send, such as "https://shop.example" or "https://*.shop.example"; empty is any."""
+    """Sites whose pages may send, such as "https://shop.example" or "https://*.shop.example"; empty is any.
+
+    Other pages get 403. What names no page, in Origin or Referer, is a server's and passes.
+    """
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,21 +56,25 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How many times larger a body may become when it is inflated; bodies of up to 16 KiB are not held to it."""
 
     head_within_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
-    """Seconds for a request's line and headers to arrive; then the connection is closed."""
+    """Seconds for a request's line and headers to arrive; then 408, and the connection is closed."""
 
     body_within_s: Annotated[float, Meta(gt=0, le=300)] = 15.0
-    """Seconds for a body to arrive; then 408."""
+    """Seconds for a body to arrive; then 408. An answer that is not read for as long ends its connection."""
 
     idle_s: Annotated[float, Meta(gt=0, le=3600)] = 75.0
     """Seconds a connection may stay open without a request."""
 
     connections: Annotated[int, Meta(ge=16, le=1_000_000)] = 10_000
-    """Connections at once, shared out among workers, and never more than the files the process may open allow."""
+    """Connections at once, shared out among workers, and never more than the files the process may open allow.
+
+    Of more, the one that has waited longest without a request makes room.
+    """
 
     requests_per_address_per_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
     """Requests a second from one visitor's address, shared out among workers; more get 429. 0 is off.
 
-    This machine and trusted proxies are never limited.
+    Ten at once, or two seconds' worth, are a burst. This machine and trusted proxies are never limited; of IPv6 the
+    first 64 bits count.
     """
 
 

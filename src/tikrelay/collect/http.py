@@ -19,10 +19,12 @@ from tikrelay.collect import answers, event_data, ga4_mp, ga4_web
 from tikrelay.collect.answers import Answer
 from tikrelay.collect.client_hints import HEADERS as HINT_HEADERS
 from tikrelay.collect.client_ip import Proxies
-from tikrelay.collect.config import SourcesConfig
+from tikrelay.collect.config import LimitsConfig, SourcesConfig
 from tikrelay.collect.cookies import CookieSetter, read_cookies
 from tikrelay.collect.hit import Hit, Parsed
 from tikrelay.collect.limits import check_head, read_body
+from tikrelay.collect.pace import Pace
+from tikrelay.collect.places import host_list, origin_list, origin_of
 from tikrelay.collect.query import last_of_each
 from tikrelay.collect.repeats import Repeats
 from tikrelay.event import Event, EventReceipt, Json, Receipt
@@ -45,6 +47,7 @@ _ROUTES: Final = {
     "/readyz": ("readyz", frozenset({"GET", "HEAD"})),
 }
 _NOT_OURS: Final = ("/g/s/collect", "/j/collect")  # Google's own endpoints; hits to them map to nothing
+_FOR_THE_SUPERVISOR: Final = frozenset({"healthy", "readyz"})  # who asks for these knows an address, not a name
 _COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp", "not_ours"})
 _SHOWN_ORIGIN_HEADERS: Final = ("origin", "sec-fetch-mode")
 
@@ -69,6 +72,7 @@ class CollectApp:
         self,
         *,
         sources: SourcesConfig,
+        limits: LimitsConfig = LimitsConfig(),  # noqa: B008  frozen
         trusted_proxies: Sequence[str],
         accept: Accept,
         explain: Explain,
@@ -80,7 +84,11 @@ class CollectApp:
         self.draining = False
         self._sources = sources
         self._measurement_ids = frozenset(sources.measurement_ids)
+        self._limits = limits
         self._proxies = Proxies(trusted_proxies)
+        self._pace = Pace(limits.requests_per_address_per_s, proxies=self._proxies, clock=clock)
+        self._knows_host = host_list(sources.hosts)
+        self._knows_origin = origin_list(sources.origins)
         self._accept = accept
         self._explain = explain
         self._cookies = cookies
@@ -120,10 +128,19 @@ class CollectApp:
             self._emit(HitAnswered(route=name, status=answer.status, events=request.events, seconds=seconds))
 
     async def _answer(self, request: "_Request", found: tuple[str, frozenset[str]] | None) -> Answer:
-        check_head(request.scope)
+        check_head(request.scope, self._limits)
+        name, methods = found or ("", frozenset())
+        if name not in _FOR_THE_SUPERVISOR and not self._knows_host(request.host):
+            raise InputRefused(421, "unknown_host", "no such host is served here", hint="see sources.hosts")
         if found is None:
             return answers.error(404, "no_such_route", "nothing is served here", "see the routes in the README")
-        name, methods = found
+        if name in _COLLECTING:
+            if seconds := self._pace.wait_for(request.peer, request.headers.get("x-forwarded-for", "")):
+                self._emit(InputTurnedAway(route=name, reason="rate"))
+                return answers.too_fast(seconds)
+            page = origin_of(request.headers.get("origin", ""), request.headers.get("referer", ""))
+            if page and not self._knows_origin(page):
+                raise InputRefused(403, "foreign_origin", "this page may not send here", hint="see sources.origins")
         if request.method == "OPTIONS":
             return answers.preflight(request.headers.get("access-control-request-headers", ""))
         if request.method not in methods:
@@ -137,11 +154,12 @@ class CollectApp:
         return await self._handlers[name](request)
 
     async def _send(self, request: "_Request", answer: Answer, send: Send) -> None:
-        headers = [*answer.headers, *answers.cors(request.headers.get("origin"))]
+        origin = request.headers.get("origin", "")
+        headers = [*answer.headers, *(answers.cors(origin) if self._knows_origin(origin) else ())]
         headers += [(b"set-cookie", cookie.encode("ascii")) for cookie in request.set_cookies]
         if answer.status != 204:
             headers.append((b"content-length", str(len(answer.body)).encode()))
-        if self.draining or answer.status in {408, 413}:  # what is left of a body is not read
+        if self.draining or request.more_body:  # what is left of a body is not read
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = b"" if request.method == "HEAD" else answer.body
@@ -207,7 +225,7 @@ class CollectApp:
         return answer
 
     async def _not_ours(self, request: "_Request") -> Answer:
-        await read_body(request.receive, request.headers)
+        await read_body(request.receive, request.headers, self._limits)
         self._emit(InputTurnedAway(route="not_ours", reason="not_ga4"))
         return _empty(request)
 
@@ -215,15 +233,14 @@ class CollectApp:
 
     async def _hit(self, request: "_Request", *, from_browser: bool) -> Hit:
         headers = request.headers
-        body = await read_body(request.receive, headers)
-        peer = request.scope.get("client")
+        body = await read_body(request.receive, headers, self._limits)
         return Hit(
             query=request.query,
             body=body,
             received_at=self._clock.now(),
             content_type=headers.get("content-type", "").lower(),
             from_browser=from_browser,
-            ip=self._proxies.visitor(peer[0] if peer else None, headers.get("x-forwarded-for", "")),
+            ip=self._proxies.visitor(request.peer, headers.get("x-forwarded-for", "")),
             user_agent=headers.get("user-agent"),
             referer=headers.get("referer"),
             cookies=read_cookies(headers.get("cookie", "")),
@@ -261,17 +278,27 @@ class CollectApp:
 class _Request:
     """One request while it is answered."""
 
-    __slots__ = ("events", "headers", "host", "method", "query", "receive", "scope", "set_cookies")
+    __slots__ = (
+        "_receive", "events", "headers", "host", "method", "more_body", "peer", "query", "scope", "set_cookies",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
-        self.receive = receive
+        self._receive = receive
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("utf-8", "replace")
         self.headers = _headers(scope["headers"])
         self.host = self.headers.get("host", "")
+        self.peer: str | None = (scope.get("client") or (None,))[0]
+        self.more_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
         self.events = 0
         self.set_cookies: tuple[str, ...] = ()
+
+    async def receive(self) -> Mapping[str, Any]:
+        """Read on in the body."""
+        message = await self._receive()
+        self.more_body = message.get("more_body", False)
+        return message
 
 
 def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

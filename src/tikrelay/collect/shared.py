@@ -9,10 +9,9 @@ from typing import Final
 
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect.hit import Hit
-from tikrelay.collect.limits import MAX_INFLATED_BYTES
 
 MOST_PARAMETERS: Final = 100_000  # shared parameters, times events
-MOST_BYTES: Final = MAX_INFLATED_BYTES  # shared bytes, times events
+MOST_BYTES: Final = 2 * 1024 * 1024  # shared bytes, times events: what a body holds at most, by default
 _HINT: Final = "send fewer events at once, or a shorter query"
 
 

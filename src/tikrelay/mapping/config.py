@@ -163,7 +163,8 @@ class MappedDestination(DestinationConfig, frozen=True, kw_only=True, forbid_unk
     max_waiting: Annotated[int, Meta(ge=0)] = 0
     """No more events than this may wait for it, in each worker's file; more are dropped and counted. 0 is any number.
 
-    So one site, or one pixel nobody mends, cannot fill the disk for the others.
+    So one site, or one pixel nobody mends, cannot fill the disk for the others. Requests of one moment may exceed it
+    by their own events.
     """
 
     rules: tuple[RuleConfig, ...] = ()
