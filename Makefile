@@ -44,8 +44,11 @@ lint: $(VENV)/.dev  ## style, import directions
 types: $(VENV)/.dev  ## mypy --strict and pyright
 	@$(BIN)/mypy && $(BIN)/mypy tests/typing && $(BIN)/basedpyright
 
-faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages
-	@$(BIN)/pytest -m "faults" -n 0 $(ARGS) tests
+faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages (SEED=1: another run; about 25 minutes)
+	@SEED="$(or $(SEED),20261124)" $(BIN)/pytest -m faults -n 0 $(ARGS) tests
+
+soak: $(VENV)/.dev  ## 200 events a second and a fault a minute: what is lost, what grows (MINUTES=30, SEED=1)
+	@SEED="$(or $(SEED),20261124)" PYTHONPATH=src:tests $(BIN)/python -m faults.soak --minutes $(or $(MINUTES),30)
 
 fuzz: $(VENV)/.dev  ## new inputs at every run (N=5000 of each kind)
 	@FUZZ_INPUTS=$(or $(N),5000) $(BIN)/pytest --timeout 3600 tests/fuzz tests/contract tests/send/test_isolate.py \
@@ -68,4 +71,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo install test lint types faults fuzz bench bench-one docs lock clean
+.PHONY: help demo install test lint types faults soak fuzz bench bench-one docs lock clean

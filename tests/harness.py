@@ -234,7 +234,7 @@ class Gateway:
         return self.status()["books"]
 
     def dead(self) -> list[dict[str, Any]]:
-        return get_json(f"{self.admin_url}/api/dead")["dead_letters"]
+        return get_json(f"{self.admin_url}/api/events?state=dead")["events"]
 
     def metrics(self) -> str:
         return get(f"{self.admin_url}/metrics")[2].decode()
@@ -298,6 +298,12 @@ class Oracle:
         self.popen.wait(30)
         self.popen.stdout.close()
         self.errors.close()
+
+
+def brief(figures: dict[str, Any]) -> str:
+    """The oracle's figures in a line, for the table at the end of a run."""
+    counts = {key: figures.get(key) for key in ("acked", "unknown", "refused", "repeats", "retries", "dead")}
+    return ", ".join([*(f"{value} {key}" for key, value in counts.items()), f"p99 {figures['ack_ms']['p99']} ms"])
 
 
 def _toml(value: Any) -> str:

@@ -18,7 +18,7 @@ from faults.post import End
 
 READY_WITHIN_S = 30.0
 DRAINED_WITHIN_S = 120.0
-PROGRESS_WITHIN_S = 15.0
+PROGRESS_WITHIN_S = 40.0  # an event that failed six times waits up to 32 s for its next turn
 PROBE_WITHIN_S = 5.0
 MOST_LETTERS = 1000  # the admin port shows no more
 _SHOWN = 5

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from harness import SEED, wait_for
+from harness import SEED, brief, wait_for
 
 MOST_BATCH = 1000  # send.max_batch
 LANES = 4  # calls a worker may have under way
@@ -45,7 +45,7 @@ def test_a_worker_that_stops_is_replaced_and_its_events_are_sent_by_another(load
 
     figures = oracle.judge(repeats=LANES * MOST_BATCH, acked=500)
 
-    record_property("figures", figures)
+    record_property("oracle", brief(figures))
 
 
 def test_a_worker_that_stops_for_a_while_goes_on_where_it_was(loaded, record_property):
@@ -57,7 +57,7 @@ def test_a_worker_that_stops_for_a_while_goes_on_where_it_was(loaded, record_pro
 
     figures = oracle.judge(repeats=LANES * MOST_BATCH, acked=500)
 
-    record_property("figures", figures)
+    record_property("oracle", brief(figures))
     assert frozen in gateway.worker_pids()
 
 
@@ -71,7 +71,7 @@ def test_workers_go_on_while_the_parent_stops(loaded, record_property):
 
     figures = oracle.judge(acked=5000)
 
-    record_property("figures", figures)
+    record_property("oracle", brief(figures))
     assert taken > FROZEN_S * 100
     assert gateway.worker_pids() == before
 
@@ -87,7 +87,7 @@ def test_a_machine_that_slept_loses_nothing_and_replaces_nobody(loaded, record_p
 
     figures = oracle.judge(repeats=2 * LANES * MOST_BATCH, acked=500)
 
-    record_property("figures", figures)
+    record_property("oracle", brief(figures))
     assert gateway.worker_pids() == before
 
 
@@ -104,5 +104,5 @@ def test_a_tenth_of_a_processor_slows_it_down_and_loses_nothing(loaded, record_p
 
     figures = oracle.judge(acked=500)
 
-    record_property("figures", figures)
+    record_property("oracle", brief(figures))
     assert figures["requests"]["unknown"] == 0
