@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SEED := $(or $(SEED),$(shell date +%s))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help:  ## list the commands
@@ -50,9 +51,9 @@ faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages (SEED=1
 soak: $(VENV)/.dev  ## 200 events a second and a fault a minute: what is lost, what grows (MINUTES=30, SEED=1)
 	@SEED="$(or $(SEED),20261124)" PYTHONPATH=src:tests $(BIN)/python -m faults.soak --minutes $(or $(MINUTES),30)
 
-fuzz: $(VENV)/.dev  ## new inputs at every run (N=5000 of each kind)
-	@FUZZ_INPUTS=$(or $(N),5000) $(BIN)/pytest --timeout 3600 tests/fuzz tests/contract tests/send/test_isolate.py \
-	  tests/tiktok/test_answers.py $(ARGS)
+fuzz: $(VENV)/.dev  ## a million inputs nobody should send (N=20000 of all kinds together; SEED=7 for the same again)
+	@FUZZ_TOTAL=$(or $(N),1000000) FUZZ_INPUTS=$$(( $(or $(N),1000000) / 200 )) SEED=$(FUZZ_SEED) $(BIN)/pytest --timeout 7200 \
+	  --hypothesis-seed $(FUZZ_SEED) tests/fuzz tests/contract tests/send/test_isolate.py tests/tiktok/test_answers.py $(ARGS)
 
 bench: $(VENV)/.dev  ## what it costs, beside what it must cost; no test asserts it
 	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done
