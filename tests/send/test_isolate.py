@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tikrelay.event import EventId
 from tikrelay.outbox.store import Leased
-from tikrelay.send.isolate import BUDGET, SYSTEMATIC_AFTER, isolate, named_index, shape_of, split
+from tikrelay.send.blame import SYSTEMATIC_AFTER, shape_of
+from tikrelay.send.isolate import BUDGET, isolate, named, split
 from tikrelay.tiktok.answers import Answer, Partial, Pause, Refused, Retry, TooLarge, judge
 
 EXAMPLES = int(os.environ.get("FUZZ_INPUTS", "150"))
@@ -87,7 +88,36 @@ async def test_an_event_the_message_names_is_tried_alone_at_once():
     found = await tiktok.search(1000)
 
     assert [417] == bad_keys(found)
-    assert [1, 999] == [len(call) for call in tiktok.calls]
+    assert [999, 1] == [len(call) for call in tiktok.calls]
+
+
+async def test_events_listed_as_failed_are_tried_alone_and_the_others_once():
+    bad = {3, 500, 998}
+    tiktok = Scripted(bad)
+    listed = Answer(status=200, code=20001, failed=tuple(bad))
+    found = await isolate(events(1000), listed, call=tiktok, is_own_fault=lambda _shape: False)
+
+    assert sorted(bad) == bad_keys(found)
+    assert [997, 1, 1, 1] == [len(call) for call in tiktok.calls]
+
+
+async def test_an_event_wrongly_listed_as_failed_is_accepted_and_one_that_is_not_listed_is_found():
+    tiktok = Scripted({4})
+    listed = Answer(status=200, code=20001, failed=(5,))  # as if it counted from one
+    found = await isolate(events(10), listed, call=tiktok, is_own_fault=lambda _shape: False)
+
+    assert [4] == bad_keys(found)
+    assert sorted({*range(10)} - {4}) == sorted(keys(found.accepted))
+
+
+async def test_more_failed_events_than_the_budget_has_calls_for_leave_the_others_accepted():
+    bad = {*range(0, 1000, 4)}
+    listed = Answer(status=200, code=20001, failed=tuple(sorted(bad)))
+    tiktok = Scripted(bad)
+    found = await isolate(events(1000), listed, call=tiktok, is_own_fault=lambda _shape: False)
+
+    assert 750 == len(found.accepted)
+    assert (BUDGET - 1, 250 - (BUDGET - 1)) == (len(found.bad), len(found.open))
 
 
 async def test_a_message_that_names_the_wrong_event_buries_nobody_else():
@@ -226,27 +256,38 @@ async def test_a_call_too_large_is_cut_like_a_refused_one():
 
 
 @pytest.mark.parametrize(
-    ("message", "index"),
+    ("message", "indexes"),
     [
-        ("Batch.0.event_id: Not a valid string", 0),
-        ("data[3].event_time", 3),
-        ("events.9.user", 9),
-        ("data.10.event", None),
-        ("data.99999.event", None),
-        ("user_data.3.email", None),
-        ("metadata.3", None),
-        ("Invalid value for event_id", None),
-        ("", None),
+        ("Batch.0.event_id: Not a valid string", (0,)),
+        ("data[3].event_time", (3,)),
+        ("events.9.user", (9,)),
+        ("data.10.event", ()),
+        ("data.99999.event", ()),
+        ("user_data.3.email", ()),
+        ("metadata.3", ()),
+        ("Invalid value for event_id", ()),
+        ("", ()),
     ],
 )
-def test_an_index_is_read_from_a_message_only_when_the_call_has_it(message, index):
-    assert index == named_index(refusal(message), 10)
+def test_an_index_is_read_from_a_message_only_when_the_call_has_it(message, indexes):
+    assert indexes == named(refusal(message), 10)
 
 
-@given(size=st.integers(2, 50), message=st.text(max_size=30) | st.integers(0, 60).map("data.{}.event".format))
-def test_a_cut_group_is_the_same_events_in_smaller_groups(size, message):
+@pytest.mark.parametrize(
+    ("failed", "indexes"), [((0, 9), (0, 9)), ((9, 10), ()), ((-1,), ()), ((2, 2), (2, 2)), ((), ())]
+)
+def test_a_list_of_failed_events_is_believed_only_when_the_call_has_them_all(failed, indexes):
+    assert indexes == named(Answer(status=200, code=20001, failed=failed), 10)
+
+
+@given(
+    size=st.integers(2, 50),
+    message=st.text(max_size=30) | st.integers(0, 60).map("data.{}.event".format),
+    failed=st.lists(st.integers(-1, 50), max_size=60),
+)
+def test_a_cut_group_is_the_same_events_in_smaller_groups(size, message, failed):
     group = events(size)
-    parts = split(group, refusal(message))
+    parts = split(group, msgspec.structs.replace(refusal(message), failed=tuple(failed)))
 
     assert [leased.key for leased in group] == sorted(leased.key for part in parts for leased in part)
     assert all(0 < len(part) < size for part in parts)

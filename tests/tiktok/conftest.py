@@ -88,29 +88,54 @@ def scripted_end() -> type[ScriptedEnd]:
     return ScriptedEnd
 
 
+CA = """
+[ca]
+default_ca = own
+[own]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+copy_extensions = copy
+[any]
+commonName = supplied
+"""
+
+
 @pytest.fixture(scope="session")
-def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody vouches for, with its key."""
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = [
-        *(
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ),
-        *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", "-"),
-    ]
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make certificates that nobody vouches for, each in one file with its key."""
+
+    def make(*, of: str = "IP:127.0.0.1", until: str = "20991231000000Z") -> Path:
+        folder = tmp_path_factory.mktemp("tls")
+        (folder / "index.txt").touch()
+        (folder / "ca.cnf").write_text(CA.format(folder=folder))
+        _openssl(
+            *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-subj", "/CN=tests", "-addext", f"subjectAltName={of}"),
+            *("-keyout", folder / "both.pem", "-out", folder / "request.pem"),
+        )
+        _openssl(
+            *("ca", "-selfsign", "-batch", "-config", folder / "ca.cnf", "-startdate", "20200101000000Z"),
+            *("-enddate", until, "-notext", "-keyfile", folder / "both.pem"),
+            *("-in", folder / "request.pem", "-out", folder / "certificate.pem"),
+        )
+        with (folder / "both.pem").open("ab") as file:
+            file.write((folder / "certificate.pem").read_bytes())
+        return folder / "both.pem"
+
+    return make
+
+
+def _openssl(*arguments: str | Path) -> None:
     try:
-        made = subprocess.run(command, capture_output=True, check=True, timeout=30)
+        subprocess.run(["openssl", *arguments], capture_output=True, check=True, timeout=30)
     except FileNotFoundError:
         pytest.skip("openssl is not installed, so there is no certificate to refuse")
-    with path.open("ab") as file:
-        file.write(made.stdout)
-    return path
+
+
+@pytest.fixture(scope="session")
+def self_signed(certificate: Callable[..., Path]) -> Path:
+    return certificate()

@@ -43,7 +43,7 @@ BY_CODE = {
     40007: Pause("not_found"),
     40050: Accepted(),
     40051: Pause("api_version"),
-    40061: TooLarge(),
+    40061: TooLarge(events=True),
     40062: Refused(),
     40063: Refused(),
     40100: RATE,

@@ -98,7 +98,8 @@ async def test_proxies_of_the_environment_are_not_used(scripted_end, monkeypatch
     assert proxy.connections == 0
 
 
-async def test_a_redirect_is_not_followed_and_the_other_host_hears_nothing(scripted_end):
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_the_other_host_hears_nothing(scripted_end, status):
     async def never(line):
         await line.read_head()
 
@@ -106,12 +107,12 @@ async def test_a_redirect_is_not_followed_and_the_other_host_hears_nothing(scrip
 
         async def script(line):
             await line.read_request()
-            await line.answer(b"", status="301 Moved", headers=f"Location: {other.url}/open_api/v1.3/event/track/\r\n")
+            await line.answer(b"", status=f"{status} Moved", headers=f"Location: {other.url}/\r\n")
 
         async with scripted_end(script) as end:
             answer = await call(end.url)
 
-    assert Pause("http_301") == judge(answer)
+    assert Pause(f"http_{status}") == judge(answer)
     assert other.connections == 0
 
 
@@ -421,6 +422,27 @@ async def test_what_follows_the_stated_length_does_not_become_the_next_answer(sc
     assert 0 not in codes
 
 
+async def test_an_answer_that_nobody_asked_for_does_not_become_the_next_ones(scripted_end):
+    said = asyncio.Event()
+
+    async def script(line):
+        await line.read_request()
+        await line.answer(b'{"code":40105}')
+        await asyncio.sleep(0.05)  # the connection rests by now
+        await line.answer(OK)
+        said.set()
+        await asyncio.sleep(60)
+
+    async with scripted_end(script) as end, TikTokApi(TikTokConfig(base_url=end.url, timeout_s=0.4)) as api:
+        first = await api.call(HEAD, token=Secret(CANARY), events=[b"{}"])
+        await said.wait()
+        await asyncio.sleep(0.05)
+        second = await api.call(HEAD, token=Secret(CANARY), events=[b"{}"])
+
+    assert first.code == 40105
+    assert (None, "not_sent") == (second.code, second.failure)
+
+
 @pytest.mark.parametrize("value", ["0", "17", "1e3", "-5", "٣", "9" * 30, "soon", "Wed, 21 Oct 2099 07:28:00 GMT", ""])
 async def test_retry_after_of_any_form_is_read_or_left(scripted_end, value):
     async def script(line):
@@ -488,9 +510,33 @@ async def test_tls_before_1_2_is_refused_even_with_a_trusted_certificate(scripte
     assert refused.failure == "not_sent"
 
 
-async def test_an_end_that_hangs_in_the_tls_handshake_was_surely_not_sent(scripted_end):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"of": "DNS:elsewhere.example"}, "address mismatch"), ({"until": "20200102000000Z"}, "expired")],
+)
+async def test_a_trusted_certificate_of_another_host_or_time_is_refused(
+    scripted_end, certificate, monkeypatch, wrong, words
+):
+    heard = []
+
+    async def script(line):
+        heard.append(await line.reader.read(100))
+
+    path = certificate(**wrong)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(path)
+    async with scripted_end(script, tls=tls) as end:
+        answer = await call(end.url, timeout_s=3, connect_timeout_s=3)
+
+    assert answer.failure == "not_sent"
+    assert words in answer.message
+    assert b"".join(heard) == b""
+
+
+async def test_an_end_that_hangs_in_the_tls_handshake_is_given_up_after_connect_timeout_s(scripted_end):
     async with scripted_end(hang_before_reading) as end:
-        answer = await call(f"https://127.0.0.1:{end.port}")
+        answer = await call(f"https://127.0.0.1:{end.port}", timeout_s=60, connect_timeout_s=0.2)
 
     assert answer.failure == "not_sent"
     assert answer.seconds < 20

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gzip
 import http.client
 import json
 import re
@@ -268,6 +269,76 @@ def test_a_hanging_call_is_never_answered_and_nothing_is_accepted(sandbox: Sandb
         sandbox.send(timeout_s=0.3)
     assert {"hang": 1} == sandbox.get("counts")["by_code"]
     assert 0 == sandbox.code()
+
+
+@pytest.mark.parametrize("accept", [False, True])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "hang"},
+        {"kind": "half"},
+        {"kind": "reset_amid"},
+        {"kind": "length", "length": 500},
+        {"kind": "trickle", "seconds": 30},
+    ],
+)
+def test_an_answer_that_never_ends_well_may_have_accepted(sandbox: Sandbox, fault: dict[str, Any], accept: bool):
+    sandbox.fault(**fault, accept=accept, times=1)
+
+    with pytest.raises((OSError, http.client.HTTPException)):
+        sandbox.send(timeout_s=0.3)
+    assert int(accept) == sandbox.get("counts")["accepted_events"]
+    assert 0 == sandbox.code()
+
+
+def test_a_reset_before_the_body_is_read_accepts_nothing(sandbox: Sandbox):
+    sandbox.fault(kind="reset_early", times=1)
+
+    with pytest.raises(OSError):
+        sandbox.send(lead(page={"url": "x" * 5_000_000}))
+    assert ({"reset_early": 1}, 0) == (
+        sandbox.get("counts")["by_code"],
+        sandbox.get("counts")["accepted_events"],
+    )
+    assert 0 == sandbox.code()
+
+
+def test_an_endless_answer_goes_on_until_nobody_listens(sandbox: Sandbox):
+    sandbox.fault(kind="endless", times=1)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+    connection.request("POST", TRACK, b"{}", {"Access-Token": TOKEN})
+    began = connection.getresponse().read(5_000_000)
+    connection.close()
+
+    assert 5_000_000 == len(began)
+    assert 0 == sandbox.code()
+
+
+def test_an_answer_can_be_any_text(sandbox: Sandbox):
+    sandbox.fault(kind="body", body="[0]", status=201)
+    status, body, _ = sandbox.send()
+
+    assert (201, b"[0]") == (status, body)
+
+
+def test_an_answer_longer_than_it_says_is_cut_by_whoever_believes_it(sandbox: Sandbox):
+    sandbox.fault(kind="length", length=10)
+    _, body, _ = sandbox.send()
+
+    assert b'{"code":0,' == body
+
+
+def test_a_large_answer_is_as_large_as_was_asked_and_a_bomb_is_small_on_the_wire(sandbox: Sandbox):
+    sandbox.fault(kind="large", megabytes=2, times=1)
+    _, large, _ = sandbox.send()
+    sandbox.fault(kind="bomb", megabytes=20, times=1)
+    _, bomb, headers = sandbox.send()
+
+    assert 2_000_000 < len(large) < 2_000_100
+    assert ("gzip", 20_000_000) == (headers["content-encoding"], len(gzip.decompress(bomb)) // 1_000_000 * 1_000_000)
+    assert len(bomb) < 100_000
+    assert 0 == json.loads(large)["code"]
+    assert 0 == sandbox.get("counts")["accepted_events"]
 
 
 def test_a_slow_answer_keeps_nobody_else_waiting(sandbox: Sandbox):

@@ -51,6 +51,14 @@ def test_a_fault_of_one_pixel_leaves_the_others_alone():
     assert [0, 0, 40105, 0] == codes(faults, judged(), judged(source="C1"), judged(source="C1"), judged())
 
 
+def test_a_reset_before_a_call_is_read_is_asked_for_apart_and_does_not_fire_later():
+    faults = switched({"kind": "reset_early", "after": 1, "times": 1}, {"kind": "code", "code": 50000})
+    early = [faults.comes_early(now=0.0) for _ in range(3)]
+
+    assert [False, True, False] == early
+    assert [50000] == codes(faults, judged())
+
+
 def test_the_first_fault_added_that_fires_decides():
     faults = switched({"kind": "code", "code": 51012, "times": 1}, {"kind": "code", "code": 50000})
 
@@ -156,6 +164,9 @@ def test_clearing_turns_all_off():
         {"kind": "partial", "value": 1},
         {"kind": "redirect"},
         {"kind": "redirect", "location": "/\r\nx: y"},
+        {"kind": "trickle"},
+        {"kind": "length", "length": -1},
+        {"kind": "bomb", "megabytes": 10**6},
         {"kind": "hang", "times": 0},
         {"kind": "hang", "often": 1},
     ],

@@ -5,20 +5,22 @@ ids are stable, so an event that goes out twice counts once. What a group of eve
 not found within BUDGET goes back to wait and is looked at again with the next call.
 
 When the first events to stand alone are all refused for the same thing and not one event of the call was accepted, the
-fault lies in the settings, the mapping or at TikTok's end: nothing is buried, the destination pauses. The caller counts
-the same across calls (send/worker.py).
+fault lies in the settings, the mapping or at TikTok's end: nothing is buried, the destination pauses (send/blame.py).
+
+Where TikTok names the events at fault, by their index in its message or in a list of those that failed, the search
+begins there. What it names is a hint and no outcome: an event is accepted when a call it was part of was, and bad when
+it stood alone.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from tikrelay.outbox.store import Leased
+from tikrelay.send.blame import SYSTEMATIC_AFTER, Shape, shape_of
 from tikrelay.tiktok.answers import (
     EVENT_INDEX,
-    QUOTED,
     Accepted,
     Answer,
     Partial,
@@ -31,12 +33,8 @@ from tikrelay.tiktok.answers import (
 )
 
 BUDGET: Final = 64
-SYSTEMATIC_AFTER: Final = 5
-
-_PARTICULARS: Final = re.compile(rf"\d+|{QUOTED.pattern}")
 
 Call = Callable[[Sequence[Leased]], Awaitable[tuple[Answer, Verdict]]]
-Shape = tuple[int | None, str]
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -58,30 +56,25 @@ class Found(msgspec.Struct, kw_only=True):
     systematic: Shape | None = None
 
 
-def shape_of(answer: Answer) -> Shape:
-    """Name a refusal without what belongs to one event: its index, its values.
+def named(answer: Answer, size: int) -> tuple[int, ...]:
+    """Read which events of a call of ``size`` TikTok names, if it names any that can be meant.
 
-    >>> shape_of(Answer(status=200, code=40002, message="data.3.event_id: 'x' is not a valid string"))
-    (40002, 'data.#.event_id: # is not a valid string')
-    """
-    return answer.code, _PARTICULARS.sub("#", answer.message)
-
-
-def named_index(answer: Answer, size: int) -> int | None:
-    """Read which event TikTok's message names, if it names one.
-
-    >>> named_index(Answer(status=200, code=40002, message="Batch.2.properties: not a valid string"), 5)
-    2
+    >>> named(Answer(status=200, code=40002, message="Batch.2.properties: not a valid string"), 5)
+    (2,)
+    >>> named(Answer(status=200, code=20001, failed=(1, 3)), 5)
+    (1, 3)
     """
     match = EVENT_INDEX.search(answer.message)
-    return int(match[1]) if match and int(match[1]) < size else None
+    indexes = answer.failed or ((int(match[1]),) if match else ())
+    return indexes if all(0 <= index < size for index in indexes) else ()
 
 
 def split(group: Sequence[Leased], answer: Answer) -> list[Sequence[Leased]]:
-    """Cut a refused group: the event the answer names and the others, or two halves."""
-    index = named_index(answer, len(group))
-    if index is not None:
-        return [group[index : index + 1], [*group[:index], *group[index + 1 :]]]
+    """Cut a refused group: the others and each event the answer names, or two halves."""
+    indexes = set(named(answer, len(group)))
+    if indexes:
+        others = [event for index, event in enumerate(group) if index not in indexes]
+        return [*([others] if others else []), *([group[index]] for index in sorted(indexes))]
     middle = len(group) // 2
     return [group[:middle], group[middle:]]
 

@@ -21,6 +21,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     ``code``           TikTok's code, None when the body has none
     ``failure``        "not_sent": the body cannot have gone out; "lost": it may have; "" when there is an answer
     ``retry_after_s``  the Retry-After header in seconds, None without one
+    ``failed``         indexes of events of the call that it lists as failed; nobody has published that list's shape
     """
 
     status: int | None = None
@@ -29,6 +30,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     retry_after_s: float | None = None
     failure: Failure = ""
+    failed: tuple[int, ...] = ()
     seconds: float = 0.0
 
 
@@ -55,7 +57,9 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 class TooLarge(msgspec.Struct, frozen=True, tag=True):
-    """The call held too many events or bytes."""
+    """The call held too many bytes, or too many events."""
+
+    events: bool = False
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -97,7 +101,7 @@ CODES: Final[dict[int, _Code]] = {
     40007: _Code(Pause("not_found"), "what the call names does not exist: check event_source_id and tiktok.base_url"),
     40050: _Code(Accepted(), "TikTok had this call already"),
     40051: _Code(Pause("api_version"), f"this version of the API is not served; {_ROUTE_HINT}"),
-    40061: _Code(TooLarge(), "too many events in one call"),
+    40061: _Code(TooLarge(events=True), "too many events in one call"),
     40062: _Code(Refused(), "personal data that is not hashed"),
     40063: _Code(Refused(), "an integration name TikTok does not know"),
     40100: _Code(Retry(rate=True), "too many calls; they go on more slowly"),

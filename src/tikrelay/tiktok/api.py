@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 from tikrelay.base.secret import Secret
 from tikrelay.tiktok.answers import Answer
 from tikrelay.tiktok.config import TikTokConfig
-from tikrelay.tiktok.payload import TRACK_PATH, Envelope, call_body
+from tikrelay.tiktok.payload import MAX_EVENTS_PER_CALL, TRACK_PATH, Envelope, call_body
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 LONGEST_RETRY_AFTER_S: Final = 3600.0
@@ -34,13 +34,13 @@ class TikTokApi:
 
     def __init__(self, config: TikTokConfig) -> None:
         self._url = config.base_url.rstrip("/") + TRACK_PATH
-        self._timeout = aiohttp.ClientTimeout(total=config.timeout_s, sock_connect=config.connect_timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=config.timeout_s, connect=config.connect_timeout_s)
 
     async def __aenter__(self) -> Self:
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=30),
+            connector=_Connector(limit=0, ssl=context, ttl_dns_cache=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             auto_decompress=False,
@@ -64,6 +64,18 @@ class TikTokApi:
         except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: also TimeoutError and what TLS refuses
             answer = Answer(failure="lost" if body.begun else "not_sent", message=_words(error))
         return msgspec.structs.replace(answer, seconds=time.perf_counter() - began)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections, and keeps those that were only spoken on after a question."""
+
+    async def connect(self, *arguments: Any, **options: Any) -> aiohttp.connector.Connection:
+        """Return a connection on which nothing waits to be read: it would be taken for the answer to this call."""
+        connection = await super().connect(*arguments, **options)
+        if connection.protocol is not None and connection.protocol.should_close:
+            connection.close()
+            raise aiohttp.ClientConnectionError("the other end spoke without being asked")
+        return connection
 
 
 class _Sent(aiohttp.Payload):
@@ -128,6 +140,7 @@ def read_answer(status: int, raw: bytes, retry_after: str | None, *, token: Secr
         message=clean_text(star_out(token, str(tree.get("message", ""))[:_LONGEST_READ])),
         request_id=clean_text(star_out(token, str(tree.get("request_id", ""))[:_LONGEST_READ]))[:64],
         retry_after_s=after,
+        failed=_failed(tree.get("data")),
     )
 
 
@@ -136,6 +149,27 @@ def _object(raw: bytes) -> dict[str, Any] | None:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
+
+
+class _Failed(msgspec.Struct):
+    index: int
+
+
+class _Data(msgspec.Struct):
+    failed_events: list[_Failed] = []
+
+
+def _failed(data: object) -> tuple[int, ...]:
+    """Read which events are listed as failed; a list of another shape says nothing.
+
+    >>> _failed({"failed_events": [{"index": 3, "code": 40002}]}), _failed({"failed_events": ["R-1"]}), _failed(None)
+    ((3,), (), ())
+    """
+    try:
+        told = msgspec.convert(data, _Data).failed_events
+    except msgspec.ValidationError:
+        return ()
+    return tuple(one.index for one in told[:MAX_EVENTS_PER_CALL])
 
 
 def _code(value: object) -> int | None:

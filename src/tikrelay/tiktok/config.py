@@ -20,7 +20,7 @@ class TikTokConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """https to any host; http to loopback only."""
 
     connect_timeout_s: float = 5
-    """Seconds until a connection must stand."""
+    """Seconds until a connection must stand: the name looked up, TCP and TLS."""
 
     timeout_s: float = 15
     """Seconds for a whole call. The outcome of one that ran out of time is unknown; it is retried with the same ids."""

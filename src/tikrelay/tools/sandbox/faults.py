@@ -1,7 +1,8 @@
 """Which fault a call meets: switches that tests and people turn on, and ``Faults``, which chooses.
 
 Faults are asked in the order in which they were added; the first that concerns a call decides what it gets. ``slow``
-only waits, and the next is asked. ``refuse`` and ``partial`` concern calls that would else be accepted.
+only waits, and the next is asked. ``refuse`` and ``partial`` concern calls that would else be accepted;
+``reset_early`` comes before a call is read, so it concerns any.
 """
 
 import re
@@ -16,25 +17,39 @@ RATE_LIMITED: Final = 40100
 PARTIAL_OK: Final = 20001
 _SPOILT: Final = "not a valid value"
 _LONGEST_S: Final = 3600.0
+_MOST_MEGABYTES: Final = 10_000
 _WITHOUT_BODY: Final = frozenset({204, 205, 304})
 
 Kind = Literal[
+    "body",
+    "bomb",
     "code",
+    "endless",
     "garbage",
+    "half",
     "hang",
     "http",
+    "large",
+    "length",
     "partial",
     "rate",
     "redirect",
     "refuse",
     "reset",
     "reset_after_accepting",
+    "reset_amid",
+    "reset_early",
     "revoke",
     "slow",
+    "trickle",
 ]
+
+_EARLY: Final = "reset_early"
 
 # What each kind must be given; one of a group in brackets is enough.
 NEEDS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "body": (("body",),),
+    "bomb": (("megabytes",),),
     "code": (("code",),),
     "http": (("status",),),
     "slow": (("seconds",),),
@@ -42,6 +57,9 @@ NEEDS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "refuse": (("field", "event_id", "event"),),
     "partial": (("field", "event_id", "event"),),
     "redirect": (("location",),),
+    "large": (("megabytes",),),
+    "length": (("length",),),
+    "trickle": (("seconds",),),
 }
 
 # Messages of real calls, where there are any.
@@ -60,6 +78,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``times``            how often it fires; None is always
     ``after``            how many requests it lets pass first
     ``event_source_id``  the only pixel it concerns
+    ``accept``           the events are taken all the same, where the answer is no JSON of TikTok's
+    ``body``             the answer's own text
+    ``megabytes``        how long the answer is, of a ``bomb`` when it is inflated
+    ``length``           what the answer says of its length; with it goes an answer that accepts
+    ``seconds``          how long ``slow`` waits, or between two bytes of a ``trickle``
     """
 
     kind: Kind
@@ -78,6 +101,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     event: str | None = None
     indexed: bool = True
     location: str | None = None
+    accept: bool = False
+    body: str | None = None
+    megabytes: int | None = None
+    length: int | None = None
 
 
 def read_fault(raw: bytes) -> Fault:
@@ -96,6 +123,8 @@ def read_fault(raw: bytes) -> Fault:
         raise msgspec.ValidationError("status must be 200 to 599, and one that has a body")
     if fault.seconds is not None and not 0 <= fault.seconds <= _LONGEST_S:
         raise msgspec.ValidationError(f"seconds must be 0 to {_LONGEST_S:.0f}")
+    if not 0 <= (fault.megabytes or 0) <= _MOST_MEGABYTES or not 0 <= (fault.length or 0) <= 10**9:
+        raise msgspec.ValidationError(f"megabytes must be 0 to {_MOST_MEGABYTES}, length 0 to 1000000000")
     if (
         (fault.per_s is not None and fault.per_s < 0)
         or fault.after < 0
@@ -186,10 +215,17 @@ class Faults:
         """Show those that are on, also those that have fired for the last time."""
         return [FaultView(switch.fault, switch.fired) for switch in self._switches]
 
+    def comes_early(self, *, now: float) -> bool:
+        """Say whether a call is reset before it is read."""
+        early = (switch for switch in self._switches if switch.fault.kind == _EARLY)
+        return any(switch.fire(Verdict(), now) for switch in early)
+
     def choose(self, verdict: Verdict, *, now: float) -> Chosen:
         """Say what a call meets that the rules judged so; ``now`` is monotonic."""
         wait_s = 0.0
         for switch in self._switches:
+            if switch.fault.kind == _EARLY:
+                continue
             hit = switch.fire(verdict, now)
             if hit is None:
                 continue

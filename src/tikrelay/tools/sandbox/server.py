@@ -16,7 +16,6 @@ import re
 import secrets
 import signal
 import socket
-import struct
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -38,7 +37,19 @@ from tikrelay.base.clock import Clock, SystemClock
 from tikrelay.base.errors import TikrelayError
 from tikrelay.tiktok.payload import TRACK_PATH
 from tikrelay.tools.sandbox import page
-from tikrelay.tools.sandbox.faults import Fault, Faults, FaultView, Hit, read_fault, reply_to
+from tikrelay.tools.sandbox.broken import (
+    BROKEN,
+    HTML,
+    JSON,
+    TRANSPORT,
+    Headers,
+    answer,
+    break_answer,
+    gateway_page,
+    reset,
+    status_of,
+)
+from tikrelay.tools.sandbox.faults import Faults, FaultView, Hit, read_fault, reply_to
 from tikrelay.tools.sandbox.memory import Memory, Request
 from tikrelay.tools.sandbox.rules import PROFILES, STANDARD_NAMES, Profile, Verdict, check
 from tikrelay.watch.log import is_writable
@@ -49,12 +60,7 @@ MOST_EVENTS_A_PAGE: Final = 100_000
 _OWN_NAMES: Final = "names of their own"
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _PORT: Final = re.compile(r":[0-9]+$")
-_TRANSPORT: Final = "tikrelay.transport"
-_JSON: Final = (b"content-type", b"application/json")
-_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 _MOST_LINE: Final = 1000
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def run_sandbox(*, host: str, port: int, profile: str, tokens: tuple[str, ...], pixels: tuple[str, ...]) -> int:
@@ -139,27 +145,7 @@ class _Protocol(HttpToolsProtocol):
         """Put the transport where ASGI has room for a server's own things."""
         super().on_message_begin()
         scope = cast("dict[str, Any]", self.scope)
-        scope["extensions"] = {_TRANSPORT: self.transport}
-
-
-async def _reset(scope: Scope, receive: Receive) -> None:
-    """End the connection with a TCP reset: closing without lingering throws away what is under way."""
-    transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
-    with contextlib.suppress(OSError):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-    await _until_gone(receive)
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+        scope["extensions"] = {TRANSPORT: self.transport}
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -200,24 +186,28 @@ class Sandbox:
             await self._take(scope, receive, send)
         elif _is_foreign(scope):
             words = b'{"error":{"code":"foreign","message":"pages of other sites may not read or steer the sandbox"}}'
-            await _send(send, 403, [_JSON], words)
+            await answer(send, 403, [JSON], words)
         else:
             await self._control(scope, receive, send)
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = _header(scope, b"access-token")
+        if self._faults.comes_early(now=self._clock.monotonic()):
+            self._remember(Verdict(), token, b"", status=None, answer="reset_early", message="fault: reset_early")
+            await reset(scope, receive)
+            return
         body = await _read(receive)
         if body is None:
             return
-        token = _header(scope, b"access-token")
         if len(body) > MOST_BODY_BYTES:
             verdict = Verdict(message="the body is too large for the sandbox")
             request_id = self._remember(Verdict(), token, b"", status=413, answer="http 413", message=verdict.message)
-            await _send(send, 413, [_HTML, (b"connection", b"close")], _gateway_page(413))
+            await answer(send, 413, [HTML, (b"connection", b"close")], gateway_page(413))
         elif scope["path"] != TRACK_PATH or scope["method"] != "POST":
             words = "Route not found: the sandbox serves POST " + TRACK_PATH
             verdict = Verdict(code=ROUTE_NOT_FOUND, message=words)
             request_id = self._remember(verdict, token, body, code=ROUTE_NOT_FOUND)
-            await _send(send, 200, [_JSON], _encode(ROUTE_NOT_FOUND, words, request_id))
+            await answer(send, 200, [JSON], _encode(ROUTE_NOT_FOUND, words, request_id))
         else:
             await self._track(scope, receive, send, token=token, body=body)
 
@@ -233,7 +223,7 @@ class Sandbox:
         chosen = self._faults.choose(verdict, now=self._clock.monotonic())
         if chosen.wait_s:
             await self._clock.sleep(chosen.wait_s)
-        if chosen.hit is not None and chosen.hit.fault.kind in _NOT_JSON:
+        if chosen.hit is not None and chosen.hit.fault.kind in BROKEN:
             await self._break(scope, receive, send, hit=chosen.hit, verdict=verdict, token=token, body=body)
             return
         reply = reply_to(verdict, chosen.hit)
@@ -241,15 +231,15 @@ class Sandbox:
         told = msgspec.structs.replace(verdict, code=reply.code, message=reply.message, warnings=warnings)
         request_id = self._remember(told, token, body, code=reply.code, accepted=bool(reply.accepted))
         self._accept(verdict, list(reply.accepted), request_id)
-        await _send(send, 200, [_JSON], _encode(reply.code, reply.message, request_id, reply.data))
+        await answer(send, 200, [JSON], _encode(reply.code, reply.message, request_id, reply.data))
 
     async def _break(
         self, scope: Scope, receive: Receive, send: Send, *, hit: Hit, verdict: Verdict, token: str, body: bytes
     ) -> None:
         """Do what no answer of TikTok's JSON does."""
         fault = hit.fault
-        status, headers, answer = _broken_answer(fault)
-        takes = fault.kind == "reset_after_accepting" and verdict.call is not None
+        status = status_of(fault)
+        takes = (fault.accept or fault.kind == "reset_after_accepting") and verdict.call is not None
         told = msgspec.structs.replace(verdict, warnings=())
         label = f"http {status}" if fault.kind == "http" else fault.kind
         request_id = self._remember(
@@ -257,12 +247,8 @@ class Sandbox:
         )
         if takes and verdict.call is not None:
             self._accept(verdict, list(verdict.call.events), request_id)
-        if status is not None:
-            await _send(send, status, headers, answer)
-        elif fault.kind == "hang":
-            await _until_gone(receive)
-        else:
-            await _reset(scope, receive)
+        accepting = _encode(0, "OK", request_id)
+        await break_answer(fault, scope, receive, send, accepting=accepting, sleep=self._clock.sleep)
 
     def _accept(self, verdict: Verdict, events: list[Any], request_id: str) -> None:
         if verdict.call is not None and events:
@@ -315,29 +301,6 @@ class Sandbox:
             events=self._memory.newest_events(page.SHOWN_EVENTS),
             faults=self._faults.list(),
         )
-
-
-_NOT_JSON: Final = frozenset({"http", "hang", "reset", "reset_after_accepting", "garbage", "redirect"})
-
-
-def _broken_answer(fault: Fault) -> tuple[int | None, Headers, bytes]:
-    match fault.kind:
-        case "http":
-            status = fault.status or 502
-            after: Headers = [] if fault.retry_after is None else [(b"retry-after", str(fault.retry_after).encode())]
-            return status, [_HTML, *after], _gateway_page(status)
-        case "garbage":
-            return 200, [_JSON], b'{"code": 0, "mess'
-        case "redirect":
-            return 301, [_HTML, (b"location", (fault.location or "/").encode())], _gateway_page(301)
-        case _:
-            return None, [], b""
-
-
-def _gateway_page(status: int) -> bytes:
-    return (
-        f"<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>sandbox gateway</body></html>".encode()
-    )
 
 
 def _encode(code: int, message: str, request_id: str, data: dict[str, Any] | None = None) -> bytes:
