@@ -7,6 +7,7 @@ ONE = {
     "accepted": [["shop", 2]],
     "waiting": [["shop", 1]],
     "dead": [["shop", "refused", 1]],
+    "replayed": [["shop", "too_old", 3]],
     "dropped": [["shop", "no_mapping", 2]],
     "oldest_waiting": [["shop", 50.0]],
 }
@@ -34,6 +35,7 @@ def test_sums_and_the_worst_state_count():
     assert told["destinations"]["shop"]["state"] == "paused"
     assert told["destinations"]["shop"]["drop_reasons"] == {"no_mapping": 4}
     assert counts.oldest_waiting == {"shop": 40.0}
+    assert counts.replayed == {("shop", "too_old"): 6}
 
 
 def test_a_destination_that_was_removed_from_the_settings_keeps_its_books():

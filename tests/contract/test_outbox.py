@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from outboxes import balance, drop, ids, lease_all, record, records
 from tikrelay.event import DropReason
 from tikrelay.outbox.store import (
     LONGEST_WAIT_S,
@@ -13,57 +14,19 @@ from tikrelay.outbox.store import (
     Books,
     Dead,
     DeadReason,
-    Drop,
     Find,
     Leased,
     Outcome,
-    Record,
     RetryAt,
 )
-
-
-def record(number=0, *, to="shop", name="purchase", body=b"", code=""):
-    return Record(
-        destination=to,
-        source="ga4_web",
-        name=name,
-        event="Purchase",
-        event_id=f"e{number}",
-        body=body or b'{"n":%d}' % number,
-        test_event_code=code,
-    )
-
-
-def records(count, **what):
-    return [record(number, **what) for number in range(count)]
-
-
-def drop(*, to="shop", name="scroll", reason=DropReason.NO_MAPPING):
-    return Drop(destination=to, source="ga4_web", name=name, reason=reason)
 
 
 def bodies(events: Sequence[Leased]):
     return [event.body for event in events]
 
 
-def balance(books: Books, destination: str):
-    """What was received, and what became of it."""
-    received = sum(n for (to, _, _), n in books.received.items() if to == destination)
-    dead = sum(n for (to, _), n in books.dead.items() if to == destination)
-    dropped = sum(n for (to, _), n in books.dropped.items() if to == destination)
-    return received, books.accepted.get(destination, 0) + books.waiting.get(destination, 0) + dead + dropped
-
-
-def ids(lease):
-    return [event.event_id for event in lease.events]
-
-
 def codes(lease):
     return {event.test_event_code for event in lease.events}
-
-
-async def lease_all(outbox, clock, *, to="shop", most=1000, max_bytes=1_000_000, tests=True):
-    return await outbox.lease(to, most=most, max_bytes=max_bytes, now=clock.now(), tests=tests)
 
 
 async def test_what_was_put_is_there_after_a_crash(home, clock):
@@ -333,7 +296,7 @@ async def test_a_lease_holds_events_of_one_test_code_those_without_one_first(out
 
     leases = [await lease_all(outbox, clock) for _ in range(4)]
 
-    assert [["e2", "e5"], ["e1", "e4"], ["e3"], []] == [ids(lease) for lease in leases]
+    assert [["e2", "e5"], ["e1", "e4"], ["e3"], []] == [ids(lease.events) for lease in leases]
     assert [{""}, {"TEST2"}, {"TEST1"}, set()] == [codes(lease) for lease in leases]
 
 
@@ -357,8 +320,8 @@ async def test_an_event_put_off_does_not_hold_up_tests(outbox, clock):
 
     lease = await lease_all(outbox, clock)
 
-    assert ["e2"] == ids(at_once)
-    assert ["e1"] == ids(lease)
+    assert ["e2"] == ids(at_once.events)
+    assert ["e1"] == ids(lease.events)
 
 
 async def test_a_test_put_off_does_not_hold_up_another_code(outbox, clock):
@@ -370,8 +333,8 @@ async def test_a_test_put_off_does_not_hold_up_another_code(outbox, clock):
 
     lease = await lease_all(outbox, clock)
 
-    assert ["e3"] == ids(at_once)
-    assert ["e1", "e2"] == ids(lease)
+    assert ["e3"] == ids(at_once.events)
+    assert ["e1", "e2"] == ids(lease.events)
 
 
 async def test_tests_held_by_another_are_passed_over(outbox, clock):
@@ -380,8 +343,8 @@ async def test_tests_held_by_another_are_passed_over(outbox, clock):
 
     leases = [await lease_all(outbox, clock, most=1) for _ in range(3)]
 
-    assert [["e4"], ["e1"]] == [ids(lease) for lease in others]
-    assert [["e2"], ["e3"], []] == [ids(lease) for lease in leases]
+    assert [["e4"], ["e1"]] == [ids(lease.events) for lease in others]
+    assert [["e2"], ["e3"], []] == [ids(lease.events) for lease in leases]
 
 
 async def test_a_lease_without_tests_leaves_them_where_they_are(outbox, clock):
@@ -389,7 +352,7 @@ async def test_a_lease_without_tests_leaves_them_where_they_are(outbox, clock):
 
     leases = [await lease_all(outbox, clock, tests=tests) for tests in (False, False, True)]
 
-    assert [["e2"], [], ["e1"]] == [ids(lease) for lease in leases]
+    assert [["e2"], [], ["e1"]] == [ids(lease.events) for lease in leases]
 
 
 @pytest.mark.parametrize(
@@ -408,7 +371,7 @@ async def test_tests_of_one_destination_wait_for_no_other(outbox, clock):
 
     lease = await lease_all(outbox, clock, to="other")
 
-    assert ["e2"] == ids(lease)
+    assert ["e2"] == ids(lease.events)
 
 
 async def test_a_clock_set_back_holds_up_no_test(outbox, clock):
@@ -418,7 +381,7 @@ async def test_a_clock_set_back_holds_up_no_test(outbox, clock):
 
     lease = await lease_all(outbox, clock)
 
-    assert ["e0"] == ids(lease)
+    assert ["e0"] == ids(lease.events)
 
 
 async def test_a_test_code_outlives_a_crash_a_retry_and_a_reopening(home, clock):

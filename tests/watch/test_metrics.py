@@ -56,6 +56,16 @@ def test_a_removed_destination_for_which_nothing_waits_shows_that():
     assert {("a",): 0, ("b",): 0} == samples(page, "tikrelay_events_waiting")
 
 
+def test_no_count_of_dead_letters_falls_when_they_are_sent_again():
+    before = render([], Books(dead={("a", "refused"): 3}), {}, now=0.0)
+    after = render([], Books(dead={("a", "refused"): 1}, replayed={("a", "refused"): 2}), {}, now=0.0)
+
+    assert {("a", "refused"): 3} == samples(before, "tikrelay_events_dead_total")
+    assert {("a", "refused"): 3} == samples(after, "tikrelay_events_dead_total")
+    assert {("a", "dead"): 3} == samples(after, "tikrelay_events_total")
+    assert {("a", "refused"): 2} == samples(after, "tikrelay_events_replayed_total")
+
+
 def test_only_a_destination_of_the_settings_can_flow():
     page = render([], Books(waiting={"old": 3}), {"shop": "flowing", "b": "paused"}, now=0.0)
 

@@ -7,6 +7,7 @@ Checkpoints are made by ``checkpoint``, not by SQLite itself: it does them insid
 them, and says nothing when the disk fails under one.
 """
 
+import contextlib
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ class Database:
     def __init__(self, path: Path, *, vfs: str = "") -> None:
         self.path = path
         self._pages_in_wal = 0
+        self._vfs = vfs
         self._connection = apsw.Connection(str(path), vfs=vfs or None)
         self._connection.set_wal_hook(self._note_commit)
 
@@ -89,6 +91,20 @@ class Database:
         """Carry the whole log into the opened file, wherever that lies now, and leave none to another's file."""
         self._pages_in_wal = 0
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    @contextlib.contextmanager
+    def raw(self) -> Generator[apsw.VFSFile, None, None]:
+        """The file as its layer has it. Opened by SQLite itself: else closing it would drop the locks on it."""
+        flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0]
+        file = apsw.VFSFile(self._vfs, str(self.path), flags)
+        try:
+            yield file
+        finally:
+            file.xClose()
+
+    def forget_pages(self) -> None:
+        """Keep no copies of the file's pages in memory."""
+        self.run("PRAGMA shrink_memory")
 
     def write_no_more(self) -> None:
         """Leave the log as it is when the connection is closed; the next one to open the file reads it."""

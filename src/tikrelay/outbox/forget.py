@@ -10,13 +10,17 @@ from typing import Final
 
 from tikrelay.event import DropReason
 from tikrelay.outbox.memory import Memory, let_go
+from tikrelay.outbox.rows import PLACE, about
 from tikrelay.outbox.store import Forgotten, State
 
 _LOOKED_AT_ONCE: Final = 500
 _DIGESTS_AT_ONCE: Final = 100
 _LOWEST: Final = -(1 << 63)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_CURSOR: Final[dict[State, str]] = {"waiting": "id", "dead": "id", "delivered": "n"}
+_LAST_OF_STEP: Final = "SELECT max(p) FROM (SELECT PLACE AS p FROM EVENTS WHERE PLACE > ? ORDER BY PLACE LIMIT ?)"
+_HOLDING: Final = "SELECT PLACE, CAST(destination AS BLOB) FROM EVENTS WHERE PLACE > ? AND PLACE <= ? AND "
+_HOLDS: Final = "instr(CAST(body AS BLOB), ?)"
+_DELETE: Final = "DELETE FROM EVENTS WHERE PLACE = ?"
 
 
 class Erasure:
@@ -27,20 +31,16 @@ class Erasure:
             if not _DIGEST.fullmatch(digest):
                 raise ValueError("a digest is 64 hexadecimal digits in lower case")
         self._digests = [digest.encode() for digest in sorted(set(digests))]
-        self._tables = list(_CURSOR) if digests else []
+        self._tables = list(PLACE) if digests else []
         self._cursor = _LOWEST
-        self._erased = dict.fromkeys(_CURSOR, 0)
+        self._erased = dict.fromkeys(PLACE, 0)
 
     def step(self, memory: Memory) -> bool:
         """Look at a few rows and erase what is found; True while there are more."""
         if not self._tables:
             return False
         table = self._tables[0]
-        column = _CURSOR[table]
-        last = memory.database.value(
-            f"SELECT max(c) FROM (SELECT {column} AS c FROM {table} WHERE {column} > ? ORDER BY {column} LIMIT ?)",
-            (self._cursor, _LOOKED_AT_ONCE),
-        )
+        last = memory.database.value(about(table, _LAST_OF_STEP), (self._cursor, _LOOKED_AT_ONCE))
         if last is None:
             self._tables.pop(0)
             self._cursor = _LOWEST
@@ -61,16 +61,12 @@ def _holding(
     memory: Memory, table: State, digests: Sequence[bytes], places: tuple[int, int]
 ) -> list[tuple[int, bytes]]:
     """The rows whose body holds one of the digests, and their destinations."""
-    wanted = " OR ".join(["instr(CAST(body AS BLOB), ?)"] * len(digests))
-    column = _CURSOR[table]
-    return memory.database.rows(
-        f"SELECT {column}, CAST(destination AS BLOB) FROM {table} WHERE {column} > ? AND {column} <= ? AND ({wanted})",
-        (*places, *digests),
-    )
+    holding = about(table, _HOLDING) + "(" + " OR ".join([_HOLDS] * len(digests)) + ")"
+    return memory.database.rows(holding, (*places, *digests))
 
 
 def _erase(memory: Memory, table: State, found: Sequence[tuple[int, bytes]]) -> None:
-    memory.database.run_many(f"DELETE FROM {table} WHERE {_CURSOR[table]} = ?", [(place,) for place, _ in found])
+    memory.database.run_many(about(table, _DELETE), [(place,) for place, _ in found])
     if table != "waiting":
         return
     for key, destination in found:

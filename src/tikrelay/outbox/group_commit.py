@@ -113,6 +113,7 @@ class GroupCommit:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"outbox {path.name}", daemon=True)
         self._closing = False
+        self._moves_no_pages = False  # while all of them are gone through
         # Below: touched by the thread alone.
         self._drops_since: float | None = None
         self._look_for_old_at = 0.0
@@ -247,7 +248,7 @@ class GroupCommit:
 
     def _has_spare_room(self) -> bool:
         """Say whether more than half of the file is free: less is soon used again, and moving pages is work."""
-        pages = self._room.free_bytes_inside // PAGE_SIZE
+        pages = 0 if self._moves_no_pages else self._room.free_bytes_inside // PAGE_SIZE
         return pages > _KEEP_FREE_PAGES and self._room.free_bytes_inside > self._room.held_bytes
 
     def _give_room_back(self) -> None:

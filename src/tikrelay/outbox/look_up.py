@@ -9,12 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.outbox.memory import Memory
-from tikrelay.outbox.rows import OF_ENTRY, read_entry, unpack
+from tikrelay.outbox.rows import OF_ENTRY, PLACE, about, read_entry, unpack
 from tikrelay.outbox.store import Call, Entry, Find, State
 
 _LOOKED_AT_ONCE: Final = 2000
-_ORDER: Final[tuple[State, ...]] = ("waiting", "dead", "delivered")
-_CURSOR: Final[dict[State, str]] = {"waiting": "id", "dead": "id", "delivered": "n"}
 _CONDITIONS: Final = {
     "destination": "destination = ?",
     "event": "event = ?",
@@ -24,8 +22,15 @@ _CONDITIONS: Final = {
     "received_from": "received_at >= ?",
     "received_to": "received_at < ?",
 }
+_NEXT: Final = (
+    "SELECT min(p), max(p), count(*) FROM (SELECT PLACE AS p FROM EVENTS WHERE PLACE > ? ORDER BY PLACE LIMIT ?)"
+)
+_BEFORE: Final = (
+    "SELECT min(p), max(p), count(*) FROM (SELECT PLACE AS p FROM EVENTS WHERE PLACE < ? ORDER BY PLACE DESC LIMIT ?)"
+)
 _LOWEST: Final = -(1 << 63)
 _HIGHEST: Final = (1 << 63) - 1
+_AMONG: Final = " AND id IN (SELECT value FROM json_each(?))"
 _CALL: Final = (
     "SELECT began_at, events, CAST(outcome AS BLOB), status, code, CAST(message AS BLOB), CAST(request_id AS BLOB),"
     " seconds FROM calls WHERE id = ?"
@@ -48,7 +53,7 @@ def conditions(which: Find) -> tuple[str, list[Any]]:
     text = "".join(f" AND {_CONDITIONS[field]}" for field in given)
     if not which.keys:
         return text, list(given.values())
-    return f"{text} AND id IN (SELECT value FROM json_each(?))", [*given.values(), f"{list(which.keys)}"]
+    return text + _AMONG, [*given.values(), f"{list(which.keys)}"]
 
 
 class Search:
@@ -57,8 +62,8 @@ class Search:
     def __init__(self, which: Find, *, whole: bool = False) -> None:
         self._which = which
         self._whole = whole
-        self._tables = [
-            state for state in _ORDER if which.state in (None, state) and (state == "dead" or not which.reason)
+        self._tables: list[State] = [
+            state for state in PLACE if which.state in (None, state) and (state == "dead" or not which.reason)
         ]
         self._cursor: int | None = None
         self._found: dict[int, Entry] = {}
@@ -80,31 +85,25 @@ class Search:
         return bool(self._tables)
 
     def _has_passed_all(self, memory: Memory, state: State) -> bool:
-        which, column = self._which, _CURSOR[state]
-        in_order = column == "id"
+        which = self._which
+        in_order = PLACE[state] == "id"
         bounds = self._next_bounds(memory, state, everything=in_order and bool(which.keys))
         if bounds is None:
             return True
         text, bindings = conditions(which)
         direction = "" if which.oldest_first else " DESC"
         limit = which.most - self._of_table if in_order else -1
-        rows = memory.database.each(
-            f"SELECT {OF_ENTRY[state]} FROM {state} WHERE {column} BETWEEN ? AND ?{text}"
-            f" ORDER BY {column}{direction} LIMIT ?",
-            (*bounds, *bindings, limit),
-        )
-        for row in rows:
+        statement = f"{OF_ENTRY[state]} FROM EVENTS WHERE PLACE BETWEEN ? AND ?{text} ORDER BY PLACE{direction} LIMIT ?"
+        for row in memory.database.each(about(state, statement), (*bounds, *bindings, limit)):
             self._take(memory, state, row)
         return self._of_table >= which.most and (in_order or self._older_only_from_here(memory, bounds))
 
     def _next_bounds(self, memory: Memory, state: State, *, everything: bool) -> tuple[int, int] | None:
         """The first and last place of the next step."""
-        column, forward = _CURSOR[state], self._which.oldest_first
-        after, direction = (">", "") if forward else ("<", " DESC")
+        forward = self._which.oldest_first
         start = self._cursor if self._cursor is not None else (_LOWEST if forward else _HIGHEST)
         ((first, last, count),) = memory.database.rows(
-            f"SELECT min(c), max(c), count(*) FROM (SELECT {column} AS c FROM {state} WHERE {column} {after} ?"
-            f" ORDER BY {column}{direction} LIMIT ?)",
+            about(state, _NEXT if forward else _BEFORE),
             (start, -1 if everything else _LOOKED_AT_ONCE),
         )
         self._cursor = last if forward else first

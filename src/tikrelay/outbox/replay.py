@@ -43,11 +43,8 @@ def replay(memory: Memory, order: Replay) -> Replayed:
 def _letters(memory: Memory, order: Replay) -> Iterable[Entry]:
     text, bindings = conditions(order.which)
     direction = "" if order.which.oldest_first else " DESC"
-    rows = memory.database.each(
-        f"SELECT {OF_ENTRY['dead']} FROM dead WHERE TRUE{text} ORDER BY id{direction} LIMIT ?",
-        (*bindings, order.which.most),
-    )
-    for row in rows:
+    statement = f"{OF_ENTRY['dead']} FROM dead WHERE TRUE{text} ORDER BY id{direction} LIMIT ?"
+    for row in memory.database.each(statement, (*bindings, order.which.most)):
         yield read_entry("dead", row)[0]
 
 

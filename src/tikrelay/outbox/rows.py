@@ -16,13 +16,25 @@ _WHAT: Final = (
     "id, CAST(test_event_code AS BLOB), CAST(event AS BLOB), CAST(event_id AS BLOB), body, format, checksum,"
     " received_at, attempts, unknown_since, replayed_at, calls"
 )
-OF_LEASED: Final = _WHAT
+OF_LEASED: Final = f"SELECT {_WHAT}"
 OF_ENTRY: Final[dict[State, str]] = {
-    "waiting": f"{_WHAT}, CAST(destination AS BLOB), not_before, NULL, x'', NULL, x'', x''",
-    "dead": f"{_WHAT}, CAST(destination AS BLOB), NULL, died_at, CAST(reason AS BLOB), code, CAST(message AS BLOB),"
+    "waiting": f"{OF_LEASED}, CAST(destination AS BLOB), not_before, NULL, x'', NULL, x'', x''",
+    "dead": f"{OF_LEASED}, CAST(destination AS BLOB), NULL, died_at, CAST(reason AS BLOB), code,"
+    " CAST(message AS BLOB), CAST(request_id AS BLOB)",
+    "delivered": f"{OF_LEASED}, CAST(destination AS BLOB), NULL, delivered_at, x'', NULL, x'',"
     " CAST(request_id AS BLOB)",
-    "delivered": f"{_WHAT}, CAST(destination AS BLOB), NULL, delivered_at, x'', NULL, x'', CAST(request_id AS BLOB)",
 }
+PLACE: Final[dict[State, str]] = {"waiting": "id", "dead": "id", "delivered": "n"}
+"""The tables of events in the order in which one moves through them, and the column of each that is its order."""
+
+
+def about(state: State, statement: str) -> str:
+    """Write a statement about one of the tables of events.
+
+    >>> about("delivered", "SELECT max(PLACE) FROM EVENTS")
+    'SELECT max(n) FROM delivered'
+    """
+    return statement.replace("EVENTS", state).replace("PLACE", PLACE[state])
 
 
 class _Stored(NamedTuple):

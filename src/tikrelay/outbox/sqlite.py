@@ -28,6 +28,7 @@ from tikrelay.outbox.memory import let_go
 from tikrelay.outbox.replay import replay
 from tikrelay.outbox.retention import make_room
 from tikrelay.outbox.room import FAILED, Room
+from tikrelay.outbox.scrub import Scrubbing
 from tikrelay.outbox.store import (
     Books,
     Call,
@@ -209,8 +210,17 @@ class SqliteOutbox(GroupCommit):
         erasure = Erasure(digests)
         async with self._moving:
             await self._step_through(lambda: erasure.step(self._memory), writes=True)
-            await self._do(self._database.empty_log, writes=False, alone=True)
+            await self._scrub()
         return erasure.forgotten()
+
+    async def _scrub(self) -> None:
+        """Overwrite what was deleted wherever it may still lie."""
+        scrubbing = Scrubbing()
+        self._moves_no_pages = True
+        try:
+            await self._step_through(lambda: scrubbing.step(self._database), writes=False, alone=True)
+        finally:
+            self._moves_no_pages = False
 
     async def shift(self, seconds: float) -> None:
         """The wall clock was set by so many seconds: what waits keeps its age."""
@@ -229,9 +239,9 @@ class SqliteOutbox(GroupCommit):
     def _arrival(self, destination: str) -> asyncio.Event:
         return self._arrivals.setdefault(destination, asyncio.Event())
 
-    async def _step_through(self, step: Callable[[], bool], *, writes: bool) -> None:
+    async def _step_through(self, step: Callable[[], bool], *, writes: bool, alone: bool = False) -> None:
         """Do something long in steps, between which the thread does what others wait for."""
-        while await self._do(step, writes=writes):
+        while await self._do(step, writes=writes, alone=alone):
             pass
 
     # On the thread.

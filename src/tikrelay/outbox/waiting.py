@@ -14,7 +14,7 @@ from tikrelay.outbox.rows import OF_LEASED, checksum_of, read_leased
 from tikrelay.outbox.schema import FORMAT
 from tikrelay.outbox.store import LONGEST_WAIT_S, Dead, DeadReason, Lease, Leased, Record
 
-OF_ONE_CODE: Final = f"SELECT {OF_LEASED} FROM waiting WHERE destination = ? AND test_event_code = CAST(? AS TEXT)"
+OF_ONE_CODE: Final = f"{OF_LEASED} FROM waiting WHERE destination = ? AND test_event_code = CAST(? AS TEXT)"
 TESTS: Final = "SELECT id, CAST(test_event_code AS BLOB) FROM waiting WHERE destination = ? AND test_event_code <> ''"
 NEVER_TRIED: Final = f"{OF_ONE_CODE} AND not_before = 0 AND attempts = 0 ORDER BY id DESC LIMIT ?"
 _NO_CODE: Final = b""
