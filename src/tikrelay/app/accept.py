@@ -9,9 +9,10 @@ from itertools import chain
 import msgspec
 
 from tikrelay.base.failpoints import passing
-from tikrelay.base.happenings import Emit, EventWarned
+from tikrelay.base.happenings import Emit, EventsTaken, EventWarned
 from tikrelay.event import DestinationName, Dropped, DropReason, Event, EventId, EventReceipt, Receipt
 from tikrelay.mapping.convert import Rules, map_event
+from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.texts import shown_name
 from tikrelay.outbox.store import Drop, Outbox, Record
 from tikrelay.tiktok.payload import TikTokEvent
@@ -58,6 +59,10 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
         if isinstance(outcome, TikTokEvent):
             for notice in outcome.notices:
                 emit(EventWarned(kind=notice.kind, field=notice.field))
+    for place, route in enumerate(routes):
+        stored = [one for by_route in mapped for one in by_route[place] if isinstance(one, TikTokEvent)]
+        if stored:
+            emit(_taken(route.destination, stored))
     return Receipt(tuple(_receipt(event, routes, by_route) for event, by_route in zip(events, mapped, strict=True)))
 
 
@@ -99,6 +104,16 @@ def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dro
             )
         case Dropped(reason=reason):
             return Drop(destination=destination, source=event.source, name=shown_name(event.name), reason=reason)
+
+
+def _taken(destination: DestinationName, stored: Sequence[TikTokEvent]) -> EventsTaken:
+    """Count what TikTok cannot tell from the browser's copy, and what it cannot tell the click of."""
+    return EventsTaken(
+        destination=destination,
+        events=len(stored),
+        no_event_id=sum(any(notice.kind == NoticeKind.NO_EVENT_ID for notice in one.notices) for one in stored),
+        no_click_id=sum("ttclid" not in one.body.get("user", {}) for one in stored),
+    )
 
 
 def _receipt(event: Event, routes: Sequence[Route], by_route: Sequence[Mapped]) -> EventReceipt:

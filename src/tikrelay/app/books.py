@@ -69,6 +69,7 @@ def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
         "destinations": {
             name: {
                 **{column: row[column] for column in columns},
+                "dead_reasons": {why: count for (whose, why), count in counts.dead.items() if whose == name and count},
                 "drop_reasons": {why: count for (whose, why), count in counts.dropped.items() if whose == name},
                 **states.get(name, unknown),
             }

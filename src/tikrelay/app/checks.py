@@ -27,6 +27,11 @@ _STAR: Final = 'write a name, with a star at one end at most, such as "view_*"'
 _LONGEST_COOKIE_S: Final = 400 * 86400  # RFC 6265bis, 5.5: browsers may cut what is longer
 _REGION: Final = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?", re.ASCII)
 
+_WEBHOOK: Final = re.compile(
+    r"https://[^/\s@?#]+(?:[/?]\S*)?|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?(?:[/?]\S*)?"
+)
+SHORTEST_REPEAT_S: Final = 60.0
+
 Where = Callable[[str, str], str]
 
 # A pixel code is about 20 upper-case letters and digits that begin with a letter; an event set id is digits only
@@ -54,7 +59,7 @@ def find_contradictions(config: Config, where: Where, *, need_destination: bool,
     """Look at the settings together; each finding names one setting and what to write."""
     found: list[tuple[str, str, str, str]] = [
         *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_properties(config),
-        *_privacy(config), *_cookies(config), *_rules("rules", config.rules, config),
+        *_privacy(config), *_cookies(config), *_alarms(config), *_rules("rules", config.rules, config),
     ]  # fmt: skip
     if need_destination and not config.destinations:
         found.append(
@@ -162,6 +167,19 @@ def _cookies(config: Config) -> Iterator[tuple[str, str, str, str]]:
     if config.cookies.domain and registrable_domain(config.cookies.domain) is None:
         what = f"{config.cookies.domain!r} is no domain a browser keeps a cookie for"
         yield "cookies", "domain", what, 'such as "shop.example", or empty'
+
+
+def _alarms(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    webhook = config.alarms.webhook
+    if webhook and not webhook.matches(_WEBHOOK):
+        yield (
+            "alarms",
+            "webhook",
+            "is no https address",
+            "http is for this machine only, such as http://127.0.0.1:9000/",
+        )
+    if config.alarms.repeat < SHORTEST_REPEAT_S:
+        yield "alarms", "repeat", "is so short that alarms are noise", 'write "1m" or more, such as "6h"'
 
 
 def _rules(section: str, rules: Sequence[RuleConfig], config: Config) -> Iterator[tuple[str, str, str, str]]:

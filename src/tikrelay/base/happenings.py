@@ -134,6 +134,27 @@ class SettingsRead(Happening, frozen=True, kw_only=True):
     outcome: str
 
 
+class ClockSet(Happening, frozen=True, kw_only=True):
+    """The wall clock was set by so many seconds while the program ran."""
+
+    seconds: int
+
+
+class AlarmPosted(Happening, frozen=True, kw_only=True):
+    """An alarm was taken at the address of ``alarms.webhook`` (sent), or was not (failed)."""
+
+    outcome: str
+
+
+class EventsTaken(Happening, frozen=True, kw_only=True):
+    """Events of one request were stored for a destination; so many cannot be told from the browser's or its click."""
+
+    destination: str
+    events: int
+    no_event_id: int
+    no_click_id: int
+
+
 class Unexpected(Happening, frozen=True, kw_only=True):
     """An error that should never happen: a defect of ours. Its place is logged, its words are not."""
 

@@ -73,6 +73,13 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         room = os.statvfs(self.path)
         return room.f_bavail * room.f_frsize
 
+    def free_bytes_or_none(self) -> int | None:
+        """Room left on the disk, or None while the folder cannot be looked at."""
+        try:
+            return self.free_bytes()
+        except OSError:
+            return None
+
     def file_system(self) -> str:
         """The kind of file system it lies on, or nothing where that cannot be told."""
         return file_system_of(self.path)

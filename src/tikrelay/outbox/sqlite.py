@@ -27,7 +27,7 @@ from tikrelay.outbox.look_up import Search
 from tikrelay.outbox.memory import let_go
 from tikrelay.outbox.replay import replay
 from tikrelay.outbox.retention import make_room
-from tikrelay.outbox.room import FAILED, Room
+from tikrelay.outbox.room import FAILED, Room, WhyNot
 from tikrelay.outbox.scrub import Scrubbing
 from tikrelay.outbox.store import (
     Books,
@@ -114,6 +114,11 @@ class SqliteOutbox(GroupCommit):
         elif is_marked(self.path):
             hint = f"repair it, then remove {mark_of(self.path)}"
             raise OutboxBroken(f"{self.path} was found damaged: {read_mark(self.path)}", hint=hint)
+
+    @property
+    def why_not(self) -> WhyNot | None:
+        """Why nothing more is taken, or None; of one that has failed or closes, nothing more can be said."""
+        return self._why_not()
 
     @property
     def ready(self) -> bool:

@@ -45,7 +45,7 @@ def serve(
 
     loaded = read_settings(config, os.environ)
     configure_logs()
-    return run_server(loaded, take_over=take_over)
+    return run_server(loaded, take_over=take_over, version=__version__)
 
 
 @app.command

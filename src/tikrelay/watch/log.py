@@ -20,6 +20,7 @@ import structlog
 from tikrelay.base.happenings import (
     Advice,
     BatchAnswered,
+    ClockSet,
     DestinationPaused,
     DestinationResumed,
     EventsBuried,
@@ -43,6 +44,7 @@ _LINES: Final[dict[type[Happening], tuple[str, str]]] = {
     StoreResumed: ("info", "store_resumed"),
     OutboxAdopted: ("info", "outbox_adopted"),
     OutboxDamaged: ("error", "outbox_damaged"),
+    ClockSet: ("warning", "clock_set"),
 }
 _OFTEN_THE_SAME: Final = (StoreFailed,)  # one for each group commit while a disk is full
 _SAY_AGAIN_EVERY_S: Final = 10.0

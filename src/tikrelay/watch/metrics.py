@@ -15,8 +15,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from tikrelay.base.happenings import (
+    AlarmPosted,
     BatchAnswered,
+    ClockSet,
     CommitDone,
+    EventsTaken,
     EventWarned,
     Happening,
     HitAnswered,
@@ -57,10 +60,17 @@ STORE_FAILURES = _Described(
 CALLS = _Described("tikrelay_tiktok_calls", "Calls to TikTok by what the answer meant.", ("destination", "outcome"))
 CALL_TIME = _Described("tikrelay_tiktok_seconds", "One call to TikTok.", ("destination",), SECONDS)
 CALL_EVENTS = _Described("tikrelay_batch_events", "Events in one call.", ("destination",), SIZES)
+TRAITS = _Described(
+    "tikrelay_event_traits",
+    "Events stored (all), those without an event id of the site's own, those without TikTok's click id.",
+    ("destination", "trait"),
+)
+CLOCK_SET = _Described("tikrelay_clock_set", "Times the machine's clock was set by more than a minute.")
+ALARMS = _Described("tikrelay_alarms", "Alarms for alarms.webhook, by whether it took them.", ("outcome",))
 RELOADS = _Described("tikrelay_config_reloads", "Times a running server read its settings again.", ("outcome",))
 
 DESCRIBED: Final = (HITS, ANSWER_TIME, TURNED_AWAY, WARNINGS, COMMITS, COMMIT_EVENTS, STORE_FAILURES, CALLS, CALL_TIME,
-                    CALL_EVENTS, RELOADS)  # fmt: skip
+                    CALL_EVENTS, TRAITS, RELOADS, CLOCK_SET, ALARMS)  # fmt: skip
 
 _FORESEEN_REASONS: Final = (MAX_BYTES, RESERVE, GONE, REPLACED, FAILED, "FullError", "IOError", "CorruptError")
 _RELOAD_OUTCOMES: Final = ("taken", "refused", "failed")
@@ -78,6 +88,9 @@ class Meter:
             self._add(STORE_FAILURES, (reason,), 0)  # Prometheus sees no increase in what began above zero
         for outcome in _RELOAD_OUTCOMES:
             self._add(RELOADS, (outcome,), 0)
+        self._add(CLOCK_SET, (), 0)
+        for outcome in ("sent", "failed"):
+            self._add(ALARMS, (outcome,), 0)
         self._listeners: dict[type[Happening], Callable[[Any], None]] = {
             HitAnswered: self._hit,
             InputTurnedAway: lambda h: self._add(TURNED_AWAY, (h.route, h.reason), h.count),
@@ -86,13 +99,24 @@ class Meter:
             StoreFailed: lambda h: self._add(STORE_FAILURES, (h.reason,)),
             PutRefused: lambda h: self._add(STORE_FAILURES, (h.reason,)),
             BatchAnswered: self._call,
+            EventsTaken: self._taken,
             SettingsRead: lambda h: self._add(RELOADS, (h.outcome,)),
+            ClockSet: lambda _: self._add(CLOCK_SET, ()),
+            AlarmPosted: lambda h: self._add(ALARMS, (h.outcome,)),
         }
 
     def listen(self, happening: Happening) -> None:
         """Count what is counted."""
         if (listener := self._listeners.get(type(happening))) is not None:
             listener(happening)
+
+    def _taken(self, taken: EventsTaken) -> None:
+        for trait, count in (
+            ("all", taken.events),
+            ("no_event_id", taken.no_event_id),
+            ("no_click_id", taken.no_click_id),
+        ):
+            self._add(TRAITS, (taken.destination, trait), count)
 
     def _hit(self, hit: HitAnswered) -> None:
         self._add(HITS, (hit.route, str(hit.status)))

@@ -1,0 +1,241 @@
+"""What in a server's status needs a human, and when somebody is told of it.
+
+``troubles`` reads a status and decides; ``Alarms`` remembers what was told. Neither does anything: ``app/health.py``
+asks every few seconds and sends what is to be told, ``tikrelay doctor`` shows the same troubles.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from tikrelay.watch.config import AlarmsConfig
+
+Level = Literal["soon", "now"]
+State = Literal["begun", "goes on", "ended"]
+
+_DAY_S: Final = 86400.0
+_LITTLE_ROOM_BYTES: Final = 512 * 1024 * 1024  # eight times what is kept for deliveries
+_CRASH_LOOP: Final = 3  # deaths of workers in ten minutes; a single one is met by itself
+
+
+class DestinationHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of a destination in ``/api/status``."""
+
+    state: str
+    reason: str
+    waiting: int
+    oldest_waiting_s: float = 0.0
+    new_dead: int = 0
+    explained: str = ""
+
+
+class StoreHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of an outbox file."""
+
+    outbox: str
+    ready: bool
+    what: str = ""
+    hint: str = ""
+
+
+class ClockHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """When the clock was set, and how far."""
+
+    ago_s: float
+    by_s: float
+
+
+class SettingsHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Which settings are in force."""
+
+    read_at: float = 0.0
+    digest: str = ""
+    reload: str = ""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of ``/api/status``."""
+
+    destinations: dict[str, DestinationHealth]
+    stores: tuple[StoreHealth, ...] = ()
+    damaged: tuple[str, ...] = ()
+    free_bytes: int | None = None
+    deaths: int = 0
+    accepting: bool = True
+    clock: ClockHealth | None = None
+    settings: SettingsHealth = SettingsHealth()
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that needs a human, at once or soon. No personal data and no token is in it."""
+
+    kind: str
+    about: str = ""
+    level: Level
+    what: str
+    hint: str
+
+
+def troubles(health: Health, *, limits: AlarmsConfig) -> list[Trouble]:
+    """Find what needs a human, the most urgent first."""
+    found = [
+        *_server(health), *_disk(health),
+        *(one for name, row in health.destinations.items() for one in _destination(name, row, limits)),
+    ]  # fmt: skip
+    return sorted(found, key=lambda trouble: trouble.level != "now")
+
+
+def _server(health: Health) -> Iterator[Trouble]:
+    if not health.accepting:
+        yield Trouble(
+            kind="nobody_collects",
+            level="now",
+            what="no worker accepts requests: every hit gets 503",
+            hint="read the log lines worker_died and worker_failed: their why names the cause",
+        )
+    if health.deaths >= _CRASH_LOOP:
+        yield Trouble(
+            kind="workers_die",
+            level="now",
+            what=f"workers ended by themselves {health.deaths} times in ten minutes",
+            hint="read the log lines worker_died and defect; exit code -9 alone is mostly want of memory",
+        )
+    if health.settings.reload in {"refused", "failed"}:
+        yield Trouble(
+            kind="settings_not_taken",
+            level="soon",
+            what=f"the last reload of the settings was {health.settings.reload}, and the older ones are in force",
+            hint="mend the file (tikrelay check says where), then reload again",
+        )
+    if health.clock and health.clock.ago_s < 3600:
+        yield Trouble(
+            kind="clock_set",
+            level="soon",
+            what=f"this machine's clock was set by {health.clock.by_s:+.0f} s while the server ran",
+            hint="events received before may carry a wrong time; have the clock kept by NTP",
+        )
+
+
+def _disk(health: Health) -> Iterator[Trouble]:
+    for store in health.stores:
+        if not store.ready:
+            yield Trouble(
+                kind="store_not_taking",
+                about=store.outbox,
+                level="now",
+                what=f"{store.outbox} takes no events, and their senders get 503: {store.what or 'it is closing'}",
+                hint=store.hint or "read the log line store_failed",
+            )
+    if health.free_bytes is not None and health.free_bytes < _LITTLE_ROOM_BYTES:
+        yield Trouble(
+            kind="disk_nearly_full",
+            level="soon",
+            what=f"{health.free_bytes / 1e6:.0f} MB are free on the outbox's disk",
+            hint="make room: at 64 MiB no more events are taken",
+        )
+    for file in health.damaged:
+        yield Trouble(
+            kind="file_damaged",
+            about=file,
+            level="now",
+            what=f"{file} is damaged; what waits in it is not sent",
+            hint=f"look at the disk, then: tikrelay doctor --salvage {file}",
+        )
+
+
+def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Iterator[Trouble]:
+    age = _span(row.oldest_waiting_s)
+    if row.state == "paused":
+        yield Trouble(
+            kind="destination_paused",
+            about=name,
+            level="now",
+            what=f"{name} is paused ({row.reason}); {row.waiting} events wait, the oldest for {age}",
+            hint=row.explained or "see docs/troubleshooting.md, a destination is paused",
+        )
+    if row.state == "failing":
+        yield Trouble(
+            kind="destination_failing",
+            about=name,
+            level="soon",
+            what=f"calls for {name} fail ({row.reason}); {row.waiting} events wait, the oldest for {age}",
+            hint="look whether this machine reaches TikTok: tikrelay doctor",
+        )
+    if row.state == "removed" and row.waiting:
+        yield Trouble(
+            kind="events_without_destination",
+            about=name,
+            level="soon",
+            what=f"{row.waiting} events wait for {name}, which the settings do not name",
+            hint=f"name a destination {name} again, and they are sent",
+        )
+    elif row.oldest_waiting_s > limits.lag:
+        yield Trouble(
+            kind="lag",
+            about=name,
+            level="now" if row.oldest_waiting_s > _DAY_S else "soon",
+            what=f"{row.waiting} events wait for {name}, the oldest for {age}",
+            hint="if it flows, send.max_requests_per_s may be too low; else its state says why",
+        )
+    if row.new_dead >= limits.dead_letters:
+        yield Trouble(
+            kind="dead_letters",
+            about=name,
+            level="soon",
+            what=f"{row.new_dead} events of {name} were given up within the last hour",
+            hint="tikrelay events --state dead says why; after mending it: tikrelay replay",
+        )
+
+
+def _span(seconds: float) -> str:
+    """Say a length of time as people do.
+
+    >>> _span(59), _span(7300), _span(200_000)
+    ('59 s', '2 h', '2 d')
+    """
+    size, unit = next((one for one in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= one[0]), (1, "s"))
+    return f"{seconds / size:.0f} {unit}"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What somebody is told of a trouble."""
+
+    trouble: Trouble
+    state: State
+
+
+class _Known(msgspec.Struct):
+    """A trouble that was seen at the last look."""
+
+    trouble: Trouble
+    since: float
+    told_at: float | None = None
+
+
+class Alarms:
+    """Remembers troubles from look to look, and says when somebody is to be told."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._known: dict[tuple[str, str], _Known] = {}
+
+    def look(self, found: list[Trouble], *, after_s: float, repeat_s: float) -> list[Told]:
+        """Take what is found now; returns what is to be told: once after a while, again now and then, and the end."""
+        now = self._monotonic()
+        there = {(trouble.kind, trouble.about): trouble for trouble in found}
+        over = [known for key, known in self._known.items() if key not in there and known.told_at is not None]
+        self._known = {key: self._known.get(key) or _Known(trouble, now) for key, trouble in there.items()}
+        told = [Told(known.trouble, "ended") for known in over]
+        for key, trouble in there.items():
+            known = self._known[key]
+            worse = trouble.level == "now" != known.trouble.level
+            known.trouble = trouble
+            if known.told_at is None and now - known.since >= after_s:
+                told.append(Told(trouble, "begun"))
+                known.told_at = now
+            elif known.told_at is not None and (worse or now - known.told_at >= repeat_s):
+                told.append(Told(trouble, "goes on"))
+                known.told_at = now
+        return told

@@ -1,0 +1,165 @@
+"""What needs a human, and when somebody is told."""
+
+import json
+
+import pytest
+
+from clocks import HandTurnedClock
+from tikrelay.watch.alarms import (
+    Alarms,
+    ClockHealth,
+    DestinationHealth,
+    Health,
+    SettingsHealth,
+    StoreHealth,
+    Told,
+    Trouble,
+    troubles,
+)
+from tikrelay.watch.config import AlarmsConfig
+from tikrelay.watch.webhook import body_of
+
+WELL = DestinationHealth(state="flowing", reason="", waiting=3, oldest_waiting_s=2.0)
+LIMITS = AlarmsConfig()
+
+
+def kinds(health: Health) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.about, one.level) for one in troubles(health, limits=LIMITS)]
+
+
+def of(row: DestinationHealth) -> list[tuple[str, str, str]]:
+    return kinds(Health(destinations={"shop": row}))
+
+
+def test_a_server_that_is_well_has_no_troubles():
+    store = StoreHealth(outbox="outbox-000.db", ready=True)
+    health = Health(destinations={"shop": WELL}, stores=(store,), free_bytes=10**10, deaths=1)
+
+    assert [] == kinds(health)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "level"),
+    [
+        (DestinationHealth(state="paused", reason="token_invalid", waiting=1), "destination_paused", "now"),
+        (DestinationHealth(state="failing", reason="timeout", waiting=1), "destination_failing", "soon"),
+        (DestinationHealth(state="removed", reason="", waiting=1), "events_without_destination", "soon"),
+        (DestinationHealth(state="flowing", reason="", waiting=1, oldest_waiting_s=901), "lag", "soon"),
+        (DestinationHealth(state="flowing", reason="", waiting=1, oldest_waiting_s=90_000), "lag", "now"),
+        (DestinationHealth(state="flowing", reason="", waiting=0, new_dead=1), "dead_letters", "soon"),
+    ],
+)
+def test_a_destination_that_needs_somebody_is_named(row: DestinationHealth, kind: str, level: str):
+    assert [(kind, "shop", level)] == of(row)
+
+
+@pytest.mark.parametrize(
+    ("health", "kind", "about", "level"),
+    [
+        (Health(destinations={}, accepting=False), "nobody_collects", "", "now"),
+        (Health(destinations={}, deaths=3), "workers_die", "", "now"),
+        (Health(destinations={}, settings=SettingsHealth(reload="refused")), "settings_not_taken", "", "soon"),
+        (Health(destinations={}, clock=ClockHealth(ago_s=10, by_s=-3600)), "clock_set", "", "soon"),
+        (Health(destinations={}, free_bytes=10**8), "disk_nearly_full", "", "soon"),
+        (Health(destinations={}, damaged=("outbox-000.db",)), "file_damaged", "outbox-000.db", "now"),
+        (
+            Health(destinations={}, stores=(StoreHealth(outbox="outbox-000.db", ready=False, what="full"),)),
+            "store_not_taking",
+            "outbox-000.db",
+            "now",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_server_itself_is_told(health: Health, kind: str, about: str, level: str):
+    assert [(kind, about, level)] == kinds(health)
+
+
+def test_what_is_urgent_stands_first():
+    health = Health(destinations={"shop": WELL}, free_bytes=10**8, damaged=("outbox-000.db",))
+
+    assert ["now", "soon"] == [one.level for one in troubles(health, limits=LIMITS)]
+
+
+def test_every_trouble_says_what_to_do():
+    row = DestinationHealth(state="paused", reason="x", waiting=1, oldest_waiting_s=90_000, new_dead=5)
+    health = Health(destinations={"shop": row}, accepting=False, deaths=9, free_bytes=0, damaged=("a",))
+
+    assert [] == [one.kind for one in troubles(health, limits=LIMITS) if not (one.what and one.hint)]
+
+
+# When somebody is told.
+
+PAUSED = Trouble(kind="destination_paused", about="shop", level="now", what="shop is paused", hint="mend it")
+LAG = Trouble(kind="lag", about="shop", level="soon", what="events wait", hint="look")
+
+
+@pytest.fixture
+def clock():
+    return HandTurnedClock()
+
+
+@pytest.fixture
+def looks(clock):
+    """Looks at troubles every ten seconds; gives the states that are told at each."""
+    alarms = Alarms(clock.monotonic)
+
+    def look(*found: Trouble, times: int = 1) -> list[str]:
+        states: list[str] = []
+        for _ in range(times):
+            clock.time += 10
+            states += [told.state for told in alarms.look(list(found), after_s=120, repeat_s=3600)]
+        return states
+
+    return look
+
+
+def test_a_trouble_is_told_once_it_has_lasted(looks):
+    assert [] == looks(PAUSED, times=12)
+    assert ["begun"] == looks(PAUSED)
+    assert [] == looks(PAUSED, times=100)
+
+
+def test_a_trouble_that_ends_soon_is_never_told(looks):
+    assert [] == looks(PAUSED, times=5) + looks(times=50)
+
+
+def test_a_trouble_that_lasts_is_told_again_now_and_then(looks):
+    assert ["begun", "goes on", "goes on"] == looks(PAUSED, times=13 + 2 * 360)
+
+
+def test_the_end_of_what_was_told_is_told_once(looks):
+    looks(PAUSED, times=20)
+
+    assert ["ended"] == looks(times=20)
+
+
+def test_what_comes_back_must_last_again(looks):
+    looks(PAUSED, times=20)
+    looks()
+
+    assert [] == looks(PAUSED, times=12)
+
+
+def test_what_grows_urgent_is_told_again_at_once(looks):
+    looks(LAG, times=20)
+
+    assert ["goes on"] == looks(Trouble(kind="lag", about="shop", level="now", what="events wait", hint="look"))
+
+
+def test_two_destinations_are_two_troubles(looks):
+    other = Trouble(kind="lag", about="other", level="soon", what="events wait", hint="look")
+
+    assert ["begun", "begun"] == looks(LAG, other, times=20)
+
+
+def test_what_is_posted_is_a_text_and_what_machines_read():
+    body = json.loads(body_of(Told(PAUSED, "begun"), host="gw1"))
+
+    assert {
+        "text": "tikrelay on gw1, shop is paused. What to do: mend it.",
+        "kind": "destination_paused",
+        "about": "shop",
+        "level": "now",
+        "state": "begun",
+        "host": "gw1",
+    } == body
