@@ -52,6 +52,19 @@ def test_the_environment_wins_over_the_file():
     assert 36 * 3600 == config.send.max_age
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_the_admin_port_of_this_machine_needs_no_password(address: str):
+    text = GOOD.replace("port = 9000", f'admin_host = "{address}"')
+
+    assert address == parse_settings(text, None, {}).config.server.admin_host
+
+
+def test_the_admin_port_of_any_address_is_taken_with_a_password():
+    text = GOOD.replace("port = 9000", 'admin_host = "0.0.0.0"\nadmin_password = "open sesame"')
+
+    assert "0.0.0.0" == parse_settings(text, None, {}).config.server.admin_host
+
+
 def test_three_variables_are_enough():
     environment = {
         "TIKTOK_PIXEL_CODE": "C0ABCDEFGH1234567890",
@@ -109,6 +122,9 @@ event_source = "wep"
         (GOOD + '[outbox]\nurl = "nats://a:4222"', "this version keeps its outbox in SQLite only"),
         (GOOD + '[outbox]\nurl = "data"', "names no store"),
         (GOOD.replace("port = 9000", "port = 8081"), "server.admin_port: is the public port too"),
+        (GOOD.replace("port = 9000", 'admin_host = "0.0.0.0"'), "server.admin_host: would let everybody"),
+        (GOOD.replace("port = 9000", 'admin_host = "::"'), "server.admin_host: would let everybody"),
+        (GOOD.replace("port = 9000", 'admin_host = "relay.internal"'), "server.admin_host: would let everybody"),
         (GOOD.replace("port = 9000", 'trusted_proxies = ["caddy"]'), "'caddy' is no network"),
         (GOOD.replace('"t0ken"', '"..."'), "is still the example's placeholder"),
         (GOOD.replace('"t0ken"', '"to ken"'), "holds characters no token has"),

@@ -27,7 +27,7 @@ def status(config, *arguments: str, **environment: str) -> subprocess.CompletedP
 
 def answered(status: dict[str, object]) -> Callable[[bytes], bytes]:
     """Answer as a tikrelay of that status would."""
-    return lambda head: JSON + json.dumps({"dead_letters": []} if b"/api/dead" in head else status).encode()
+    return lambda head: JSON + json.dumps({"events": []} if b"/api/events" in head else status).encode()
 
 
 @contextlib.contextmanager

@@ -82,6 +82,9 @@ def find_contradictions(config: Config, where: Where, *, need_destination: bool,
 def _server(config: Config) -> Iterator[tuple[str, str, str, str]]:
     if config.server.port and config.server.port == config.server.admin_port:
         yield "server", "admin_port", "is the public port too", "give it a port of its own"
+    if not is_loopback(config.server.admin_host.strip("[]")) and not config.server.admin_password:
+        hint = 'set admin_password too, or write "127.0.0.1"'
+        yield "server", "admin_host", "would let everybody who reaches this machine read and change events", hint
     for network in config.server.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)

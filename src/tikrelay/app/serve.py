@@ -14,13 +14,13 @@ import resource
 import signal
 import socket
 import time
-from collections import Counter
 from typing import Any, Final
 
 from tikrelay.app.books import Ledger, add_up, summary, worst_states
 from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
-from tikrelay.app.health import ClockState, NewlyDead, find_troubles, most_warned, tell_more, tell_of_troubles
+from tikrelay.app.events import Events, States
+from tikrelay.app.files import FilesOfWorkers
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
@@ -41,22 +41,17 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.watch.log import log_defect, log_happening, say
 from tikrelay.watch.metrics import Meter, render
-from tikrelay.watch.webhook import Webhook
 
 _HAND_OVER_WITHIN_S: Final = 30.0
 _OLDER_ENDS_WITHIN_S: Final = 20.0  # its drain, and some
 _COUNTED_WITHIN_S: Final = 10.0
 _LOOK_FOR_STRANDED_EVERY_S: Final = 60.0
-_ADMIN_HOST: Final = "127.0.0.1"
 
 
 class Server:
     """Everything between ready and drained."""
 
-    def __init__(
-        self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket, admin: socket.socket, *, version: str
-    ) -> None:
-        self.version = version
+    def __init__(self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket, admin: socket.socket) -> None:
         self.meter = Meter()  # of what happens in the parent
         self.settings = Settings(loaded, emit=self.emit)
         self.folder = folder
@@ -65,9 +60,6 @@ class Server:
         self.crew = Crew(loaded, folder, listener)
         self.crew.keeper_ended = self.keeper_ended
         self.ledger = Ledger()
-        self.newly_dead = NewlyDead()
-        self.clock = ClockState(self.emit)
-        self.webhook = Webhook(lambda: self.settings.config.alarms.webhook, clock=SystemClock(), emit=self.emit)
         self.began = time.monotonic()
         self._told_to_end = False
 
@@ -97,13 +89,7 @@ class Server:
         alive = {worker.pid for worker in self.crew.workers}
         counted = self.ledger.note([(worker.pid, answer) for worker, answer in answers], alive=alive)
         workers = [
-            {
-                "index": worker.index,
-                "pid": worker.pid,
-                "outbox": worker.outbox,
-                "outboxes": answer["outboxes"],
-                "stores": answer["stores"],
-            }
+            {"index": worker.index, "pid": worker.pid, "outbox": worker.outbox, "outboxes": answer["outboxes"]}
             for worker, answer in answers
         ]
         uncounted = sorted(set(self._files()) - set(counted))  # of a worker that starts, or not yet adopted
@@ -123,37 +109,22 @@ class Server:
         workers, uncounted, states = await self._count()
         counts = add_up(self.ledger.books(self._files()))
         sums = summary(counts, states)
-        new_dead = None if uncounted else self.newly_dead.note(counts)  # a file counted later is no growth
-        tell_more(sums["destinations"], counts, new_dead or Counter(), self.ledger.meters())
         settings = {"read_at": self.settings.read_at, "digest": self.settings.digest, "reload": self.settings.outcome}
-        status = {
+        return {
             "pid": os.getpid(),
-            "version": self.version,
             "settings": settings,
             "uncounted": uncounted,
             "damaged": self.crew.damaged(),
-            "free_bytes": self.folder.free_bytes_or_none(),
-            "accepting": self.crew.somebody.is_set(),
-            "deaths": self.crew.recent_deaths,
-            "clock": self.clock.tell(),
-            "stores": [store for worker in workers for store in worker.pop("stores")],
             "workers": workers,
-            "warnings": most_warned(self.ledger.meters()),
             **sums,
         }
-        return {**status, "troubles": find_troubles(status, self.settings.config.alarms)}
 
-    async def dead_letters(self, most: int) -> list[dict[str, Any]]:
-        """The newest dead letters of all files."""
-        from tikrelay.tiktok.answers import explain_code
+    async def states(self) -> States:
+        """How each destination is."""
+        return worst_states(answer for _, answer in await self.crew.ask_all("status"))
 
-        answers = await self.crew.ask_all("dead", most=most)
-        letters = [letter for _, answer in answers for letter in answer["dead_letters"]]
-        letters.sort(key=lambda letter: letter["ended_at"] or 0.0, reverse=True)
-        for letter in letters:
-            del letter["body"]
-            letter["words"] = explain_code(letter["code"]) if letter["code"] is not None else ""
-        return letters[:most]
+    def _destinations(self) -> tuple[str, ...]:
+        return tuple(destination.name for destination in self.settings.config.destinations)
 
     async def metrics(self) -> bytes | None:
         """The page Prometheus reads; None while files of an older server are not yet counted, lest a sum falls."""
@@ -170,7 +141,14 @@ class Server:
         from tikrelay.app.http_server import HttpServer
         from tikrelay.watch.admin import admin_app
 
-        application = admin_app(status=self.status, dead_letters=self.dead_letters, metrics=self.metrics)
+        files = FilesOfWorkers(self.crew.ask_all, self.folder)
+        application = admin_app(
+            status=self.status,
+            metrics=self.metrics,
+            operations=Events(files, destinations=self._destinations, states=self.states, clock=SystemClock()),
+            host=self.admin.getsockname()[0],
+            password=lambda: self.settings.config.server.admin_password,
+        )
         await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(self.admin)
 
     async def look_for_stranded(self) -> None:
@@ -220,7 +198,7 @@ class Server:
             say("hand_over_failed", level="warning", why="the newer server ended before it accepted")
 
 
-def serve(loaded: Loaded, *, take_over: bool = False, version: str = "") -> int:
+def serve(loaded: Loaded, *, take_over: bool = False) -> int:
     """Serve until SIGTERM; returns the exit code. Raises TikrelayError when it cannot start."""
     os.umask(0o077)
     _open_as_many_files_as_allowed()
@@ -239,8 +217,8 @@ def serve(loaded: Loaded, *, take_over: bool = False, version: str = "") -> int:
         _tell_of_kept_ports({"port": (wanted.port, listener), "admin_port": (wanted.admin_port, admin)})
     else:
         listener = inherited_socket() or bind(wanted.host, wanted.port, setting="server.port")
-        admin = bind(_ADMIN_HOST, wanted.admin_port, setting="server.admin_port")
-    return asyncio.run(_serve(Server(loaded, folder, listener, admin, version=version), lock, handed))
+        admin = bind(wanted.admin_host, wanted.admin_port, setting="server.admin_port")
+    return asyncio.run(_serve(Server(loaded, folder, listener, admin), lock, handed))
 
 
 def _open_as_many_files_as_allowed() -> None:
@@ -275,9 +253,6 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
             crew.replace_frozen(),
             server.look_for_stranded(),
             server.settings.reload_when_asked(crew),
-            server.clock.watch(),
-            server.webhook.run(),
-            tell_of_troubles(server.status, limits=lambda: server.settings.config.alarms, tell=server.webhook.tell),
             stand_in(server.listener, somebody=crew.somebody),
         )
         background += [asyncio.create_task(begin) for begin in begun]
@@ -333,13 +308,16 @@ async def _take_lock(handed: HandOver, lock: DirectoryLock) -> bool:
     return True
 
 
+def _address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _announce(server: Server) -> None:
-    host, port = server.listener.getsockname()[:2]
-    admin_port = server.admin.getsockname()[1]
     say(
         "ready",
-        collect=f"http://{f'[{host}]' if ':' in host else host}:{port}",
-        admin=f"http://{_ADMIN_HOST}:{admin_port}",
+        collect=_address_of(server.listener),
+        admin=_address_of(server.admin),
         workers=len(server.crew.workers),
         outbox=str(server.folder.path),
         destinations=[destination.name for destination in server.settings.config.destinations],

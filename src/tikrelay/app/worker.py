@@ -20,13 +20,13 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.accept import Route, accept
-from tikrelay.app.clock_watch import LOOK_EVERY_S, ClockWatch
+from tikrelay.app.files import OwnFiles
 from tikrelay.app.http_server import HttpServer
 from tikrelay.app.link import Link, Message, Order
 from tikrelay.app.load import Loaded, parse_settings
 from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
-from tikrelay.base.errors import EXIT_SOFTWARE, OutboxUnavailable, TikrelayError
+from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
 from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Happening, InputTurnedAway, OutboxAdopted
 from tikrelay.base.secret import Secret
@@ -39,7 +39,7 @@ from tikrelay.mapping.consent import may_set_cookie
 from tikrelay.mapping.convert import Rules
 from tikrelay.mapping.explain import FALLBACK_ID, explain
 from tikrelay.outbox.sqlite import SqliteOutbox
-from tikrelay.outbox.store import Books, Entry, Find, Retention
+from tikrelay.outbox.store import Books
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import Sender
 from tikrelay.tiktok.api import TikTokApi
@@ -77,6 +77,7 @@ class Worker:
             for d in config.destinations
         ]
         self.consent_rules: list[ConsentRule] = [d.consent or config.privacy.consent for d in config.destinations]
+        self.files = OwnFiles(Path(order.folder), config=config.outbox, clock=self.clock, emit=self.emit)
         self.stores: list[Store] = []
         self.limiters: dict[Secret, RateLimiter] = {}  # TikTok counts calls by token
         self.watching: list[asyncio.Task[None]] = []
@@ -98,7 +99,6 @@ class Worker:
             )
             serving = asyncio.create_task(self.server.serve_on(self.listener))
             self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
-            self.watching.append(asyncio.create_task(self._watch_clock()))
             await self.server.wait_started(serving)
             if serving.done():
                 raise TikrelayError("the server did not start", hint="see the log lines before this one")
@@ -146,16 +146,7 @@ class Worker:
 
     async def _open(self, path: Path) -> Store:
         """Own a file and begin to send from it."""
-        keep = self.config.outbox
-        outbox = await SqliteOutbox.open(
-            path,
-            clock=self.clock,
-            emit=self.emit,
-            max_bytes=keep.max_bytes,
-            retention=Retention(
-                delivered_s=keep.keep_delivered, delivered_events=keep.keep_delivered_events, dead_s=keep.keep_dead
-            ),
-        )
+        outbox = await self.files.open(path.name)
         store = Store(path, outbox)
         store.senders = [self._sender(destination, outbox) for destination in self.config.destinations]
         store.sending = asyncio.create_task(_run_all([sender.run for sender in store.senders]))
@@ -194,16 +185,6 @@ class Worker:
         await outbox.failed.wait()
         self.stop(EXIT_SOFTWARE)
 
-    async def _watch_clock(self) -> None:
-        """What waits keeps its age when the wall clock is set; the parent tells of it."""
-        clock = ClockWatch(self.clock.now)
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if by_s := clock.jumped_by():
-                for store in list(self.stores):
-                    with contextlib.suppress(OutboxUnavailable):
-                        await store.outbox.shift(by_s)
-
     def stop(self, exit_code: int = 0) -> None:
         """Begin to drain."""
         self.exit_code = self.exit_code or exit_code
@@ -213,6 +194,7 @@ class Worker:
         """Answer begun requests, settle begun batches, let go of the files."""
         self.application.draining = True
         self.server.stop_accepting()
+        await self.server.take_the_rest()
         passing("draining")
         halts = [asyncio.create_task(s.stop(_BEGUN_BATCHES_WITHIN_S)) for store in self.stores for s in store.senders]
         await self.server.wait_idle(within_s=_IDLE_CONNECTIONS_WITHIN_S)
@@ -220,8 +202,7 @@ class Worker:
         await serving
         sending = [store.sending for store in self.stores if store.sending]
         await asyncio.gather(*halts, *sending, return_exceptions=True)  # a defect was told when it came
-        for store in self.stores:
-            await store.outbox.close()
+        await self.files.close_all()
 
     # What the parent asks.
 
@@ -230,7 +211,7 @@ class Worker:
         table: dict[str, Callable[[Message], Awaitable[Message | None]]] = {
             "ping": self._pong,
             "status": self._status,
-            "dead": self._dead,
+            "files": self.files.answer,
             "adopt": self._adopt,
             "let_go": self._let_go,
             "share": self._share,
@@ -259,15 +240,8 @@ class Worker:
             "books": [_plain(book) for book in books],
             "destinations": states,
             "outboxes": [store.path.name for store in stores],
-            "stores": [_health(store) for store in stores],
             "meter": self.meter.snapshot(),
         }
-
-    async def _dead(self, message: Message) -> Message:
-        letters: list[Entry] = []
-        for store in list(self.stores):
-            letters += await store.outbox.find(Find(state="dead", most=message["most"]))
-        return {"dead_letters": [msgspec.to_builtins(letter) for letter in letters]}
 
     async def _adopt(self, message: Message) -> Message:
         """Take over a file that nobody owns."""
@@ -287,7 +261,7 @@ class Worker:
                 await asyncio.gather(*(sender.stop(0) for sender in store.senders))
                 if store.sending:
                     await store.sending
-                await store.outbox.close()
+                await self.files.close(store.path.name)
                 self.stores.remove(store)
         return {}
 
@@ -300,12 +274,6 @@ async def _run_all(runs: list[Callable[[], Awaitable[None]]]) -> None:
 
 async def _as_coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
-
-
-def _health(store: Store) -> Message:
-    why = store.outbox.why_not
-    words = {"what": why.what, "hint": why.hint} if why else {}
-    return {"outbox": store.path.name, "ready": store.outbox.ready, **words}
 
 
 def _plain(books: Books) -> Message:

@@ -42,3 +42,18 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def mask_address(text: str) -> str:
+    """Show of an address the network, and not whose it is.
+
+    >>> mask_address("203.0.113.7"), mask_address("2001:db8:1:2::3"), mask_address("unknown")
+    ('203.0.113.x', '2001:db8:1:x', 'x')
+    """
+    address = read_address(text)
+    if isinstance(address, ipaddress.IPv4Address):
+        return f"{str(address).rpartition('.')[0]}.x"
+    if isinstance(address, ipaddress.IPv6Address):
+        groups = address.exploded.split(":")[:3]
+        return f"{':'.join(group.lstrip('0') or '0' for group in groups)}:x"
+    return "x"

@@ -20,6 +20,9 @@ ConfigFile = Annotated[
     Parameter(name=["--config", "-c"], help="The settings file; without it ./tikrelay.toml, if there is one."),
 ]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for machines.")]
+Destination = Annotated[str | None, Parameter(help="Those for this destination.")]
+EventId = Annotated[str | None, Parameter(help="Those with this event_id.")]
+Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")]
 
 
 @app.command
@@ -168,6 +171,100 @@ def status(*, config: ConfigFile = None, json: AsJson = False) -> int:
     from tikrelay.tools.status import show_status
 
     return show_status(config, as_json=json)
+
+
+@app.command
+def events(
+    ref: Annotated[str | None, Parameter(help="One event, as the list names it: shows its whole history.")] = None,
+    /,
+    *,
+    state: Annotated[str | None, Parameter(help="waiting, dead or delivered.")] = None,
+    destination: Destination = None,
+    event: Annotated[str | None, Parameter(help="TikTok's name of the event.")] = None,
+    event_id: EventId = None,
+    reason: Annotated[str | None, Parameter(help="Why a dead letter died, such as refused.")] = None,
+    since: Annotated[str | None, Parameter(help="Received within this time: 90s, 15m, 2h, 7d.")] = None,
+    most: Annotated[int, Parameter(help="The newest so many, at most 1000.")] = 50,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """List the newest events of the outbox, or show one with every call it was part of and what comes next.
+
+    Example: tikrelay events --state dead --since 2h
+    """
+    from tikrelay.tools.events import list_events, query_of, show_event
+
+    if ref is not None:
+        return show_event(config, ref, as_json=json)
+    options: dict[str, object] = {
+        "state": state, "destination": destination, "event": event, "event_id": event_id, "reason": reason,
+        "most": most,
+    }  # fmt: skip
+    return list_events(config, query_of(options, since=since), as_json=json)
+
+
+@app.command
+def replay(
+    refs: Annotated[tuple[str, ...], Parameter(help="Dead letters, as tikrelay events names them.")] = (),
+    /,
+    *,
+    all: Annotated[bool, Parameter(negative="", help="Every dead letter.")] = False,  # noqa: A002  the option's name
+    reason: Annotated[str | None, Parameter(help="Those that died of this, such as refused.")] = None,
+    event_id: EventId = None,
+    event: Annotated[str | None, Parameter(help="TikTok's name of the event.")] = None,
+    destination: Destination = None,
+    dry_run: Annotated[bool, Parameter(negative="", help="Only count.")] = False,
+    test_event_code: Annotated[
+        str | None, Parameter(help="Send a copy as a test under this code; the letters stay.")
+    ] = None,
+    accept_duplicates: Annotated[
+        bool, Parameter(negative="", help="Also what TikTok may have taken already; it may count twice.")
+    ] = False,
+    yes: Yes = False,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """Send dead letters again, once what they died of is mended; without a terminal --yes is needed.
+
+    Example: tikrelay replay --reason refused --dry-run
+    """
+    from tikrelay.tools.replay import order_of
+    from tikrelay.tools.replay import replay as send_again
+
+    order = order_of(
+        {
+            "refs": refs, "all": all, "reason": reason, "event_id": event_id, "event": event,
+            "destination": destination, "dry_run": dry_run, "test_event_code": test_event_code,
+            "accept_duplicates": accept_duplicates,
+        }
+    )  # fmt: skip
+    return send_again(config, order, yes=yes, as_json=json)
+
+
+@app.command
+def forget(
+    *,
+    external_id: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", allow_leading_hyphen=True, help="Your own id of the person; - reads it from stdin."),
+    ] = (),
+    email: Annotated[
+        tuple[str, ...], Parameter(negative="", allow_leading_hyphen=True, help="An e-mail address, or -.")
+    ] = (),
+    phone: Annotated[
+        tuple[str, ...], Parameter(negative="", allow_leading_hyphen=True, help="A phone number, or -.")
+    ] = (),
+    yes: Yes = False,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """Erase every event of a person from the outbox; without a terminal --yes is needed.
+
+    Example: echo ann@shop.example | tikrelay forget --email - --yes
+    """
+    from tikrelay.tools.forget import forget as erase
+
+    return erase(config, external_ids=external_id, emails=email, phones=phone, yes=yes, as_json=json)
 
 
 def run(arguments: list[str]) -> int:

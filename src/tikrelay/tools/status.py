@@ -1,36 +1,20 @@
 """What the running server received, delivered, holds and gave up on, on one screen."""
 
-import http.client
-import json
 import os
-import urllib.error
-import urllib.request
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from tikrelay.app.load import read_settings
-from tikrelay.base.errors import EXIT_TEMPORARY, TikrelayError
 from tikrelay.base.shown import one_line
 from tikrelay.tiktok.answers import explain_pause
+from tikrelay.tools.admin_client import AdminClient
+from tikrelay.watch.operations import EventPage, EventRow
 
-_ANSWER_WITHIN_S: Final = 12
 _COLUMNS: Final = ("received", "accepted", "waiting", "dead", "dropped")
 _DEAD_SHOWN: Final = 10
-_LONGEST_ANSWER_BYTES: Final = 64_000_000
-_NO_PROXY: Final = urllib.request.ProxyHandler({})  # the server is on this machine, whatever the environment says
-_OTHER_PROGRAM: Final = "look which program has this port; server.admin_port must be that of `tikrelay serve`"
-
-
-_Answer = TypeVar("_Answer")
-
-
-class NotRunningError(TikrelayError):
-    """No server answers on the admin port."""
-
-    exit_code = EXIT_TEMPORARY
 
 
 class _Counts(msgspec.Struct, frozen=True):
@@ -60,35 +44,15 @@ class _Status(msgspec.Struct, frozen=True):
     damaged: list[str] = []
 
 
-class _DeadLetter(msgspec.Struct, frozen=True):
-    """What is shown of a dead letter."""
-
-    event: str
-    event_id: str
-    reason: str
-    code: int | None
-    message: str
-
-
-class _DeadLetters(msgspec.Struct, frozen=True):
-    """What is read of ``/api/dead``."""
-
-    dead_letters: list[_DeadLetter]
-
-
 def show_status(config: str | None, *, as_json: bool) -> int:
     """Print the books; exit code 1 when a destination is paused or failing."""
-    port = read_settings(config, os.environ, to_send=False).config.server.admin_port
-    if port == 0:
-        hint = "it stands in the log line `ready`, as admin; run this with TIKRELAY_SERVER_ADMIN_PORT set to it"
-        raise NotRunningError("server.admin_port is 0, so the server chose a port when it started", hint=hint)
-    raw = _ask_admin(port, "/api/status")
-    status = _read(raw, _Status, port)
+    client = AdminClient(read_settings(config, os.environ, to_send=False).config.server)
+    raw, status = client.get("/api/status", _Status)
     if as_json:
-        print(json.dumps(msgspec.json.decode(raw), indent=2))
+        print(msgspec.json.format(raw, indent=2).decode(errors="replace"))
     else:
-        letters = _read(_ask_admin(port, f"/api/dead?most={_DEAD_SHOWN}"), _DeadLetters, port)
-        _print(status, letters.dead_letters)
+        _, letters = client.get("/api/events", EventPage, {"state": "dead", "most": _DEAD_SHOWN})
+        _print(status, letters.events)
     return 0 if all(_is_well(row) for row in status.destinations.values()) else 1
 
 
@@ -97,32 +61,7 @@ def _is_well(row: _Row) -> bool:
     return row.state == "flowing" or (row.state == "removed" and not row.waiting)
 
 
-def _ask_admin(port: int, path: str) -> bytes:
-    """Ask the server that runs on this machine. Raises NotRunningError."""
-    url = f"http://127.0.0.1:{port}{path}"
-    try:
-        with urllib.request.build_opener(_NO_PROXY).open(url, timeout=_ANSWER_WITHIN_S) as answer:
-            raw: bytes = answer.read(_LONGEST_ANSWER_BYTES)
-            return raw
-    except urllib.error.HTTPError as error:
-        with error:
-            raise NotRunningError(f"{url} answers HTTP {error.code}", hint=_OTHER_PROGRAM) from None
-    except (http.client.HTTPException, ValueError):  # a banner, half an answer, a redirect to nowhere
-        raise NotRunningError(f"what answers at {url} speaks no HTTP", hint=_OTHER_PROGRAM) from None
-    except OSError as error:  # also URLError and TimeoutError
-        hint = "is `tikrelay serve` running, with this --config? server.admin_port must be its own"
-        raise NotRunningError(f"nothing answers at {url}: {error}", hint=hint) from None
-
-
-def _read(raw: bytes, kind: type[_Answer], port: int) -> _Answer:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        what = f"what answers at http://127.0.0.1:{port} is not this version of tikrelay"
-        raise NotRunningError(what, hint=_OTHER_PROGRAM) from None
-
-
-def _print(status: _Status, dead_letters: list[_DeadLetter]) -> None:
+def _print(status: _Status, dead_letters: list[EventRow]) -> None:
     console = Console(highlight=False, markup=False)
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status.destinations.items():

@@ -1,37 +1,81 @@
-"""The admin port: status, dead letters and metrics, for this machine only."""
+"""The admin port: status, metrics, and what an operator may do with events.
 
+Every answer is JSON (the metrics page aside), every refusal has the one shape of errors, and none holds a token. What
+changes anything is a POST from the operator's own machine or page, says ``"confirm": true``, and leaves a line in the
+log: what, how many, from where.
+"""
+
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tikrelay.base.errors import InputRefused
+from tikrelay.base.secret import Secret
+from tikrelay.watch.gate import OPEN_PATH, Gate, check_same_origin, client_of
+from tikrelay.watch.log import log_defect, say
+from tikrelay.watch.operations import (
+    EventPage,
+    EventQuery,
+    EventShown,
+    ForgetDone,
+    ForgetOrder,
+    ReplayDone,
+    ReplayOrder,
+)
+
+MAX_BODY_BYTES: Final = 64 * 1024
+BODY_WITHIN_S: Final = 15.0
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-_NOT_YET: Final = {"code": "counting", "message": "files of an older server are being counted", "hint": "ask again"}
-_HOST_REFUSED: Final = {
-    "code": "host_refused",
-    "message": "the admin port answers on this machine only",
-    "hint": "open it as 127.0.0.1, through an SSH tunnel if you are elsewhere",
-}
-_LOCAL_HOSTS: Final = {"127.0.0.1", "localhost", "[::1]"}
-MOST_DEAD_LETTERS: Final = 1000
+_ROUTES: Final = "see the routes in docs/commands.md"
+_LONGEST_WORDS: Final = 200
+
+T = TypeVar("T")
+
+
+class Operations(Protocol):
+    """What the operator may do with events (``app/events.py``)."""
+
+    async def page(self, query: EventQuery) -> EventPage:
+        """List events."""
+        ...
+
+    async def shown(self, ref: str) -> EventShown:
+        """Show one."""
+        ...
+
+    async def replay(self, order: ReplayOrder) -> ReplayDone:
+        """Send dead letters again."""
+        ...
+
+    async def forget(self, order: ForgetOrder) -> ForgetDone:
+        """Erase a person's events."""
+        ...
 
 
 def admin_app(
     *,
     status: Callable[[], Awaitable[dict[str, Any]]],
-    dead_letters: Callable[[int], Awaitable[list[dict[str, Any]]]],
     metrics: Callable[[], Awaitable[bytes | None]],
-) -> Starlette:
-    """Build the application from what it shows."""
+    operations: Operations,
+    host: str,
+    password: Callable[[], Secret],
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Any:
+    """Build the application from what it shows; ``host`` is the address it listens on, in numbers."""
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_HEADERS)
@@ -39,52 +83,147 @@ def admin_app(
     async def show_status(_: Request) -> Response:
         return _json(await status())
 
-    async def show_dead(request: Request) -> Response:
-        wanted = request.query_params.get("most", "100")
-        most = min(int(wanted), MOST_DEAD_LETTERS) if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 else 100
-        return _json({"dead_letters": await dead_letters(most)})
-
     async def show_metrics(_: Request) -> Response:
         page = await metrics()
         if page is None:
-            return _json({"error": _NOT_YET}, 503)
+            raise InputRefused(503, "counting", "files of an older server are being counted", hint="ask again")
         return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
+
+    async def list_events(request: Request) -> Response:
+        return _json(await operations.page(_query(request)))
+
+    async def show_event(request: Request) -> Response:
+        return _json(await operations.shown(request.path_params["ref"]))
+
+    async def replay(request: Request) -> Response:
+        order = await _order(request, ReplayOrder)
+        done = await operations.replay(order)
+        if not order.dry_run:
+            asked = {"test": bool(order.test_event_code), "accept_duplicates": order.accept_duplicates}
+            _note("events_replayed", request, **asked, replayed=done.replayed, kept=done.kept)
+        return _json(done)
+
+    async def forget(request: Request) -> Response:
+        order = await _order(request, ForgetOrder)
+        done = await operations.forget(order)
+        _note("events_forgotten", request, digests=len(order.digests), **msgspec.structs.asdict(done))
+        return _json(done)
 
     application = Starlette(
         routes=[
-            Route("/healthy", healthy),
+            Route(OPEN_PATH, healthy),
             Route("/metrics", show_metrics),
             Route("/api/status", show_status),
-            Route("/api/dead", show_dead),
+            Route("/api/events", list_events),
+            Route("/api/events/{ref}", show_event),
+            Route("/api/replay", replay, methods=["POST"]),
+            Route("/api/forget", forget, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _no_route, InputRefused: _refused, Exception: _defect},
     )
-    application.add_middleware(_LocalHostOnly)
-    return application
+    return _Guarded(application, Gate(host=host, password=password, monotonic=monotonic))
+
+
+class _Guarded:
+    """The application behind its gate."""
+
+    def __init__(self, app: Starlette, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            self._gate.check(scope)
+        except InputRefused as refused:
+            await _refusal(refused)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _note(event: str, request: Request, **details: Any) -> None:
+    """Leave a line of what an operator did."""
+    say(event, by=client_of(request.scope), **details)
+
+
+# Reading.
+
+
+def _query(request: Request) -> EventQuery:
+    """Read which events to list. Raises InputRefused."""
+    given = request.query_params.multi_items()
+    known = EventQuery.__struct_fields__
+    hint = f"known here, each once: {', '.join(known)}"
+    keys = [key for key, _ in given]
+    if wrong := next((key for key in keys if key not in known or keys.count(key) > 1), None):
+        raise InputRefused(400, "bad_parameter", f"{wrong[:40]!r} is no parameter, or comes twice", hint=hint)
+    return _converted(lambda: msgspec.convert(dict(given), EventQuery, strict=False), hint)
+
+
+async def _order(request: Request, kind: type[T]) -> T:
+    """Read what is to be done. Raises InputRefused."""
+    check_same_origin(request.headers)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise InputRefused(415, "no_json", "the body must be JSON", hint="send it with Content-Type: application/json")
+    body = await _body(request)
+    fields = ", ".join(getattr(kind, "__struct_fields__", ()))
+    order = _converted(lambda: msgspec.json.decode(body, type=kind), f"one object; known here: {fields}")
+    if not (getattr(order, "confirm", False) or getattr(order, "dry_run", False)):
+        raise InputRefused(400, "not_confirmed", "this changes what is stored", hint='say so with "confirm": true')
+    return order
+
+
+def _converted(read: Callable[[], T], hint: str) -> T:
+    try:
+        return read()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        words = str(error)[:_LONGEST_WORDS]
+        raise InputRefused(400, "bad_request", f"it cannot be read: {words}", hint=hint) from None
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise InputRefused(413, "body_too_large", "the body is larger than 64 KiB", hint="ask for less")
+    except TimeoutError:
+        raise InputRefused(408, "body_too_slow", "the body did not arrive in time", hint="try again") from None
+    except ClientDisconnect:
+        raise InputRefused(400, "body_cut_off", "the connection ended before the body did", hint="try again") from None
+    return bytes(body)
+
+
+# Answering.
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return _refusal(InputRefused(405, "wrong_method", "this route does not take that method", hint=_ROUTES))
+    return _refusal(InputRefused(404, "no_such_route", "nothing is served here", hint=_ROUTES))
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    """Refuse in the one shape of errors."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    message = "this route does not take that method" if status == 405 else "nothing is served here"
-    code = "wrong_method" if status == 405 else "no_such_route"
-    return _json({"error": {"code": code, "message": message, "hint": "see the routes in the README"}}, status)
+    return _refusal(error) if isinstance(error, InputRefused) else await _defect(_, error)
+
+
+async def _defect(_: Request, error: Exception) -> Response:
+    log_defect(error, where="admin port")
+    return _refusal(InputRefused(500, "defect", "tikrelay has a defect", hint="see the log line `defect`"))
+
+
+def _refusal(refused: InputRefused) -> Response:
+    error = {"code": refused.code, "message": refused.what, "hint": refused.hint}
+    response = _json({"error": error}, refused.status)
+    if refused.status == 401:
+        response.headers["www-authenticate"] = 'Basic realm="tikrelay", charset="UTF-8"'
+    elif refused.status in {429, 503}:
+        response.headers["retry-after"] = "60" if refused.status == 429 else "1"
+    elif refused.status in {408, 413}:
+        response.headers["connection"] = "close"  # the rest of the body is not read
+    return response
 
 
 def _json(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json", headers=_HEADERS)
-
-
-class _LocalHostOnly:
-    """Refuses a Host that is not this machine: a page elsewhere cannot read the port by pointing its own name here."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-            if host.rpartition(":")[0].lower() not in _LOCAL_HOSTS and host.lower() not in _LOCAL_HOSTS:
-                await _json({"error": _HOST_REFUSED}, 421)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)

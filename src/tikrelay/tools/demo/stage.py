@@ -79,7 +79,7 @@ class Stage(msgspec.Struct, frozen=True):
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """The gateway's dead letters."""
-        found: list[dict[str, Any]] = self._json(f"{self.admin}/api/dead")["dead_letters"]
+        found: list[dict[str, Any]] = self._json(f"{self.admin}/api/events?state=dead")["events"]
         return found
 
     def _json(self, url: str) -> Any:

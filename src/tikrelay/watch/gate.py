@@ -1,0 +1,132 @@
+"""Who may use the admin port: programs of this machine, and from elsewhere whoever knows the password.
+
+Without a password only this machine can reach it (``app/checks.py`` sees to that), and a Host that is not this machine
+is refused, lest a web page reads the port by pointing a name of its own here. With a password every request but
+``/healthy`` must give it, and an address that guesses is told to wait. Where the port listens for other machines any
+Host is taken: by what names they know this one is not known here, and the password stands against their pages.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tikrelay.base.addresses import read_address
+from tikrelay.base.errors import InputRefused
+from tikrelay.base.secret import Secret
+
+OPEN_PATH: Final = "/healthy"
+MOST_WRONG_GUESSES: Final = 10
+WRONG_GUESSES_COUNT_FOR_S: Final = 60.0
+_MOST_ADDRESSES: Final = 1000
+_IPV6_OF_ONE: Final = 64  # bits: a network of so many belongs to one customer
+_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_OWN_SITES: Final = frozenset({"", "same-origin", "none"})
+
+
+class Gate:
+    """Lets requests through or refuses them, before anything else of them is looked at."""
+
+    def __init__(self, *, host: str, password: Callable[[], Secret], monotonic: Callable[[], float]) -> None:
+        self._is_local = ipaddress.ip_address(host).is_loopback
+        self._password = password  # asked each time, for it may be changed
+        self._guesses = Guesses(monotonic)
+
+    def check(self, scope: Mapping[str, Any]) -> None:
+        """Raise InputRefused unless the request may go on."""
+        if self._is_local and not _names_this_machine(scope["headers"]):
+            hint = "open it as 127.0.0.1, through an SSH tunnel if you are elsewhere"
+            raise InputRefused(421, "host_refused", "the admin port answers on this machine only", hint=hint)
+        password = self._password()
+        if not (password or self._is_local):
+            hint = "set server.admin_password again"
+            raise InputRefused(403, "no_password_set", "the admin port has lost its password", hint=hint)
+        if password and scope["path"] != OPEN_PATH:
+            given: bytes = dict(scope["headers"]).get(b"authorization", b"")
+            self._check_password(given, password, client_of(scope))
+
+    def _check_password(self, given: bytes, password: Secret, client: str) -> None:
+        hint = "give server.admin_password, as a password (any user) or as Authorization: Bearer"
+        if not given:
+            raise InputRefused(401, "password_needed", "the admin port asks for its password", hint=hint)
+        if self._guesses.too_many(client):
+            wait = f"wait {WRONG_GUESSES_COUNT_FOR_S:.0f} seconds"
+            raise InputRefused(429, "too_many_guesses", "too many wrong passwords came from there", hint=wait)
+        if not hmac.compare_digest(_digest(_password_in(given)), _digest(password.reveal())):
+            self._guesses.note(client)
+            raise InputRefused(401, "wrong_password", "that is not the password", hint=hint)
+
+
+class Guesses:
+    """Counts the wrong passwords that came from each address, of the last thousand that gave one."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, and how many
+
+    def too_many(self, client: str) -> bool:
+        """Say whether an address has to wait."""
+        since, count = self._wrong.get(_network(client), (0.0, 0))
+        return count >= MOST_WRONG_GUESSES and self._monotonic() - since < WRONG_GUESSES_COUNT_FOR_S
+
+    def note(self, client: str) -> None:
+        """Count one more."""
+        network, now = _network(client), self._monotonic()
+        since, count = self._wrong.pop(network, (now, 0))
+        self._wrong[network] = (since, count + 1) if now - since < WRONG_GUESSES_COUNT_FOR_S else (now, 1)
+        if len(self._wrong) > _MOST_ADDRESSES:
+            self._wrong.popitem(last=False)
+
+
+def check_same_origin(headers: Mapping[str, str]) -> None:
+    """Refuse what a page of another site makes a browser send. Raises InputRefused."""
+    origin = headers.get("origin")
+    own = origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+    if not own or headers.get("sec-fetch-site", "") not in _OWN_SITES:
+        raise InputRefused(403, "other_origin", "a page of another site may not do this", hint="use the command line")
+
+
+def client_of(scope: Mapping[str, Any]) -> str:
+    """The address a request came from."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _digest(password: str) -> bytes:
+    """Make texts equally long, so that comparing them tells nothing of their lengths."""
+    return hashlib.sha256(password.encode(errors="surrogateescape")).digest()
+
+
+def _password_in(authorization: bytes) -> str:
+    """Take the password out of a header.
+
+    >>> _password_in(b"Bearer open sesame"), _password_in(b"Basic YW55Om9wZW4="), _password_in(b"Digest x")
+    ('open sesame', 'open', '')
+    """
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip().decode(errors="surrogateescape")
+    if scheme.lower() != b"basic":
+        return ""
+    try:
+        return base64.b64decode(rest.strip(), validate=True).partition(b":")[2].decode(errors="surrogateescape")
+    except binascii.Error:
+        return ""
+
+
+def _names_this_machine(headers: list[tuple[bytes, bytes]]) -> bool:
+    hosts = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
+    if len(hosts) != 1:
+        return False
+    return hosts[0] in _LOCAL_HOSTS or hosts[0].rpartition(":")[0] in _LOCAL_HOSTS
+
+
+def _network(client: str) -> str:
+    address = read_address(client)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((address, _IPV6_OF_ONE), strict=False))
+    return client

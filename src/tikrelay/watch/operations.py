@@ -1,0 +1,152 @@
+"""What an operator may ask about events, and what is answered: the JSON of the admin port."""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from tikrelay.outbox.store import DeadReason, State
+
+MOST_EVENTS: Final = 1000
+MOST_REFS: Final = 1000
+MOST_DIGESTS: Final = 100
+LONGEST_TEXT: Final = 1024
+"""Of a text that is looked for."""
+
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+
+
+class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which events to list: the newest ``most`` that match all of this; what is empty matches all.
+
+    ``received_from``, ``received_to``  Unix seconds. The next page ends where the last event of this one was received.
+    """
+
+    state: State | None = None
+    destination: Text = ""
+    event: Text = ""
+    event_id: Text = ""
+    reason: DeadReason | None = None
+    received_from: Annotated[float, Meta(ge=0, le=1e11)] | None = None
+    received_to: Annotated[float, Meta(ge=0, le=1e11)] | None = None
+    most: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One event. Times are Unix seconds; ``words`` are TikTok's code in plain words.
+
+    ``ref``         names it for ``tikrelay events`` and ``replay``: the number of its file, and its key there
+    ``ended_at``    when it was delivered or died
+    ``not_before``  when it is tried again
+    ``leased``      it is on its way at this moment
+    ``damaged``     its bytes are not those that were stored
+    """
+
+    ref: str
+    state: State
+    destination: str
+    event: str
+    event_id: str
+    received_at: float
+    replayed_at: float | None = None
+    ended_at: float | None = None
+    not_before: float | None = None
+    unknown_since: float | None = None
+    leased: bool = False
+    damaged: bool = False
+    attempts: int = 0
+    reason: str = ""
+    code: int | None = None
+    words: str = ""
+    message: str = ""
+    request_id: str = ""
+    test_event_code: str = ""
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events, the newest first. ``unanswered``: files nobody could look into, and why."""
+
+    events: list[EventRow]
+    unanswered: dict[str, str] = {}
+
+
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to TikTok that the event was part of, and how many events it carried."""
+
+    began_at: float
+    seconds: float
+    events: int
+    outcome: str
+    status: int | None = None
+    code: int | None = None
+    words: str = ""
+    message: str = ""
+    request_id: str = ""
+
+
+class EventShown(EventRow, frozen=True, kw_only=True):
+    """One event with its history.
+
+    ``next``  what happens with it now
+    ``body``  its exact JSON, but for the visitor's address, of which a part is hidden; null where it is damaged
+    """
+
+    next: str
+    body: msgspec.Raw
+    calls: list[CallRow]
+
+
+class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters go out again: ``all``, or those that match everything that is given.
+
+    ``test_event_code``    sends a copy as a test and leaves the letter
+    ``accept_duplicates``  also what TikTok may have taken already
+    ``dry_run``            only counts
+    ``confirm``            must be true, unless it is a dry run
+    """
+
+    all: bool = False
+    refs: Annotated[tuple[Text, ...], Meta(max_length=MOST_REFS)] = ()
+    reason: DeadReason | None = None
+    event: Text = ""
+    event_id: Text = ""
+    destination: Text = ""
+    test_event_code: Text = ""
+    accept_duplicates: bool = False
+    dry_run: bool = False
+    confirm: bool = False
+
+    @property
+    def chooses(self) -> bool:
+        """Say whether anything tells which letters are meant."""
+        return bool(self.all or self.refs or self.reason or self.event or self.event_id or self.destination)
+
+
+class ReplayDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many letters go out again, and how many stay, by why.
+
+    ``kept``  ``may_be_delivered``, ``damaged``, ``no_destination``, or ``no_dead_letter`` of a ref that is none
+    """
+
+    replayed: int = 0
+    kept: dict[str, int] = {}
+    dry_run: bool = False
+    unanswered: dict[str, str] = {}
+
+
+class ForgetOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose events are erased: SHA-256 digests in hex, as the events hold them; no plain personal data travels."""
+
+    digests: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...], Meta(min_length=1, max_length=MOST_DIGESTS)
+    ]
+    confirm: bool = False
+
+
+class ForgetDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events were erased, by what they were."""
+
+    waiting: int = 0
+    dead: int = 0
+    delivered: int = 0
+    unanswered: dict[str, str] = {}
