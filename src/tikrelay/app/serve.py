@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import time
+from collections import Counter
 from typing import Any, Final
 
 from tikrelay.app.books import Ledger, add_up, summary, worst_states
@@ -21,6 +22,7 @@ from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
 from tikrelay.app.events import Events, States
 from tikrelay.app.files import FilesOfWorkers
+from tikrelay.app.health import ClockState, NewlyDead, find_troubles, most_warned, tell_more, tell_of_troubles
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
@@ -41,6 +43,7 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.watch.log import log_defect, log_happening, say
 from tikrelay.watch.metrics import Meter, render
+from tikrelay.watch.webhook import Webhook
 
 _HAND_OVER_WITHIN_S: Final = 30.0
 _OLDER_ENDS_WITHIN_S: Final = 20.0  # its drain, and some
@@ -51,7 +54,10 @@ _LOOK_FOR_STRANDED_EVERY_S: Final = 60.0
 class Server:
     """Everything between ready and drained."""
 
-    def __init__(self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket, admin: socket.socket) -> None:
+    def __init__(
+        self, loaded: Loaded, folder: OutboxFolder, listener: socket.socket, admin: socket.socket, *, version: str
+    ) -> None:
+        self.version = version
         self.meter = Meter()  # of what happens in the parent
         self.settings = Settings(loaded, emit=self.emit)
         self.folder = folder
@@ -60,6 +66,9 @@ class Server:
         self.crew = Crew(loaded, folder, listener)
         self.crew.keeper_ended = self.keeper_ended
         self.ledger = Ledger()
+        self.newly_dead = NewlyDead()
+        self.clock = ClockState(self.emit)
+        self.webhook = Webhook(lambda: self.settings.config.alarms.webhook, clock=SystemClock(), emit=self.emit)
         self.began = time.monotonic()
         self._told_to_end = False
 
@@ -89,7 +98,13 @@ class Server:
         alive = {worker.pid for worker in self.crew.workers}
         counted = self.ledger.note([(worker.pid, answer) for worker, answer in answers], alive=alive)
         workers = [
-            {"index": worker.index, "pid": worker.pid, "outbox": worker.outbox, "outboxes": answer["outboxes"]}
+            {
+                "index": worker.index,
+                "pid": worker.pid,
+                "outbox": worker.outbox,
+                "outboxes": answer["outboxes"],
+                "stores": answer["stores"],
+            }
             for worker, answer in answers
         ]
         uncounted = sorted(set(self._files()) - set(counted))  # of a worker that starts, or not yet adopted
@@ -109,15 +124,25 @@ class Server:
         workers, uncounted, states = await self._count()
         counts = add_up(self.ledger.books(self._files()))
         sums = summary(counts, states)
+        new_dead = None if uncounted else self.newly_dead.note(counts)  # a file counted later is no growth
+        tell_more(sums["destinations"], counts, new_dead or Counter(), self.ledger.meters())
         settings = {"read_at": self.settings.read_at, "digest": self.settings.digest, "reload": self.settings.outcome}
-        return {
+        status = {
             "pid": os.getpid(),
+            "version": self.version,
             "settings": settings,
             "uncounted": uncounted,
             "damaged": self.crew.damaged(),
+            "free_bytes": self.folder.free_bytes_or_none(),
+            "accepting": self.crew.somebody.is_set(),
+            "deaths": self.crew.recent_deaths,
+            "clock": self.clock.tell(),
+            "stores": [store for worker in workers for store in worker.pop("stores")],
             "workers": workers,
+            "warnings": most_warned(self.ledger.meters()),
             **sums,
         }
+        return {**status, "troubles": find_troubles(status, self.settings.config.alarms)}
 
     async def states(self) -> States:
         """How each destination is."""
@@ -198,7 +223,7 @@ class Server:
             say("hand_over_failed", level="warning", why="the newer server ended before it accepted")
 
 
-def serve(loaded: Loaded, *, take_over: bool = False) -> int:
+def serve(loaded: Loaded, *, take_over: bool = False, version: str = "") -> int:
     """Serve until SIGTERM; returns the exit code. Raises TikrelayError when it cannot start."""
     os.umask(0o077)
     _open_as_many_files_as_allowed()
@@ -218,7 +243,7 @@ def serve(loaded: Loaded, *, take_over: bool = False) -> int:
     else:
         listener = inherited_socket() or bind(wanted.host, wanted.port, setting="server.port")
         admin = bind(wanted.admin_host, wanted.admin_port, setting="server.admin_port")
-    return asyncio.run(_serve(Server(loaded, folder, listener, admin), lock, handed))
+    return asyncio.run(_serve(Server(loaded, folder, listener, admin, version=version), lock, handed))
 
 
 def _open_as_many_files_as_allowed() -> None:
@@ -253,6 +278,9 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
             crew.replace_frozen(),
             server.look_for_stranded(),
             server.settings.reload_when_asked(crew),
+            server.clock.watch(),
+            server.webhook.run(),
+            tell_of_troubles(server.status, limits=lambda: server.settings.config.alarms, tell=server.webhook.tell),
             stand_in(server.listener, somebody=crew.somebody),
         )
         background += [asyncio.create_task(begin) for begin in begun]

@@ -20,13 +20,14 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.accept import Route, accept
+from tikrelay.app.clock_watch import LOOK_EVERY_S, ClockWatch
 from tikrelay.app.files import OwnFiles
 from tikrelay.app.http_server import HttpServer
 from tikrelay.app.link import Link, Message, Order
 from tikrelay.app.load import Loaded, parse_settings
 from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
-from tikrelay.base.errors import EXIT_SOFTWARE, TikrelayError
+from tikrelay.base.errors import EXIT_SOFTWARE, OutboxUnavailable, TikrelayError
 from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Happening, InputTurnedAway, OutboxAdopted
 from tikrelay.base.secret import Secret
@@ -99,6 +100,7 @@ class Worker:
             )
             serving = asyncio.create_task(self.server.serve_on(self.listener))
             self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
+            self.watching.append(asyncio.create_task(self._watch_clock()))
             await self.server.wait_started(serving)
             if serving.done():
                 raise TikrelayError("the server did not start", hint="see the log lines before this one")
@@ -185,6 +187,16 @@ class Worker:
         await outbox.failed.wait()
         self.stop(EXIT_SOFTWARE)
 
+    async def _watch_clock(self) -> None:
+        """What waits keeps its age when the wall clock is set; the parent tells of it."""
+        clock = ClockWatch(self.clock.now)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if by_s := clock.jumped_by():
+                for store in list(self.stores):
+                    with contextlib.suppress(OutboxUnavailable):
+                        await store.outbox.shift(by_s)
+
     def stop(self, exit_code: int = 0) -> None:
         """Begin to drain."""
         self.exit_code = self.exit_code or exit_code
@@ -240,6 +252,7 @@ class Worker:
             "books": [_plain(book) for book in books],
             "destinations": states,
             "outboxes": [store.path.name for store in stores],
+            "stores": [_health(store) for store in stores],
             "meter": self.meter.snapshot(),
         }
 
@@ -274,6 +287,12 @@ async def _run_all(runs: list[Callable[[], Awaitable[None]]]) -> None:
 
 async def _as_coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
+
+
+def _health(store: Store) -> Message:
+    why = store.outbox.why_not
+    words = {"what": why.what, "hint": why.hint} if why else {}
+    return {"outbox": store.path.name, "ready": store.outbox.ready, **words}
 
 
 def _plain(books: Books) -> Message:
