@@ -90,7 +90,7 @@ def mend_and_replay(run, gateway: Gateway, sandbox) -> None:
     assert '"event":"PlaceAnOrder"' in shown.out
     assert (0, "1 dead letter would go out again\n") == (looked.code, looked.out)
     assert (64, "--yes" in unsaid.err) == (unsaid.code, True)
-    assert (0, "1 dead letter go out again\n") == (replayed.code, replayed.out)
+    assert (0, "1 dead letter goes out again\n") == (replayed.code, replayed.out)
 
 
 def ref_of_first(shown: Said) -> str:
@@ -132,7 +132,7 @@ def test_a_replay_as_a_test_leaves_the_letter(run, refused, sandbox):
 
     said = run(refused, "replay", ref_of(run, refused, "R-1"), "--test-event-code", "TEST7", "--yes")
 
-    assert (0, "1 dead letter go as a test under TEST7; the letters stay\n") == (said.code, said.out)
+    assert (0, "1 dead letter goes as a test under TEST7; the letters stay\n") == (said.code, said.out)
     (event,) = sandbox.wait_for_events(1, event_id="R-1")
     assert "TEST7" == event["_"]["test_event_code"]
     assert ["R-1"] == [letter["event_id"] for letter in refused.dead()]
@@ -165,7 +165,7 @@ def test_what_tiktok_may_have_taken_goes_again_only_when_a_repeat_is_accepted(ru
     accepted = run(gateway, "replay", "--all", "--accept-duplicates", "--yes")
 
     assert (1, 1) == (offline.code, online.code)
-    assert "1 dead letter stay: TikTok may have it already" in online.out
+    assert "1 dead letter stays: TikTok may have it already" in online.out
     assert 0 == accepted.code
     assert ["L-1"] == [event["event_id"] for event in sandbox.wait_for_events(1)]
 
@@ -240,7 +240,7 @@ def test_forgetting_goes_without_a_server(run, refused):
 
     assert before
     assert (64, "--yes" in asked.err) == (asked.code, True)
-    assert (0, True) == (said.code, "1 events erased: 0 waiting, 1 dead" in said.out), said
+    assert (0, True) == (said.code, "1 event erased: 0 waiting, 1 dead" in said.out), said
     assert [] == holds(refused.outbox, DIGEST)
 
 

@@ -70,6 +70,10 @@ class Question(Protocol[T]):
         """Ask one file."""
         ...
 
+    def shortened(self, by_file: dict[str, T]) -> dict[str, T]:
+        """Leave out of the answers what nobody needs."""
+        ...
+
     def read(self, answers: object) -> dict[str, T]:
         """Read the answers as a link brought them."""
         ...
@@ -85,6 +89,12 @@ class FindEvents(msgspec.Struct, frozen=True, tag="find"):
         del name
         return await outbox.find(self.which)
 
+    def shortened(self, by_file: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
+        """Leave out of many files' answers what the sum of them will not show: a line over a link has an end."""
+        newest = sorted((entry.key for found in by_file.values() for entry in found), reverse=True)[: self.which.most]
+        oldest_key = newest[-1] if newest else 0
+        return {name: [entry for entry in found if entry.key >= oldest_key] for name, found in by_file.items()}
+
     def read(self, answers: object) -> dict[str, list[Entry]]:
         """Read the answers."""
         return msgspec.convert(answers, dict[str, list[Entry]])
@@ -99,6 +109,10 @@ class ShowEvent(msgspec.Struct, frozen=True, tag="show"):
     async def of(self, name: str, outbox: Outbox) -> Entry | None:
         """Ask one file."""
         return await outbox.show(self.key) if name == self.file else None
+
+    def shortened(self, by_file: dict[str, Entry | None]) -> dict[str, Entry | None]:
+        """All of them are needed."""
+        return by_file
 
     def read(self, answers: object) -> dict[str, Entry | None]:
         """Read the answers."""
@@ -120,6 +134,10 @@ class ReplayEvents(msgspec.Struct, frozen=True, tag="replay"):
         which = msgspec.structs.replace(self.order.which, keys=self.keys[name])
         return await outbox.replay(msgspec.structs.replace(self.order, which=which))
 
+    def shortened(self, by_file: dict[str, Replayed]) -> dict[str, Replayed]:
+        """All of them are needed."""
+        return by_file
+
     def read(self, answers: object) -> dict[str, Replayed]:
         """Read the answers."""
         return msgspec.convert(answers, dict[str, Replayed])
@@ -134,6 +152,10 @@ class ForgetEvents(msgspec.Struct, frozen=True, tag="forget"):
         """Ask one file."""
         del name
         return await outbox.forget(self.digests)
+
+    def shortened(self, by_file: dict[str, Forgotten]) -> dict[str, Forgotten]:
+        """All of them are needed."""
+        return by_file
 
     def read(self, answers: object) -> dict[str, Forgotten]:
         """Read the answers."""
@@ -203,7 +225,7 @@ class OwnFiles:
                 answers[name] = await question.of(name, outbox)
             except OutboxError as error:
                 failed[name] = str(error)
-        return Told(answers, failed)
+        return Told(question.shortened(answers), failed)
 
     async def answer(self, message: Message) -> Message:
         """Answer the parent's question."""

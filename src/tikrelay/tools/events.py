@@ -117,7 +117,7 @@ def _why(row: EventRow) -> str:
         return "(on its way)"
     if row.state == "waiting":
         again = row.not_before is not None and row.not_before > time.time()
-        return f"(tried {row.attempts} times, again at {_when(row.not_before)})" if again and row.attempts else ""
+        return f"(attempts: {row.attempts}, again at {_when(row.not_before)})" if again and row.attempts else ""
     if row.state == "delivered":
         return ""
     said = f" {row.code} {row.words or row.message}" if row.code is not None else ""

@@ -106,5 +106,6 @@ def _stdin() -> Callable[[], str]:
 
 def _print(done: ForgetDone) -> None:
     total = done.waiting + done.dead + done.delivered
-    print(f"{total} events erased: {done.waiting} waiting, {done.dead} dead, {done.delivered} delivered")
+    events = "event" if total == 1 else "events"
+    print(f"{total} {events} erased: {done.waiting} waiting, {done.dead} dead, {done.delivered} delivered")
     print(_NOT_REACHED)

@@ -54,11 +54,11 @@ def _tell(done: ReplayDone, order: ReplayOrder, *, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
     else:
-        would = "would go" if order.dry_run else "go"
         how = f"as a test under {order.test_event_code}; the letters stay" if order.test_event_code else "out again"
-        print(f"{_letters(done.replayed)} {would} {how}")
+        verb = "would go" if order.dry_run else "goes" if done.replayed == 1 else "go"
+        print(f"{_letters(done.replayed)} {verb} {how}")
         for why, count in done.kept.items():
-            print(f"{_letters(count)} stay: {_KEPT.get(why, why)}")
+            print(f"{_letters(count)} {'stays' if count == 1 else 'stay'}: {_KEPT.get(why, why)}")
     tell_unanswered(done.unanswered)
     return EXIT_NOT_ALL if done.kept or done.unanswered else 0
 

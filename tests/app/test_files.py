@@ -1,0 +1,104 @@
+"""The outbox files of one process, asked as one."""
+
+import msgspec
+import pytest
+
+from tikrelay.app.files import FindEvents, ForgetEvents, OwnFiles, ReplayEvents, ShowEvent, read_refs
+from tikrelay.base.clock import SystemClock
+from tikrelay.base.errors import InputRefused
+from tikrelay.base.happenings import silent
+from tikrelay.event import DestinationName, EventId
+from tikrelay.outbox.config import OutboxConfig
+from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.store import Dead, DeadReason, Find, Record, Replay
+
+SHOP = DestinationName("shop")
+NAMES = ("outbox-000.db", "outbox-001.db")
+DIGEST = "a" * 64
+
+
+@pytest.fixture
+async def files(tmp_path):
+    """Two files, each with three letters of its own."""
+    owned = OwnFiles(tmp_path, config=OutboxConfig(), clock=SystemClock(), emit=silent)
+    for name in NAMES:
+        outbox = await owned.open(name)
+        events = [f"{name[7:10]}-{number}" for number in range(3)]
+        await outbox.put([record(event_id) for event_id in events])
+        lease = await outbox.lease(SHOP, most=10, max_bytes=10_000, now=SystemClock().now() + 1)
+        await outbox.settle(lease, [Dead(reason=DeadReason.REFUSED)] * 3)
+    yield owned
+    await owned.close_all()
+
+
+def record(event_id: str) -> Record:
+    body = b'{"event":"Lead","event_id":"%s","user":{"email":"%s"}}' % (event_id.encode(), DIGEST.encode())
+    return Record(destination=SHOP, source="data", name="lead", event="Lead", event_id=EventId(event_id), body=body)
+
+
+def over_a_link(message):
+    """As the other process would read it."""
+    return msgspec.json.decode(msgspec.json.encode(message))
+
+
+async def ids(files: OwnFiles, **which) -> list[str]:
+    told = await files.ask(FindEvents(Find(**which)))
+    return sorted(entry.event_id for found in told.by_file.values() for entry in found)
+
+
+async def test_all_files_are_asked(files):
+    assert ["000-0", "000-1", "000-2", "001-0", "001-1", "001-2"] == await ids(files, state="dead")
+
+
+async def test_of_many_files_no_more_comes_than_was_asked_for(files):
+    assert ["001-1", "001-2"] == await ids(files, most=2)
+
+
+async def test_an_answer_is_the_same_over_a_link(files):
+    questions = (
+        FindEvents(Find()),
+        ShowEvent(NAMES[0], 1),
+        ReplayEvents(Replay(which=Find(), destinations=("shop",), dry_run=True), {NAMES[0]: (1, 2)}),
+        ForgetEvents(("b" * 64,)),
+    )
+    for question in questions:
+        told = await files.ask(question)
+        message = over_a_link({"question": msgspec.to_builtins(question)})
+
+        answer = over_a_link(await files.answer(message))
+
+        assert told.by_file == question.read(answer["by_file"])
+        assert {} == answer["failed"]
+
+
+async def test_references_are_looked_for_in_their_own_file_alone(files):
+    """Two files may hold the same key."""
+    entries = (await files.ask(FindEvents(Find()))).by_file[NAMES[1]]
+    order = Replay(which=Find(most=100), destinations=("shop",))
+
+    told = await files.ask(ReplayEvents(order, {NAMES[1]: (entries[0].key,)}))
+
+    assert {NAMES[0]: 0, NAMES[1]: 1} == {name: one.replayed for name, one in told.by_file.items()}
+    assert ["001-2"] == await ids(files, state="waiting")
+
+
+async def test_a_file_that_another_process_has_is_told_and_the_others_answer(tmp_path, files):
+    await files.close(NAMES[1])
+    held = OutboxLock(tmp_path / NAMES[1])
+    held.acquire()
+    await files.open_all([NAMES[1]])
+
+    told = await files.ask(ForgetEvents((DIGEST,)))
+
+    held.release()
+    assert {NAMES[0]: 3} == {name: one.dead for name, one in told.by_file.items()}
+    assert [NAMES[1]] == list(told.failed)
+    assert "in use by process" in told.failed[NAMES[1]]
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "000", "000-", "-1", "0000-1", "000-1-2", "../x-1", "000-\u0661", "000-" + "9" * 30]
+)
+def test_what_names_no_event_is_refused(ref: str):
+    with pytest.raises(InputRefused, match="names no event"):
+        read_refs([ref])
