@@ -21,11 +21,22 @@ def few_files():
 
 
 def test_connections_are_shared_out_among_workers():
-    assert 16 == most_connections(LimitsConfig(connections=64), workers=4)
+    assert 16 == most_connections(LimitsConfig(connections=64), workers=4)()
 
 
 def test_connections_leave_room_for_files_of_our_own(few_files: int):
-    assert 1 <= most_connections(LimitsConfig()) < few_files - 24
+    assert 1 <= most_connections(LimitsConfig())() < few_files - 24
+
+
+def test_a_limit_of_files_that_changes_is_heeded():
+    most = most_connections(LimitsConfig())
+    before = most()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    after = most()
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert 1 <= after < 100 < before
 
 
 def test_what_is_no_request_is_counted_by_its_reason(gateway):

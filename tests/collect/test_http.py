@@ -464,7 +464,8 @@ async def test_what_is_too_large_is_refused(relay, url, headers, body, status):
     [
         (HIT, b"", {"content-length": "524289"}, "close"),
         (HIT, [b"x" * 524289, b"never asked for"], {"transfer-encoding": "chunked"}, "close"),
-        ("/nothing", b"", {"content-length": "1"}, "close"),
+        ("/nothing", b"", {"content-length": "1", "expect": "100-continue"}, "close"),
+        ("/nothing", [b"x", b"y"], {"content-length": "2"}, None),
         (HIT, b"", {"content-length": "0"}, None),
         (HIT, b"en=a", {"content-length": "4"}, None),
     ],

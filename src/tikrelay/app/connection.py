@@ -53,7 +53,7 @@ _TOO_MANY: Final = Refusal(503, "too_many_connections", "all connections are bus
 class Door:
     """What the connections of one server share: the limits, which of them wait for a request, and whom to tell."""
 
-    def __init__(self, limits: LimitsConfig, *, most: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, limits: LimitsConfig, *, most: Callable[[], int], tell: Callable[[str], None]) -> None:
         self.limits = limits
         self.most = most
         self.tell = tell
@@ -61,7 +61,7 @@ class Door:
 
     def make_room(self, *, open_now: int) -> bool:
         """Let go the connection that has waited longest, if there are too many; False when none waits."""
-        if open_now <= self.most:
+        if open_now <= self.most():
             return True
         longest = next(iter(self.waiting), None)
         if longest is None:

@@ -20,14 +20,17 @@ _FILES_OF_OUR_OWN: Final = 24
 """What is opened later: connections to TikTok, outbox files taken over, files that SQLite and the system read."""
 
 
-def most_connections(limits: LimitsConfig, *, workers: int = 1) -> int:
-    """How many connections one process may hold: its share of the limit, and no more than it may open files."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+def most_connections(limits: LimitsConfig, *, workers: int = 1) -> Callable[[], int]:
+    """Tell how many connections one process may hold: its share of the limit, and no more than it may open files.
+
+    The latter is asked again each time: an operator may change it while the process runs (prlimit).
+    """
+    share = max(1, limits.connections // workers)
     try:
-        open_now = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  names are not looked at
+        kept = len(os.listdir("/proc/self/fd")) + _FILES_OF_OUR_OWN  # noqa: PTH208  names are not looked at
     except OSError:
-        open_now = _FILES_OF_OUR_OWN
-    return max(1, min(limits.connections // workers, soft - open_now - _FILES_OF_OUR_OWN))
+        kept = 2 * _FILES_OF_OUR_OWN
+    return lambda: max(1, min(share, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - kept))
 
 
 def _tell_nobody(_: str) -> None:

@@ -3,6 +3,7 @@
 A plain ASGI callable. It is handed ``accept``, which stores; nothing here stores, maps or sends.
 """
 
+import asyncio
 import contextlib
 import hmac
 import time
@@ -159,6 +160,8 @@ class CollectApp:
         headers += [(b"set-cookie", cookie.encode("ascii")) for cookie in request.set_cookies]
         if answer.status != 204:
             headers.append((b"content-length", str(len(answer.body)).encode()))
+        if answer.status not in {408, 413}:
+            await request.skip_what_is_here()
         if self.draining or request.more_body:  # what is left of a body is not read
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -299,6 +302,13 @@ class _Request:
         message = await self._receive()
         self.more_body = message.get("more_body", False)
         return message
+
+    async def skip_what_is_here(self) -> None:
+        """Take the rest of a body that has arrived already, so that the connection can be used again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                while self.more_body and "expect" not in self.headers:
+                    await self.receive()
 
 
 def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
