@@ -23,7 +23,7 @@ def test_a_parameter_s_number_is_one_as_scripts_write_it(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "NaN", "Infinity", "-Infinity", "1_0", "0x1f", "1e9999", "9" * 60, "twelve", "1,5"]
+    "text", ["", "NaN", "Infinity", "-Infinity", "1_0", "0x1f", "1e9999", "9" * 60, "twelve", "1,5", "+4915155501234"]
 )
 def test_what_scripts_do_not_write_as_a_number_is_none(text):
     assert read_float(text) is None

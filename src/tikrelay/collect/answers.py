@@ -19,7 +19,7 @@ _NOT_CACHED: Final[Headers] = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _GIF: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-_ORIGIN: Final = re.compile(r"null|[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[\x21-\x7e]{1,300}")
+_ORIGIN: Final = re.compile(r"null|[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[A-Za-z0-9._:\[\]-]{1,300}")
 _HEADER_NAMES: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}(?:[ \t]*,[ \t]*[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}){0,30}"
 )
