@@ -105,6 +105,23 @@ def test_no_answer_of_the_tables_is_left_out():
     assert STATUSES.keys() <= BY_STATUS.keys()
 
 
+@pytest.mark.parametrize("fault", [{"kind": "code", "code": 40100}, {"kind": "http", "status": 429}, {"kind": "rate"}])
+@pytest.mark.parametrize("after_s", [None, 90])
+async def test_too_many_calls_are_waited_out_as_long_as_is_asked_and_slow_down(shop, sandbox, fault, after_s):
+    limits = {"per_s": 0} if fault["kind"] == "rate" else {}
+    sandbox.fault(**fault, **limits, retry_after=after_s, times=1)
+    await shop.put(*ids(5))
+    before = shop.limiter.pace
+    async with shop.sending():
+        began = shop.clock.monotonic()
+        await shop.all_settled()
+        waited = shop.clock.monotonic() - began
+
+    assert ids(5) == delivered(sandbox)
+    assert waited >= (after_s or 0)
+    assert shop.limiter.pace < 0.6 * before
+
+
 # Every way to break.
 
 BREAKS = [

@@ -37,6 +37,11 @@ def status_of(fault: Fault) -> int | None:
     return fault.status or {"http": 502, "redirect": 301}.get(fault.kind, 200)
 
 
+def retry_after(fault: Fault | None) -> Headers:
+    """Say when to come again, if the fault does."""
+    return [] if fault is None or fault.retry_after is None else [(b"retry-after", str(fault.retry_after).encode())]
+
+
 async def break_answer(
     fault: Fault,
     scope: Scope,
@@ -51,8 +56,7 @@ async def break_answer(
     transport: asyncio.Transport = scope["extensions"][TRANSPORT]
     match fault.kind:
         case "http":
-            after: Headers = [] if fault.retry_after is None else [(b"retry-after", str(fault.retry_after).encode())]
-            await answer(send, status, [HTML, *after], gateway_page(status))
+            await answer(send, status, [HTML, *retry_after(fault)], gateway_page(status))
         case "redirect":
             location = (b"location", (fault.location or "/").encode())
             await answer(send, status, [HTML, location], gateway_page(status))

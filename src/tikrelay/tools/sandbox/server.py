@@ -47,6 +47,7 @@ from tikrelay.tools.sandbox.broken import (
     break_answer,
     gateway_page,
     reset,
+    retry_after,
     status_of,
 )
 from tikrelay.tools.sandbox.faults import Faults, FaultView, Hit, read_fault, reply_to
@@ -231,7 +232,8 @@ class Sandbox:
         told = msgspec.structs.replace(verdict, code=reply.code, message=reply.message, warnings=warnings)
         request_id = self._remember(told, token, body, code=reply.code, accepted=bool(reply.accepted))
         self._accept(verdict, list(reply.accepted), request_id)
-        await answer(send, 200, [JSON], _encode(reply.code, reply.message, request_id, reply.data))
+        after = retry_after(chosen.hit.fault if chosen.hit else None)
+        await answer(send, 200, [JSON, *after], _encode(reply.code, reply.message, request_id, reply.data))
 
     async def _break(
         self, scope: Scope, receive: Receive, send: Send, *, hit: Hit, verdict: Verdict, token: str, body: bytes
