@@ -250,12 +250,13 @@ def test_every_hash_the_mapping_may_have_made_is_looked_for():
 
     found = digests_of(
         external_ids=[" C-77 ", sha("someone").upper()],
-        emails=[" Ann@Shop.example"],
+        emails=[" Ann@Shop.example", "Ann.Lee@gmail.com"],
         phones=["0151 55501234", "+86 138 0013 8000"],
         phone_country="DE",
     )
 
-    texts = ["C-77", "c-77", "someone", "ann@shop.example", "+4915155501234", "+8613800138000", "13800138000"]
+    phones = ["+4915155501234", "+8613800138000", "13800138000"]
+    texts = ["C-77", "c-77", "someone", "ann@shop.example", "ann.lee@gmail.com", "annlee@gmail.com", *phones]
     assert {sha(text) for text in texts} == set(found)
 
 

@@ -4,6 +4,7 @@ The outbox holds hashes only, so what is typed here is cleaned and hashed as the
 setting that it may have had, and only the hashes are looked for.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -18,6 +19,9 @@ from tikrelay.tools.operator import EXIT_NOT_ALL, ask_first, operator_of, tell_u
 from tikrelay.watch.operations import ForgetDone, ForgetOrder
 
 FROM_STDIN: Final = "-"
+# Who hashes for Google leaves out the dots of these (User-provided data, "Data normalization"), and such a hash may have
+# come in with a hit.
+_DOTLESS: Final = re.compile(r"(.+)@(gmail\.com|googlemail\.com)", re.IGNORECASE)
 _NOBODY: Final = Event(name="", source="data", received_at=0.0)
 _NOT_REACHED: Final = "Not reached: copies of the outbox made before, and what TikTok has; ask it there to erase that."
 
@@ -38,7 +42,7 @@ def digests_of(
     """
     told: list[tuple[str, Sequence[str], Cleaner]] = [
         ("--external-id", external_ids, hash_external_id),
-        ("--email", emails, hash_email),
+        ("--email", emails, _hash_email),
         ("--phone", phones, hash_phone),
     ]
     digests: dict[str, None] = {}
@@ -50,6 +54,14 @@ def digests_of(
                 raise NobodyNamedError(f"{option} number {number} cannot be read", hint=hint)
             digests |= found
     return tuple(digests)
+
+
+def _hash_email(value: Json, context: Context) -> list[str] | Left:
+    found = hash_email(value, context)
+    if isinstance(found, Left) or not isinstance(value, str) or not (address := _DOTLESS.fullmatch(value.strip())):
+        return found
+    dotless = hash_email(f"{address[1].replace('.', '')}@{address[2]}", context)
+    return found if isinstance(dotless, Left) else [*found, *dotless]
 
 
 def _hashes(value: Json, clean: Cleaner, phone_country: str) -> Iterator[str]:
