@@ -1,0 +1,241 @@
+"""Nobody's address, number or name, and no secret, is anywhere but where it must be: the disk, logs, answers, commands.
+
+A made-up person and made-up secrets go in by every route and in every place of a request, whole and broken. TikTok is
+down, refuses with words that quote the person and the token, and takes the rest; the server is killed. Then every byte
+that is left is searched. What may stay is said in docs/security.md: a city, a state, a country, and what nobody can
+know for a name in words that people type.
+"""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from harness import TOKEN, Gateway, Sandbox, free_port, get, wait_for
+from privacy.search import Search, spellings
+
+EMAIL = "canary.ann@canary-shop.example"
+PHONE = "+4915155501234"
+FIRST, LAST, STREET, EXTERNAL = "Canaryfirst", "Canarylast", "Canarystreet 17", "canary-external-0001"
+PERSON = {
+    "e-mail": EMAIL, "phone": "4915155501234", "first name": FIRST, "last name": LAST, "street": STREET,
+    "external id": EXTERNAL,
+}  # fmt: skip
+SECRETS = {
+    "token": TOKEN, "data_key": "canary-key-of-data-0001", "mp_api_secret": "canary-secret-of-protocol",
+    "admin_password": "canary-password-of-admin", "webhook": "canary-path-of-webhook",
+}  # fmt: skip
+PAGE = "https://shop.example/thanks"
+KEY = {"Authorization": f"Bearer {SECRETS['data_key']}"}
+MP = f"/mp/collect?measurement_id=G-A1&api_secret={SECRETS['mp_api_secret']}"
+IN_URLS = [
+    "?email={}",
+    "?q={}",
+    "?{}=1",
+    "?{}",
+    "#{}",
+    "#/a?b={}",
+    "/u/{}/x",
+    "/{}?x=1",
+    "?a=1;b={}",
+    "?next=%3Fb%3D{}",
+]
+
+Sent = tuple[str, bytes | None, dict[str, str]]
+
+
+def requests() -> list[Sent]:
+    """Every place of a request in which a person may stand."""
+    mail, number = quote(EMAIL), quote(PHONE)
+    hit = f"/g/collect?v=2&tid=G-A1&cid=1.2&_p=1&en=purchase&dl={quote(PAGE)}"
+    sent: list[Sent] = []
+    for given in (mail, number):
+        gtag = [
+            *(f"&{key}={given}" for key in ("dr", "dt", "cid", "_p", "sid", "ul", "_uip", "em", "gcs", "zz", "uafvl")),
+            *(f"&ep.{key}={given}" for key in ("event_id", "transaction_id", "search_term", "description", "currency")),
+            *(f"&ep.{key}={given}" for key in ("value", "coupon", "own", "user_agent", "tt_contents", "ttclid", "ttp")),
+            *(f"&{kind}{given}=1" for kind in ("ep.", "epn.", "up.", "", "pr1")),
+            *(f"&ep.x-ttq-{key}={given}" for key in (
+                "event-name", "timestamp", "event-id", "ct-ip-adress", "ct-user-agent", "ttclid", "pt-contents",
+                "pt-currency", "pt-value", "pt-description", "pt-query", "ct-page-url", "ct-page-referrer",
+            )),
+            *(f"&pr1={key}{given}" for key in ("id", "nm", "br", "ca", "va", "k0a~v0", "zz")),
+            f"&epn.value={given}", f"&up.email={given}", f"&upn.age={given}", f"&en={given}",
+        ]  # fmt: skip
+        sent += [(hit + query, None, {}) for query in gtag]
+        sent += [
+            (f"/p/{given}/g/collect?v=2&tid=G-A1&en=a", None, {}),
+            (f"/{given}", None, {}),
+            (f"/data/{given}", b"", {}),
+        ]
+        plain = EMAIL if given == mail else PHONE
+        sent += [
+            (hit, None, {name: value.format(plain)})
+            for name, value in {
+                "Referer": PAGE + "?q={}", "User-Agent": "Shop/1 ({})",
+                "X-Forwarded-For": "{}", "Cookie": "ttclid={0}; _ttp={0}",
+                "Origin": "https://{}", "X-Own": "{}", "Accept-Language": "{}", "Sec-CH-UA": '"{}";v="1"',
+            }.items()
+        ]  # fmt: skip
+        sent += [(hit + "&dl=" + quote(PAGE + form.format(plain)), None, {}) for form in IN_URLS]
+        sent += [(hit + "&dr=" + quote(f"https://{plain}@shop.example/"), None, {})]
+    data = {
+        "event_name": "purchase", "page_location": PAGE, "value": 5,
+        "user_data": {"email_address": EMAIL, "phone_number": PHONE, "address": [
+            {"first_name": FIRST, "last_name": LAST, "street": STREET, "city": "Kiel", "country": "DE"}]},
+        "user_properties": {"email": EMAIL, "phone_number": PHONE}, "external_id": EXTERNAL, "user_id": EXTERNAL,
+        "x-ttq-ud-external-id": EXTERNAL, "x-ttq-ud-email": [EMAIL], "x-ttq-ud-phone-number": PHONE,
+        "items": [{"item_id": EMAIL, "item_name": f"for {PHONE}", EMAIL: PHONE}], EMAIL: PHONE,
+    }  # fmt: skip
+    body = json.dumps(data).encode()
+    form = f"event_name=purchase&email={mail}&phone={number}&external_id={EXTERNAL}".encode()
+    protocol = {
+        "client_id": EMAIL, "user_id": EXTERNAL, "user_data": data["user_data"],
+        "user_properties": {"email": {"value": EMAIL}, EXTERNAL: {"value": PHONE}}, "device": {"model": EMAIL},
+        "events": [{"name": "purchase", "params": data}, {"name": EMAIL, "params": {EMAIL: PHONE}}, EMAIL, PHONE],
+    }  # fmt: skip
+    whole = json.dumps(protocol).encode()
+    utf16 = json.dumps(data).encode("utf-16")
+    lines = {"Content-Type": "application/x-ndjson"}
+    sent += [("/data", raw, {**KEY, **more}) for raw, more in [
+        (body, {}), (form, {"Content-Type": "application/x-www-form-urlencoded"}), (body + b"\n" + body, lines),
+        (body + b"\n{broken " + body, lines), (body[:-9], {}), (b"{" + body, {}), (b'"' + mail.encode() + b'"', {}),
+        (utf16, {}), (gzip.compress(body), {"Content-Encoding": "gzip"}), (body, {"Content-Encoding": "gzip"}),
+        (body, {"Content-Encoding": EMAIL}), (body, {"Content-Type": EMAIL}), (body + b" " * 600_000, {}),
+        (b"[" + body + b"," + body + b"]", {}), (body.replace(b"purchase", b"\xff\xfe"), {}), (b"\x00" + body, {}),
+    ]]  # fmt: skip
+    sent += [("/data", body, {"Authorization": f"Bearer {EMAIL}"}), ("/data?" + form.decode(), b"", KEY)]
+    sent += [(MP, raw, {}) for raw in (whole, whole[:-5], b"[" + whole + b"]", json.dumps(EMAIL).encode())]
+    sent += [
+        (f"/mp/collect?measurement_id={mail}&api_secret={mail}", whole, {}),
+        (f"/debug{MP}", b'{"client_id":5}', {}),
+    ]
+    sent += [
+        (
+            hit,
+            b"en=a&uid=" + EXTERNAL.encode() + b"&ep.user_data.email=" + mail.encode() + b"\r\nen=" + mail.encode(),
+            {},
+        )
+    ]
+    sent += [
+        (
+            f"{hit}&uid={EXTERNAL}&ep.user_data.address.0.first_name={FIRST}&ep.user_data.address.0.street={quote(STREET)}",
+            None,
+            {},
+        )
+    ]
+    sent += [(f"{hit}&ep.{key}={FIRST}", None, {}) for key in ("user_data.first_name", "user_data.address.first_name")]
+    return sent
+
+
+def test_every_place_of_a_request_is_tried():
+    assert len(requests()) >= 150
+
+
+@pytest.mark.parametrize("around", [b"", b"x", b"xy", b"\0\xff"])
+def test_a_planted_text_is_found_however_it_is_written(around: bytes, tmp_path: Path):
+    for name, text in {**PERSON, **SECRETS}.items():
+        search = Search({name: text})
+        for how, needle in spellings(text):
+            (tmp_path / "planted").write_bytes(around + needle + around)
+
+            assert any(how in found for found in search.in_files(tmp_path)), (name, how)
+
+
+EVERYTHING = Search({**PERSON, **SECRETS})
+NOT_SEARCHED = frozenset({"tikrelay.toml"})  # the operator's own file holds the secrets
+
+
+def send_all(gateway: Gateway) -> bytes:
+    """Send it all; returns all that was answered."""
+    said = b""
+    for path, body, headers in requests():
+        status, told, answer = get(gateway.url + path, data=body, headers=headers)
+        assert status < 500, (status, path, body)
+        said += str(told).encode() + answer
+    return said
+
+
+def admin(gateway: Gateway) -> bytes:
+    """All that the admin port shows, to who knows the password and to who does not."""
+    said = b""
+    paths = [
+        "/metrics",
+        "/api/status",
+        "/api/events?most=1000",
+        f"/api/events/{quote(EMAIL)}",
+        f"/{quote(EMAIL)}",
+        f"/?q={EMAIL}",
+    ]
+    for headers in ({"Authorization": f"Bearer {SECRETS['admin_password']}"}, {}, {"Authorization": f"Bearer {EMAIL}"}):
+        for path in paths:
+            _, told, answer = get(gateway.admin_url + path, headers=headers)
+            said += str(told).encode() + answer
+    return said
+
+
+def command(gateway: Gateway, *arguments: str) -> bytes:
+    """All that a command writes."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tikrelay", *arguments, "--config", str(gateway.config)],
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in ran.stderr, ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def processes(gateway: Gateway) -> list[int]:
+    """The server and its workers."""
+    parent = gateway.process.pid
+    return [parent, *map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
+
+
+def shown_to_others(pids: list[int]) -> bytes:
+    return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for pid in pids for name in ("cmdline", "comm", "environ"))
+
+
+def test_no_person_and_no_secret_is_left_anywhere(gateways, sandbox: Sandbox):
+    gateway: Gateway = gateways(
+        server={"admin_password": SECRETS["admin_password"], "trusted_proxies": ["127.0.0.0/8"]},
+        sources={"data_key": SECRETS["data_key"], "mp_api_secret": SECRETS["mp_api_secret"]},
+        alarms={"webhook": f"http://127.0.0.1:{free_port()}/{SECRETS['webhook']}", "after": "1s", "lag": "1s"},
+    ).start()
+    sandbox.fault("body", status=503, body=f"down for {EMAIL}, {TOKEN}", times=3)
+    quoting = {"code": 40002, "message": f"no address: {EMAIL}, {PHONE}, of {TOKEN}", "request_id": EMAIL}
+    sandbox.fault("body", body=json.dumps(quoting), times=20)
+    answered = send_all(gateway)
+    pids = processes(gateway)
+    password = {"Authorization": f"Bearer {SECRETS['admin_password']}"}
+
+    assert [] == EVERYTHING.in_(answered)
+    assert [] == EVERYTHING.in_(shown_to_others(pids))
+    assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
+
+    gateway.process.kill()  # with events in hand, and others waiting
+    assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
+
+    sandbox.heal()
+    sandbox.fault("refuse", event="AddToCart", message=quoting["message"])
+    gateway.start()
+    gateway.hit(f"v=2&tid=G-A1&en=add_to_cart&ep.user_data.email={quote(EMAIL)}&ep.search_term={quote(PHONE)}")
+    wait_for(
+        lambda: json.loads(get(gateway.admin_url + "/api/status", headers=password)[2])["books"]["waiting"] == 0,
+        within_s=60,
+    )
+    books = json.loads(get(gateway.admin_url + "/api/status", headers=password)[2])["books"]
+    told = admin(gateway)
+    for arguments in (["status", "--json"], ["events", "--json"], ["check", "--json"], ["doctor", "--json"]):
+        told += command(gateway, *arguments)
+
+    assert books["received"] > 100
+    assert books["dead"] >= 1
+    assert [] == EVERYTHING.in_(told), [line for line in told.splitlines() if EVERYTHING.in_(line)]
+    assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
+    assert gateway.process.terminate() == 0
+    assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
+    assert [] == Search(PERSON).in_(json.dumps(sandbox.events()).encode())
