@@ -1,15 +1,12 @@
 """What to look at before the shop goes live: settings, disk, SQLite, and TikTok's own answer to one test event."""
 
 import asyncio
-import json
 import os
 import secrets
 import time
-from typing import Final, Literal
 
 import apsw
 import msgspec
-from rich.console import Console
 
 from tikrelay.app.checks import advise
 from tikrelay.app.config import Config
@@ -24,17 +21,7 @@ from tikrelay.outbox.sqlite import OLDEST_SQLITE
 from tikrelay.tiktok.answers import Accepted, Answer, Pause, explain_code, explain_pause, judge
 from tikrelay.tiktok.api import TikTokApi
 from tikrelay.tiktok.payload import Envelope, TikTokEvent
-
-Level = Literal["ok", "note", "warning", "fault"]
-_MARKS: Final[dict[Level, str]] = {"ok": "ok  ", "note": "note", "warning": "WARN", "fault": "FAIL"}
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the report."""
-
-    level: Level
-    about: str
-    text: str
+from tikrelay.tools.findings import Finding, Level, show
 
 
 def run_checks(config: str | None, *, as_json: bool) -> int:
@@ -42,37 +29,35 @@ def run_checks(config: str | None, *, as_json: bool) -> int:
     try:
         loaded = read_settings(config, os.environ)
     except ConfigError as error:
-        _print([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
+        show([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
         return error.exit_code
-    findings = [*_settings(loaded), _sqlite(), *_folder(loaded), *asyncio.run(_test_events(loaded.config))]
-    _print(findings, as_json=as_json)
+    findings = [
+        *look_at_settings(loaded),
+        look_at_sqlite(),
+        *look_at_folder(loaded),
+        *asyncio.run(send_test_events(loaded.config)),
+    ]
+    show(findings, as_json=as_json)
     return 1 if any(finding.level == "fault" for finding in findings) else 0
 
 
-def _print(findings: list[Finding], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps([msgspec.to_builtins(finding) for finding in findings], indent=2))
-        return
-    console = Console(highlight=False, markup=False)
-    for finding in findings:
-        console.print(f"{_MARKS[finding.level]}  {finding.about}: {finding.text}")
-
-
-def _settings(loaded: Loaded) -> list[Finding]:
+def look_at_settings(loaded: Loaded) -> list[Finding]:
+    """Name the destinations, and what may surprise."""
     names = ", ".join(f"{d.name} ({d.event_source} {d.event_source_id})" for d in loaded.config.destinations)
     found = [Finding("ok", "settings", f"{loaded.path or 'environment'}: {names}")]
     levels: dict[str, Level] = {"info": "note", "warning": "warning"}
     return found + [Finding(levels[advice.level], advice.kind, advice.text) for advice in advise(loaded.config)]
 
 
-def _sqlite() -> Finding:
+def look_at_sqlite() -> Finding:
+    """Say whether SQLite may be trusted with events."""
     version = apsw.sqlite_lib_version()
     if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
         return Finding("fault", "sqlite", f"{version} can damage a file; install apsw 3.51.3 or newer")
     return Finding("ok", "sqlite", version)
 
 
-def _folder(loaded: Loaded) -> list[Finding]:
+def look_at_folder(loaded: Loaded) -> list[Finding]:
     """Look at the outbox folder and make nothing, so that a check by root leaves no file that the server cannot use."""
     folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
     try:
@@ -95,7 +80,8 @@ def _look_at(folder: OutboxFolder) -> list[Finding]:
     return found + [Finding("warning", advice.kind, advice.text) for advice in nearest.advise()]
 
 
-async def _test_events(config: Config) -> list[Finding]:
+async def send_test_events(config: Config) -> list[Finding]:
+    """Send each destination with a test_event_code one test event."""
     async with TikTokApi(config.tiktok) as api:
         return [await _test_event(config, destination, api) for destination in config.destinations]
 

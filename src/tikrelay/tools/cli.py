@@ -163,6 +163,17 @@ def check(*, config: ConfigFile = None, json: AsJson = False) -> int:
 
 
 @app.command
+def doctor(*, config: ConfigFile = None, json: AsJson = False) -> int:
+    """Look at machine, network, TikTok and the running server; exit code 0 well, 1 look soon, 2 act now.
+
+    Example: tikrelay doctor --config tikrelay.toml
+    """
+    from tikrelay.tools.doctor import run_doctor
+
+    return run_doctor(config, as_json=json)
+
+
+@app.command
 def status(*, config: ConfigFile = None, json: AsJson = False) -> int:
     """Show what the running server received, delivered, holds and gave up on.
 

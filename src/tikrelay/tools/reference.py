@@ -144,7 +144,7 @@ def sections() -> list[Section]:
     """Read all sections in the order of Config's fields.
 
     >>> [section.name for section in sections()][:3]
-    ['server', 'sources', 'mapping']
+    ['server', 'sources', 'limits']
     """
     kinds = get_type_hints(Config) | _LISTS
     return [_section(name, kind) for name, kind in kinds.items()]

@@ -1,0 +1,75 @@
+"""Everything that can be wrong, looked at in one go: machine, way to TikTok, running server; and what to do first.
+
+The exit code is for cron: 0 all is well, 1 look soon, 2 act now. It needs no running server.
+"""
+
+import asyncio
+import json
+import os
+from typing import Final
+
+import msgspec
+
+from tikrelay.app.load import Loaded, read_settings
+from tikrelay.base.errors import ConfigError
+from tikrelay.tools.check import look_at_folder, look_at_settings, look_at_sqlite, send_test_events
+from tikrelay.tools.findings import Finding, show
+from tikrelay.tools.place import look_at_place
+from tikrelay.tools.reach import look_at_reach
+from tikrelay.tools.running import look_at_server
+
+WELL: Final = 0
+SOON: Final = 1
+NOW: Final = 2
+
+
+def run_doctor(config: str | None, *, as_json: bool) -> int:
+    """Print what was found, and what to do first; exit code as the module says, 78 for settings that cannot be used."""
+    try:
+        loaded = read_settings(config, os.environ)
+    except ConfigError as error:
+        show([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
+        return error.exit_code
+    findings = look(loaded)
+    levels = {finding.level for finding in findings}
+    exit_code = NOW if "fault" in levels else SOON if "warning" in levels else WELL
+    first = what_to_do_first(findings)
+    if as_json:
+        report = {"exit_code": exit_code, "findings": msgspec.to_builtins(findings), "first": first}
+        print(json.dumps(report, indent=2))
+        return exit_code
+    show(findings, as_json=False)
+    print("\nAll is well." if not first else "\nDo this, in this order:")
+    for number, what in enumerate(first, 1):
+        print(f"{number}. {what}")
+    return exit_code
+
+
+def look(loaded: Loaded) -> list[Finding]:
+    """Look at everything; what stops nothing by itself comes as a note."""
+    return [
+        *map(_as_advice, look_at_settings(loaded)),
+        look_at_sqlite(),
+        *look_at_folder(loaded),
+        *look_at_place(loaded),
+        *look_at_reach(loaded.config.tiktok),
+        *asyncio.run(send_test_events(loaded.config)),
+        *look_at_server(loaded),
+    ]
+
+
+def _as_advice(finding: Finding) -> Finding:
+    """Settings that may surprise were chosen, or were left: no reason to wake somebody each night."""
+    return msgspec.structs.replace(finding, level="note") if finding.level == "warning" else finding
+
+
+def what_to_do_first(findings: list[Finding]) -> list[str]:
+    """Say what to do, the faults before the warnings, each once.
+
+    >>> what_to_do_first([Finding("warning", "a", "x", "do a"), Finding("ok", "b", "y"), Finding("fault", "c", "z")])
+    ['c: z', 'a: do a']
+    """
+    urgent = sorted(
+        (one for one in findings if one.level in {"warning", "fault"}), key=lambda one: one.level != "fault"
+    )
+    return list(dict.fromkeys(f"{one.about}: {one.do or one.text}" for one in urgent))

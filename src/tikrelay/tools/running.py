@@ -1,0 +1,149 @@
+"""How the running server is: its troubles, its dead letters, and what TikTok cannot match."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from tikrelay import __version__
+from tikrelay.app.load import Loaded
+from tikrelay.app.reload import digest_of
+from tikrelay.base.errors import TikrelayError
+from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.lock import DirectoryLock
+from tikrelay.tools.admin_client import AdminClient, NotRunningError
+from tikrelay.tools.findings import Finding, Level
+from tikrelay.watch.alarms import SettingsHealth, Trouble
+from tikrelay.watch.operations import MOST_EVENTS, EventPage
+
+_NEW_FOR_S: Final = 86400.0
+_ENOUGH_EVENTS: Final = 20  # below that a share says nothing
+_MANY: Final = 0.5
+_STANDS_OUT: Final = 0.1
+_LEVELS: Final[dict[str, Level]] = {"now": "fault", "soon": "warning"}
+_WHAT_TO_DO: Final = {
+    "refused": "tikrelay events --state dead says why; mend the sender or the setting, then tikrelay replay",
+    "unknown_answer": "ask TikTok with the request id of tikrelay events, then tikrelay replay",
+    "partial": "look in Events Manager whether they are there before you replay them",
+    "maybe_delivered": "they may be there: look in Events Manager before tikrelay replay --accept-duplicates",
+    "too_old": "find out why they waited so long; tikrelay replay sends them all the same",
+    "damaged": "look at the disk (SMART, dmesg)",
+}
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of a destination."""
+
+    received: int
+    accepted: int
+    waiting: int
+    dead: int
+    dropped: int
+    state: str
+    dead_reasons: dict[str, int] = {}
+    traits: dict[str, int] = {}
+
+
+class _Warned(msgspec.Struct, frozen=True, kw_only=True):
+    """A warning about events, and how often it came."""
+
+    kind: str
+    field: str
+    count: int
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of ``/api/status``."""
+
+    pid: int
+    version: str = ""
+    settings: SettingsHealth = SettingsHealth()
+    destinations: dict[str, _Row]
+    troubles: tuple[Trouble, ...] = ()
+    warnings: tuple[_Warned, ...] = ()
+
+
+def look_at_server(loaded: Loaded) -> Iterator[Finding]:
+    """Ask the server that runs with these settings, if one does."""
+    try:
+        client = AdminClient(loaded.config.server)
+        _, status = client.get("/api/status", _Status)
+        _, dead = client.get("/api/events", EventPage, {"state": "dead", "most": MOST_EVENTS})
+    except NotRunningError as error:
+        yield _not_running(loaded, error)
+        return
+    except TikrelayError as error:
+        yield Finding("fault", "server", str(error))
+        return
+    yield Finding("ok", "server", f"process {status.pid}, tikrelay {status.version}")
+    yield from _same(loaded, status)
+    for one in status.troubles:
+        yield Finding(_LEVELS[one.level], f"{one.kind} {one.about}".strip(), one.what, one.hint)
+    newly = Counter(
+        (letter.destination, letter.reason)
+        for letter in dead.events
+        if time.time() - (letter.ended_at or 0.0) < _NEW_FOR_S
+    )
+    for name, row in status.destinations.items():
+        yield from _destination(name, row, newly, web=_is_web(loaded, name))
+    yield from _warnings(status)
+
+
+def _not_running(loaded: Loaded, error: NotRunningError) -> Finding:
+    folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
+    try:
+        was_used, in_use = bool(folder.names()), DirectoryLock(folder.path).is_held()
+    except OSError:
+        was_used, in_use = False, False
+    if in_use:
+        text = f"one holds {folder.path}, and its admin port does not answer: {error.what}"
+        return Finding("fault", "server", text, error.hint)
+    if was_used:
+        text = "none runs; what waits is not sent, and hits find nobody"
+        return Finding("warning", "server", text, "start it: tikrelay serve")
+    return Finding("note", "server", "none runs, so its state was not looked at")
+
+
+def _same(loaded: Loaded, status: _Status) -> Iterator[Finding]:
+    if status.version != __version__:
+        text = f"tikrelay {status.version} runs, and {__version__} is installed"
+        yield Finding("warning", "server", text, "restart the server to run what is installed")
+    if status.settings.digest != digest_of(loaded.config):
+        read = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(status.settings.read_at))
+        text = f"it runs with settings read at {read} UTC that are not these (or with other variables)"
+        yield Finding("note", "server", text, "reload it (systemctl reload, or SIGHUP) if these are to count")
+
+
+def _is_web(loaded: Loaded, name: str) -> bool:
+    return any(one.name == name and one.event_source == "web" for one in loaded.config.destinations)
+
+
+def _destination(name: str, row: _Row, newly: Counter[tuple[str, str]], *, web: bool) -> Iterator[Finding]:
+    counts = f"{row.accepted} accepted, {row.waiting} waiting, {row.dead} dead, {row.dropped} dropped"
+    if row.state == "flowing":
+        yield Finding("ok", name, f"flowing: {row.received} received = {counts}")
+    for reason, count in row.dead_reasons.items():
+        new = newly[name, reason]
+        text = f"{count} dead letters, {reason}" + (f"; {new} of them since yesterday" if new else "")
+        yield Finding("warning" if new else "note", name, text, _WHAT_TO_DO.get(reason, ""))
+    every = row.traits.get("all", 0)
+    if every < _ENOUGH_EVENTS:
+        return
+    no_id, no_click = row.traits.get("no_event_id", 0) / every, row.traits.get("no_click_id", 0) / every
+    share: Level = "note" if no_id >= _MANY else "ok"
+    hint = "beside TikTok's pixel they count twice: give both the same event_id" if no_id >= _MANY else ""
+    yield Finding(share, name, f"{no_id:.0%} of {every} events have no event id of the site's own", hint)
+    if web:
+        share = "note" if no_click == 1 else "ok"
+        hint = "no visitor came with TikTok's click id: is ttclid kept in the page's address?" if no_click == 1 else ""
+        yield Finding(share, name, f"{no_click:.0%} of {every} events have no ttclid", hint)
+
+
+def _warnings(status: _Status) -> Iterator[Finding]:
+    every = sum(row.traits.get("all", 0) for row in status.destinations.values())
+    for warned in status.warnings:
+        if every >= _ENOUGH_EVENTS and warned.count >= _STANDS_OUT * every:
+            text = f"{warned.kind} at {warned.field or 'the event'} came {warned.count} times with {every} events"
+            yield Finding("note", "warnings", text, "see docs/troubleshooting.md, warnings about events")

@@ -1,0 +1,226 @@
+"""``tikrelay doctor`` looks at everything, says what to do first, and tells cron by its exit code."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import purchase, wait_for
+from tikrelay.tiktok.config import TikTokConfig
+from tikrelay.tools.reach import look_at_reach
+
+WELL, SOON, NOW = 0, 1, 2
+
+
+def doctor(config: Path, *arguments: str, **environment: str) -> tuple[int, dict]:
+    """Run it; returns the exit code and the report."""
+    command = [sys.executable, "-m", "tikrelay", "doctor", "--config", str(config), "--json", *arguments]
+    surroundings = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=surroundings)
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def found(report: dict, about: str) -> list[tuple[str, str]]:
+    return [(one["level"], one["text"]) for one in report["findings"] if one["about"] == about]
+
+
+def test_all_is_well_with_a_server_that_runs_as_it_should(gateway, sandbox):
+    gateway.hit(purchase(1))
+    sandbox.wait_for_events(1)
+    wait_for(lambda: gateway.books()["accepted"])
+
+    code, report = doctor(gateway.config)
+
+    assert (code, report["first"]) == (WELL, [])
+    assert {"versions", "settings", "sqlite", "outbox", "dns", "connection", "clock", "server", "shop"} <= {
+        one["about"] for one in report["findings"]
+    }
+    assert "flowing: 1 received = 1 accepted" in found(report, "shop")[0][1]
+
+
+def test_it_needs_no_server_and_says_that_there_is_none(gateways):
+    code, report = doctor(gateways().config)
+
+    assert code == WELL
+    assert found(report, "server") == [("note", "none runs, so its state was not looked at")]
+
+
+def test_a_server_that_ended_is_looked_at_soon(gateway):
+    gateway.process.terminate()
+
+    code, report = doctor(gateway.config)
+
+    assert (code, report["first"]) == (SOON, ["server: start it: tikrelay serve"])
+
+
+def test_a_paused_destination_is_acted_on_now_and_dead_letters_soon(gateway, sandbox):
+    sandbox.fault("refuse", event_id="R-1")
+    gateway.hit(purchase(1))
+    wait_for(lambda: gateway.books()["dead"])
+    sandbox.fault("code", code=40105)
+    gateway.hit(purchase(2))
+    wait_for(lambda: gateway.status()["destinations"]["shop"]["state"] == "paused")
+
+    code, report = doctor(gateway.config)
+
+    assert code == NOW
+    assert report["first"][0].startswith("destination_paused shop: ")
+    assert any(text.startswith("1 dead letters, refused; 1 of them since") for _, text in found(report, "shop"))
+    assert any("tikrelay replay" in what for what in report["first"])
+
+
+def test_settings_changed_and_not_taken_are_told(gateway):
+    gateway.settings["mapping"] = {"purchase_event": "Purchase"}
+    gateway.write()
+
+    code, report = doctor(gateway.config)
+
+    assert code == WELL
+    assert [text for level, text in found(report, "server") if level == "note" and "that are not these" in text]
+
+
+def test_many_events_that_tiktok_cannot_match_are_told(gateway, sandbox):
+    for number in range(25):
+        gateway.hit(purchase(number, en="view_item"))
+    wait_for(lambda: gateway.books()["accepted"] == 25)
+
+    _, report = doctor(gateway.config)
+
+    texts = [text for level, text in found(report, "shop") if level == "note"]
+    assert texts == [
+        "100% of 25 events have no event id of the site's own",
+        "100% of 25 events have no ttclid",
+    ]
+
+
+@pytest.mark.parametrize(("mode", "level"), [(0o600, WELL), (0o640, SOON), (0o644, SOON)])
+def test_a_token_file_that_others_may_read_is_warned_of(gateways, mode: int, level: int):
+    gateway = gateways()
+    token = gateway.folder / "token"
+    token.write_text("a-token")
+    token.chmod(mode)
+    gateway.destinations[0] |= {"access_token_file": "token", "access_token": ""}
+    gateway.write()
+
+    code, report = doctor(gateway.config)
+
+    assert code == level
+    assert ("warning" in {one for one, _ in found(report, "modes")}) == (level == SOON)
+
+
+def test_an_outbox_that_others_may_read_is_warned_of(gateway):
+    (gateway.outbox / "outbox-000.db").chmod(0o644)
+
+    code, report = doctor(gateway.config)
+
+    assert code == SOON
+    assert [text for one, text in found(report, "modes") if one == "warning" and "outbox-000.db" in text]
+
+
+def test_settings_with_a_secret_that_everybody_may_read_are_noted(gateways):
+    gateway = gateways()
+    seen = []
+    for mode in (0o644, 0o600):
+        gateway.config.chmod(mode)
+        _, report = doctor(gateway.config)
+        seen.append([level for level, _ in found(report, "modes")])
+
+    assert seen == [["note"], []]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "about"), [("https://no-such-host.invalid", "dns"), ("http://127.0.0.1:9", "connection")]
+)
+def test_a_tiktok_that_cannot_be_reached_is_a_fault(gateways, base_url: str, about: str):
+    code, report = doctor(gateways(tiktok={"base_url": base_url}).config)
+
+    assert code == NOW
+    assert found(report, about)[0][0] == "fault"
+
+
+def test_settings_that_cannot_be_used_keep_their_exit_code(gateways):
+    gateway = gateways(send={"max_batch": 0})
+    command = [sys.executable, "-m", "tikrelay", "doctor", "--config", str(gateway.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 78
+    assert "send.max_batch" in done.stdout
+
+
+def test_no_secret_is_shown(gateways):
+    gateway = gateways(alarms={"webhook": "https://hooks.example/s3cret-hook"}, sources={"data_key": "s3cret-key"})
+    gateway.start()
+
+    _, report = doctor(gateway.config)
+
+    shown = json.dumps(report)
+    assert [word for word in ("s3cret", "token-of-the-tests") if word in shown] == []
+
+
+def test_what_to_do_first_is_said_in_words(gateway):
+    gateway.process.terminate()
+    command = [sys.executable, "-m", "tikrelay", "doctor", "--config", str(gateway.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout.endswith("\nDo this, in this order:\n1. server: start it: tikrelay serve\n")
+
+
+# The way to TikTok, against a TLS server of the test's own.
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A certificate for localhost that is good for a day, signed by itself."""
+    folder = tmp_path_factory.mktemp("certificates")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+               "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]  # fmt: skip
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def tls_server(certificates):
+    """Answers one request over TLS, with the Date it is given."""
+    import socket
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() - 600))
+    with socket.create_server(("localhost", 0)) as listener:
+
+        def serve() -> None:
+            try:
+                connection, _ = listener.accept()
+                with context.wrap_socket(connection, server_side=True) as secured:
+                    secured.recv(4096)
+                    secured.sendall(f"HTTP/1.1 200 OK\r\nDate: {date}\r\n\r\n".encode())
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://localhost:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_certificate_nobody_trusts_is_a_fault(tls_server):
+    last = list(look_at_reach(TikTokConfig(base_url=tls_server)))[-1]
+
+    assert (last.level, last.about) == ("fault", "tls")
+    assert "self-signed" in last.text.replace("self signed", "self-signed")
+
+
+def test_a_certificate_that_ends_soon_and_a_clock_that_is_off_are_warned_of(tls_server, certificates, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "cert.pem"))
+
+    told = {one.about: one for one in look_at_reach(TikTokConfig(base_url=tls_server))}
+
+    assert told["tls"].level == "warning"
+    assert (told["clock"].level, "ahead of" in told["clock"].text) == ("warning", True)
