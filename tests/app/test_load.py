@@ -126,6 +126,16 @@ event_source = "wep"
         (GOOD.replace("port = 9000", 'admin_host = "::"'), "server.admin_host: would let everybody"),
         (GOOD.replace("port = 9000", 'admin_host = "relay.internal"'), "server.admin_host: would let everybody"),
         (GOOD.replace("port = 9000", 'trusted_proxies = ["caddy"]'), "'caddy' is no network"),
+        (
+            GOOD + '[sources]\nhosts = ["https://gw.shop.example"]',
+            "sources.hosts: 'https://gw.shop.example' is no host",
+        ),
+        (GOOD + '[sources]\nhosts = ["gw.*.example"]', "sources.hosts: 'gw.*.example' is no host"),
+        (GOOD + '[sources]\norigins = ["shop.example"]', "sources.origins: 'shop.example' is no site"),
+        (
+            GOOD + '[sources]\norigins = ["https://shop.example/"]',
+            "sources.origins: 'https://shop.example/' is no site",
+        ),
         (GOOD.replace('"t0ken"', '"..."'), "is still the example's placeholder"),
         (GOOD.replace('"t0ken"', '"to ken"'), "holds characters no token has"),
         (GOOD.replace("event_source_id", 'event_source = "offline"\nevent_source_id'), "looks like a pixel code"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from harness import purchase, wait_for
+from harness import get, purchase, wait_for
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 COUNTS = dict.fromkeys(("received", "accepted", "waiting", "dead", "dropped"), 0)
@@ -49,6 +49,16 @@ def other_program(answer: Callable[[bytes], bytes]) -> Iterator[int]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def test_what_never_became_an_event_is_counted_by_its_reason(gateways):
+    gateway = gateways(sources={"measurement_ids": ["G-OURS"]}).start()
+    gateway.hit("v=2&tid=G-FOREIGN&cid=1.2&en=purchase")
+    gateway.hit("v=2&tid=G-FOREIGN&cid=1.2&en=purchase")
+    get(f"{gateway.url}/data", data=b"{")
+
+    assert {"foreign_measurement_id": 2, "bad_json": 1} == gateway.status()["refused"]
+    assert "refused since the server began: 2 foreign_measurement_id, 1 bad_json" in status(gateway.config).stdout
 
 
 def test_the_books_are_shown_and_add_up(gateway, sandbox):

@@ -14,6 +14,7 @@ from tikrelay.base.errors import Mistake
 from tikrelay.base.happenings import Advice
 from tikrelay.base.secret import Secret
 from tikrelay.collect.cookies import registrable_domain
+from tikrelay.collect.places import HOST, ORIGIN
 from tikrelay.mapping.config import MappedDestination, RuleConfig
 from tikrelay.mapping.edits import default_of
 from tikrelay.mapping.names import ending_names
@@ -58,8 +59,9 @@ def is_loopback(host: str) -> bool:
 def find_contradictions(config: Config, where: Where, *, need_destination: bool, need_token: bool) -> list[Mistake]:
     """Look at the settings together; each finding names one setting and what to write."""
     found: list[tuple[str, str, str, str]] = [
-        *_server(config), *_tiktok(config), *_outbox(config), *_mapping(config), *_properties(config),
-        *_privacy(config), *_cookies(config), *_alarms(config), *_rules("rules", config.rules, config),
+        *_server(config), *_sources(config), *_tiktok(config), *_outbox(config), *_mapping(config),
+        *_properties(config), *_privacy(config), *_cookies(config), *_alarms(config),
+        *_rules("rules", config.rules, config),
     ]  # fmt: skip
     if need_destination and not config.destinations:
         found.append(
@@ -95,6 +97,16 @@ def _server(config: Config) -> Iterator[tuple[str, str, str, str]]:
                 f"{network!r} is no network",
                 'write it as "10.0.0.0/8" or "127.0.0.1/32"',
             )
+
+
+def _sources(config: Config) -> Iterator[tuple[str, str, str, str]]:
+    for host in config.sources.hosts:
+        if not HOST.fullmatch(host):
+            yield "sources", "hosts", f"{host!r} is no host", 'write it as "gw.shop.example" or "*.shop.example"'
+    for origin in config.sources.origins:
+        if not ORIGIN.fullmatch(origin):
+            hint = 'write it as "https://shop.example" or "https://*.shop.example", without a path'
+            yield "sources", "origins", f"{origin!r} is no site", hint
 
 
 def _tiktok(config: Config) -> Iterator[tuple[str, str, str, str]]:

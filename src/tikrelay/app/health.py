@@ -15,7 +15,7 @@ from tikrelay.tiktok.answers import explain_pause
 from tikrelay.watch.alarms import Alarms, Health, Told, troubles
 from tikrelay.watch.config import AlarmsConfig
 from tikrelay.watch.log import say
-from tikrelay.watch.metrics import TRAITS, WARNINGS, Snapshot
+from tikrelay.watch.metrics import TRAITS, TURNED_AWAY, WARNINGS, Snapshot
 
 _LOOK_EVERY_S: Final = 10.0
 _SAMPLE_EVERY_S: Final = 60.0
@@ -84,6 +84,14 @@ def most_warned(meters: list[Snapshot]) -> list[dict[str, Any]]:
     for kind, field, count in (row for meter in meters for row in meter[WARNINGS.name]):
         sums[kind, field] += count
     return [{"kind": kind, "field": field, "count": count} for (kind, field), count in sums.most_common(10)]
+
+
+def count_refused(meters: list[Snapshot]) -> dict[str, int]:
+    """Inputs that became no event since the server began, by reason."""
+    sums: Counter[str] = Counter()
+    for _, reason, count in (row for meter in meters for row in meter[TURNED_AWAY.name]):
+        sums[reason] += count
+    return dict(sums.most_common())
 
 
 def find_troubles(status: dict[str, Any], limits: AlarmsConfig) -> list[dict[str, str]]:

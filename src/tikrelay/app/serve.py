@@ -22,7 +22,15 @@ from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
 from tikrelay.app.events import Events, States
 from tikrelay.app.files import FilesOfWorkers
-from tikrelay.app.health import ClockState, NewlyDead, find_troubles, most_warned, tell_more, tell_of_troubles
+from tikrelay.app.health import (
+    ClockState,
+    NewlyDead,
+    count_refused,
+    find_troubles,
+    most_warned,
+    tell_more,
+    tell_of_troubles,
+)
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
@@ -140,6 +148,7 @@ class Server:
             "stores": [store for worker in workers for store in worker.pop("stores")],
             "workers": workers,
             "warnings": most_warned(self.ledger.meters()),
+            "refused": count_refused(self.ledger.meters()),
             **sums,
         }
         return {**status, "troubles": find_troubles(status, self.settings.config.alarms)}

@@ -42,6 +42,7 @@ class _Status(msgspec.Struct, frozen=True):
     books: _Counts
     uncounted: list[str]
     damaged: list[str] = []
+    refused: dict[str, int] = {}
 
 
 def show_status(config: str | None, *, as_json: bool) -> int:
@@ -78,6 +79,8 @@ def _print(status: _Status, dead_letters: list[EventRow]) -> None:
     for name, row in status.destinations.items():
         if row.drop_reasons:
             console.print(one_line(f"dropped for {name}: {_most_first(row.drop_reasons)}"))
+    if status.refused:
+        console.print(one_line(f"refused since the server began: {_most_first(status.refused)}"))
     for file in status.damaged:
         console.print(f"damaged: {file} is set aside with what waits in it; see docs/troubleshooting.md")
     if missing := sorted(set(status.uncounted) - set(status.damaged)):

@@ -5,6 +5,7 @@ words has been shortened and cleaned where it came in.
 """
 
 import contextlib
+import json
 import logging
 import select
 import sys
@@ -105,7 +106,10 @@ def _what_happened_first(_: Any, __: str, line: MutableMapping[str, Any]) -> Mut
 
 
 def _to_json(value: object, **_: object) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:  # half a character, as in the name of a file that is no UTF-8
+        return json.dumps(value, default=str)
 
 
 def say(event: str, *, level: str = "info", **details: object) -> None:
