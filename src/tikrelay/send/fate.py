@@ -99,13 +99,10 @@ class Fates:
             self._blame.suspect(found.systematic)
             self._gate.pause(SYSTEMATIC)
         elif found.stopped_by:
-            match found.stopped_by:
-                case (_, Retry() as verdict):
-                    return self._tried_again(found.open, verdict, unknown=found.maybe)
-                case (said, Pause() as verdict):
-                    self._pause(found.open, said, verdict)
-                case _:
-                    pass
+            said, verdict = found.stopped_by
+            if isinstance(verdict, Retry):
+                return self._tried_again(found.open, verdict, unknown=found.maybe)
+            self._pause(found.open, said, verdict)
         return self._put_back(found.open, unknown=found.maybe)
 
     def _singled_out(self, bad: Sequence[tuple[Leased, Answer]], *, maybe: set[int]) -> Outcomes:

@@ -24,6 +24,7 @@ from tikrelay.tiktok.answers import (
     Accepted,
     Answer,
     Partial,
+    Pause,
     Refused,
     Retry,
     TooLarge,
@@ -52,7 +53,7 @@ class Found(msgspec.Struct, kw_only=True):
     bad: list[tuple[Leased, Answer]]
     open: list[Leased]
     maybe: set[int]
-    stopped_by: tuple[Answer, Verdict] | None = None
+    stopped_by: tuple[Answer, Retry | Pause] | None = None
     systematic: Shape | None = None
 
 
@@ -113,7 +114,7 @@ async def isolate(
                     found.systematic = _systematic(found, is_own_fault)
                 case Refused() | TooLarge() | Partial() | Unheard():
                     later.append((part, said))
-                case _:
+                case Retry() | Pause():
                     found.open.extend(part)
                     found.stopped_by = (said, verdict)
         refused.extend(reversed(later))

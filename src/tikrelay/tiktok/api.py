@@ -94,9 +94,8 @@ class _Sent(aiohttp.Payload):
         return self._value.decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Note that the body is going out, and write it."""
-        self.begun = True
-        await writer.write(self._value)
+        """Write all of it."""
+        await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Note that the body is going out, and write it."""
@@ -190,6 +189,8 @@ def star_out(token: Secret, text: str) -> str:
 
     >>> star_out(Secret("a/b"), "no such token: a/b (?token=a%2fb)")
     'no such token: *** (?token=***)'
+    >>> star_out(Secret(""), "no token")
+    'no token'
     """
     if not token:
         return text
