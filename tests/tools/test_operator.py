@@ -413,3 +413,18 @@ def test_events_are_listed_over_all_workers_newest_first_and_by_page(run, gatewa
     assert [f"R-{number}" for number in reversed(range(12))] == [event["event_id"] for event in listed]
     assert [event["ref"] for event in listed] == [event["ref"] for event in [*first, *rest]]
     assert [] == run(gateway, "events", "--since", "1h", "--state", "dead", "--json").json["events"]
+
+
+def test_pages_lose_none_of_a_batch(run, gateway):
+    """All events of one request are received at one moment."""
+    gateway.data([{"event_name": "lead", "event_id": f"B-{number}"} for number in range(7)])
+    gateway.data({"event_name": "lead", "event_id": "C-1"})
+    wait_for(lambda: gateway.books()["accepted"] == 8)
+    pages, query = [], "most=2"
+
+    while events := json.loads(get(f"{gateway.admin_url}/api/events?{query}")[2])["events"]:
+        pages.append([event["event_id"] for event in events])
+        query = f"most=2&received_to={events[-1]['received_at']}"
+
+    assert ["C-1", *(f"B-{number}" for number in reversed(range(7)))] == [one for page in pages for one in page]
+    assert 2 == run(gateway, "events", "--most", "2").out.count("000-")

@@ -1,5 +1,6 @@
 """Events as an operator sees and handles them: over all outbox files, with codes in words and what comes next."""
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -56,12 +57,24 @@ class Events:
         self._clock = clock
 
     async def page(self, query: EventQuery) -> EventPage:
-        """The newest that match."""
-        which: dict[str, Any] = {**msgspec.structs.asdict(query), "reason": query.reason or ""}
-        told = await self._files.ask(FindEvents(Find(**which)))
+        """The newest that match; those of one moment, as a batch is, stand on one page, for the next begins between two."""
+        wanted: dict[str, Any] = {**msgspec.structs.asdict(query), "reason": query.reason or "", "most": query.most + 1}
+        which = Find(**wanted)
+        rows, failed = await self._find(which)
+        if len(rows) > query.most and rows[-1].received_at == rows[-2].received_at:
+            at = rows[-1].received_at
+            end = math.nextafter(at, math.inf)
+            moment = msgspec.structs.replace(which, received_from=at, received_to=end, most=_ALL_OF_THEM)
+            same, failed = await self._find(moment)
+            rows = [*(row for row in rows if row.received_at > at), *same]
+            return EventPage(events=rows, unanswered=failed)
+        return EventPage(events=rows[: query.most], unanswered=failed)
+
+    async def _find(self, which: Find) -> tuple[list[EventRow], dict[str, str]]:
+        told = await self._files.ask(FindEvents(which))
         rows = [_row(EventRow, file, entry) for file, entries in told.by_file.items() for entry in entries]
         rows.sort(key=lambda row: (row.received_at, row.ref), reverse=True)
-        return EventPage(events=rows[: query.most], unanswered=told.failed)
+        return rows[: which.most], told.failed
 
     async def shown(self, ref: str) -> EventShown:
         """One event, with its history. Raises InputRefused when there is none."""

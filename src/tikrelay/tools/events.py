@@ -64,12 +64,12 @@ def _print_page(page: EventPage, query: EventQuery) -> None:
         console.print("no event matches")
         return
     table = Table("ref", "received", "state", "destination", "event", "event_id", "why", box=None, pad_edge=False)
-    for row in page.events:
+    for row in page.events[: query.most]:
         event_id = row.event_id if len(row.event_id) <= _LONGEST_ID else f"{row.event_id[: _LONGEST_ID - 1]}…"
         cells = (row.ref, _when(row.received_at), row.state, row.destination, row.event, event_id, _why(row))
         table.add_row(*map(one_line, cells))
     console.print(table)
-    if len(page.events) == query.most:
+    if len(page.events) >= query.most:
         console.print(f"\nthese are the newest {query.most}; --most shows more")
 
 

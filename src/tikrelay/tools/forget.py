@@ -19,8 +19,8 @@ from tikrelay.tools.operator import EXIT_NOT_ALL, ask_first, operator_of, tell_u
 from tikrelay.watch.operations import ForgetDone, ForgetOrder
 
 FROM_STDIN: Final = "-"
-# Who hashes for Google leaves out the dots of these (User-provided data, "Data normalization"), and such a hash may have
-# come in with a hit.
+# Who hashes for Google leaves out the dots of these (User-provided data, "Data normalization"), and such a hash may
+# have come in with a hit.
 _DOTLESS: Final = re.compile(r"(.+)@(gmail\.com|googlemail\.com)", re.IGNORECASE)
 _NOBODY: Final = Event(name="", source="data", received_at=0.0)
 _NOT_REACHED: Final = "Not reached: copies of the outbox made before, and what TikTok has; ask it there to erase that."

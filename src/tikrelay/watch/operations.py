@@ -19,7 +19,8 @@ Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which events to list: the newest ``most`` that match all of this; what is empty matches all.
 
-    ``received_from``, ``received_to``  Unix seconds. The next page ends where the last event of this one was received.
+    ``received_from``  Unix seconds, of the first that may come
+    ``received_to``    Unix seconds, before which all were received: for the next page, when the last of this one was
     """
 
     state: State | None = None
@@ -64,7 +65,10 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Events, the newest first. ``unanswered``: files nobody could look into, and why."""
+    """Events, the newest first, and more than were asked for where many came at one moment.
+
+    ``unanswered``  files nobody could look into, and why
+    """
 
     events: list[EventRow]
     unanswered: dict[str, str] = {}
