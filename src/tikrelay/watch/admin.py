@@ -121,6 +121,7 @@ def admin_app(
         ],
         exception_handlers={HTTPException: _no_route, InputRefused: _refused, Exception: _defect},
     )
+    application.router.redirect_slashes = False  # nothing here redirects
     return _Guarded(application, Gate(host=host, password=password, monotonic=monotonic))
 
 
