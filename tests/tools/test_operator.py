@@ -4,7 +4,12 @@ import asyncio
 import hashlib
 import io
 import json
+import os
+import pty
 import re
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Dead, DeadReason, Record
 from tikrelay.tools import cli
 from tikrelay.tools.forget import NobodyNamedError, digests_of
+from tikrelay.watch.admin import BODY_WITHIN_S
 
 PASSWORD = "a long and random one"
 EMAIL = "ann@shop.example"
@@ -179,6 +185,23 @@ def test_letters_of_a_destination_that_is_gone_and_references_to_nothing_stay(ru
 
     assert (1, {"no_destination": 1}) == (gone.code, gone.json["kept"])
     assert (1, 0, {"no_dead_letter": 2}) == (nothing.code, nothing.json["replayed"], nothing.json["kept"])
+
+
+@pytest.mark.parametrize(("answer", "state"), [("n", "dead"), ("", "dead"), ("y", "waiting")])
+def test_a_person_at_a_terminal_is_asked_first(run, gateways, answer: str, state: str):
+    gateway = gateways()
+    put_dead(gateway.outbox, DeadReason.REFUSED)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tikrelay", "replay", "--all", "--config", str(gateway.config)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+        os.write(ours, f"{answer}\n".encode())
+        code = asked.wait(30)
+
+    assert (0 if state == "waiting" else 1) == code
+    assert b"send 1 dead letter again? [y/N]" in os.read(ours, 10_000)
+    assert [state] == [event["state"] for event in run(gateway, "events", "--json").json["events"]]
+    os.close(ours)
+    os.close(theirs)
 
 
 # Forgetting.
@@ -378,6 +401,19 @@ def test_the_admin_port_refuses_in_one_shape_whatever_is_wrong(refused):
     assert {name: " ".join(name.split()[:2]) for name in cases} == found
     assert 1 == refused.books()["dead"]
     assert [] == refused.said("events_replayed") + refused.said("events_forgotten") + refused.said("defect")
+
+
+@pytest.mark.faults
+def test_a_body_that_never_ends_is_given_up(gateway):
+    head = (
+        b"POST /api/replay HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    with socket.create_connection(("127.0.0.1", gateway.admin_port), timeout=BODY_WITHIN_S + 15) as connection:
+        connection.sendall(head)
+
+        answer = connection.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 def test_no_answer_of_the_admin_port_holds_a_token_or_a_whole_address(run, gateway, sandbox):

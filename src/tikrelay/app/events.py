@@ -57,7 +57,7 @@ class Events:
         self._clock = clock
 
     async def page(self, query: EventQuery) -> EventPage:
-        """The newest that match; those of one moment, as a batch is, stand on one page, for the next begins between two."""
+        """The newest that match; those of one moment, as a batch is, stand on one page: the next begins after it."""
         wanted: dict[str, Any] = {**msgspec.structs.asdict(query), "reason": query.reason or "", "most": query.most + 1}
         which = Find(**wanted)
         rows, failed = await self._find(which)
