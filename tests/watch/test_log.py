@@ -1,6 +1,10 @@
 """Log lines."""
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -14,7 +18,7 @@ from tikrelay.base.happenings import (
     StoreResumed,
     StoreStopped,
 )
-from tikrelay.watch.log import Repeats, log_happening
+from tikrelay.watch.log import Repeats, _Patient, fitting, log_happening
 
 FAILED = StoreFailed(path="/d/outbox-000.db", reason="IOError", what="disk I/O error", hint="look at the disk")
 
@@ -99,3 +103,64 @@ def test_what_happens_at_each_request_has_no_line(lines, happening):
     log_happening(happening)
 
     assert [] == lines
+
+
+# Standard error that nobody reads.
+
+WRITES_LINES = """
+import sys
+from tikrelay.watch.log import configure_logs, say
+configure_logs()
+for number in range(int(sys.argv[1])):
+    say("told", number=number, words="x" * int(sys.argv[2]))
+print("through", flush=True)
+"""
+
+
+def writer(lines: int, length: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", WRITES_LINES, str(lines), str(length)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("length", [10, 3_000, 5_000, 100_000])
+def test_a_pipe_that_nobody_reads_holds_up_no_program(length: int):
+    process = writer(500, length)
+    through = process.stdout.readline()
+    _, told = process.communicate(timeout=30)
+
+    assert b"through\n" == through
+    assert all(json.loads(line)["event"] in {"told", "log_line_cut"} for line in told.splitlines())
+
+
+def test_lines_that_were_dropped_are_counted_once_somebody_reads():
+    process = writer(3_000, 200)
+    process.stdout.readline()  # the pipe is full, and most lines were dropped
+    _, told = process.communicate(timeout=30)
+    read, write = os.pipe()
+    with contextlib.closing(os.fdopen(read, "rb")), os.fdopen(write, "w") as stream:
+        log = _Patient(stream)
+        for _ in range(3_000):
+            log.msg("y" * 99)
+        first = os.read(read, 40_000)
+        log.msg("z")
+        rest = os.read(read, 100_000)
+
+    assert len(told.splitlines()) < 3_000
+    written = (first + rest).count(b"y\n")
+    assert b'{"event":"log_lines_dropped","count":%d}\nz\n' % (3_000 - written) in rest
+
+
+def test_a_line_too_long_for_a_pipe_is_cut_and_still_json():
+    line = json.dumps({"event": "told", "words": 'a "quoted" wörd ' * 1000}).encode()
+
+    cut = json.loads(fitting(line))
+
+    assert ("log_line_cut", len(line)) == (cut["event"], cut["bytes"])
+    assert cut["begins"].startswith('{"event": "told"')
+
+
+def test_a_file_takes_a_line_of_any_length(tmp_path):
+    with (tmp_path / "log").open("w") as stream:
+        _Patient(stream).msg("x" * 100_000)
+
+    assert 100_001 == (tmp_path / "log").stat().st_size

@@ -7,7 +7,9 @@ words has been shortened and cleaned where it came in.
 import contextlib
 import json
 import logging
+import os
 import select
+import stat
 import sys
 import time
 import traceback
@@ -69,7 +71,11 @@ def configure_logs() -> None:
 
 
 class _Patient:
-    """Standard error that never makes the program wait: a line nobody takes is dropped, and counted in the next."""
+    """Standard error that never makes the program wait: a line nobody takes is dropped, and counted in the next.
+
+    A pipe that says it has room has it for PIPE_BUF bytes, and takes so many in one piece: more could wait for the
+    reader, and could be torn by another process's line. What a longer line begins with goes into one that fits.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -81,16 +87,44 @@ class _Patient:
     def msg(self, line: str) -> None:
         """Write one line, if it is taken."""
         with contextlib.suppress(OSError, ValueError):
-            if not is_writable(self._stream.fileno()):
+            descriptor = self._stream.fileno()
+            if not is_writable(descriptor):
                 self._dropped += 1
                 return
             if self._dropped:
-                self._stream.write(f'{{"event":"log_lines_dropped","count":{self._dropped}}}\n')
+                os.write(descriptor, b'{"event":"log_lines_dropped","count":%d}\n' % self._dropped)
                 self._dropped = 0
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+                if not is_writable(descriptor):
+                    self._dropped += 1
+                    return
+            written = f"{line}\n".encode(errors="replace")
+            os.write(descriptor, written if _takes_any_length(descriptor) else fitting(written))
 
     debug = info = warning = error = critical = msg
+
+
+def _takes_any_length(descriptor: int) -> bool:
+    kind = os.fstat(descriptor).st_mode
+    return not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind))
+
+
+def fitting(line: bytes) -> bytes:
+    """Cut a line that a pipe might not take in one piece; what is left of it stands in another line of JSON.
+
+    >>> fitting(b"short")
+    b'short'
+    >>> len(fitting(b"x" * 10_000)) <= select.PIPE_BUF
+    True
+    """
+    if len(line) <= select.PIPE_BUF:
+        return line
+    text = line.decode(errors="replace")
+    kept = select.PIPE_BUF
+    while True:
+        kept = kept * 3 // 4  # signs are escaped once more, so how much fits is tried
+        cut = msgspec.json.encode({"event": "log_line_cut", "bytes": len(line), "begins": text[:kept]}) + b"\n"
+        if len(cut) <= select.PIPE_BUF:
+            return cut
 
 
 def is_writable(descriptor: int) -> bool:
