@@ -92,6 +92,17 @@ def test_without_one_it_is_asked_for_and_that_is_no_guess(make):
     assert "" == answer(gate, request(authorization=basic(PASSWORD)))
 
 
+def test_a_new_password_is_taken_at_once(clock):
+    passwords = ["old", "new"]
+    gate = Gate(host="127.0.0.1", password=lambda: Secret(passwords[0]), monotonic=clock.monotonic)
+    before = answer(gate, request(authorization=basic("old")))
+    passwords.pop(0)
+
+    assert "" == before
+    assert "401 wrong_password" == answer(gate, request(authorization=basic("old")))
+    assert "" == answer(gate, request(authorization=basic("new")))
+
+
 def test_whether_it_lives_can_be_asked_without_the_password(make):
     assert "" == answer(make(PASSWORD), request(path="/healthy"))
 
