@@ -280,7 +280,7 @@ class GroupCommit:
             return None
         if self._has_spare_room():
             return 0.0 if self._resting else _REST_BEFORE_TIDYING_S
-        if self._memory.keeps_anything:
+        if retention.keeps_anything(self._memory):
             return max(0.0, min(_LOOK_FOR_OLD_EVERY_S, self._look_for_old_at - time.monotonic()))
         return _FLUSH_DROPS_EVERY_S if self._memory.changed else None
 

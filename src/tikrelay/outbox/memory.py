@@ -152,11 +152,6 @@ class Memory:
         return self.next_delivered - self.first_delivered
 
     @property
-    def keeps_anything(self) -> bool:
-        """Say whether there is, or may be, anything that grows old."""
-        return self.delivered > 0 or any(n > 0 for key, n in self.counts.items() if key[0] == "dead")
-
-    @property
     def keeps_delivered(self) -> bool:
         """Say whether delivered events are kept at all."""
         return self.retention.delivered_events > 0 and self.retention.delivered_s > 0

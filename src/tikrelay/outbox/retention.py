@@ -14,6 +14,12 @@ _LEAST_FREED: Final = 64
 _FREED_FOR_EACH_BYTE: Final = 4  # so that a store out of room has some again after a few puts
 
 
+def keeps_anything(memory: Memory) -> bool:
+    """Say whether there is, or may be, anything that grows old."""
+    has_dead = any(n > 0 for key, n in memory.counts.items() if key[0] == "dead")
+    return memory.delivered > 0 or has_dead or memory.calls > MOST_CALLS
+
+
 def is_due(memory: Memory) -> bool:
     """Say whether anything has been kept long enough."""
     return _old_delivered(memory) > 0 or memory.calls > MOST_CALLS or bool(_old_dead(memory))
