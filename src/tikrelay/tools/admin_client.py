@@ -13,7 +13,7 @@ import msgspec
 from tikrelay.app.config import ServerConfig
 from tikrelay.base.errors import EXIT_DATA, EXIT_TEMPORARY, TikrelayError
 
-_ANSWER_WITHIN_S: Final = 75  # the server itself gives up on its workers before
+_ANSWER_WITHIN_S: Final = 135  # the server itself gives up on its workers before
 _LONGEST_ANSWER_BYTES: Final = 64_000_000
 _OTHER_PROGRAM: Final = "look which program has this port; server.admin_port must be that of `tikrelay serve`"
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  where it is reached
