@@ -53,7 +53,7 @@ soak: $(VENV)/.dev  ## 200 events a second and a fault a minute: what is lost, w
 
 fuzz: $(VENV)/.dev  ## a million inputs nobody should send (N=20000 of all kinds together; SEED=7 for the same again)
 	@FUZZ_TOTAL=$(or $(N),1000000) FUZZ_INPUTS=$$(( $(or $(N),1000000) / 200 )) SEED=$(FUZZ_SEED) $(BIN)/pytest --timeout 7200 \
-	  --hypothesis-seed $(FUZZ_SEED) tests/fuzz tests/contract tests/send/test_isolate.py tests/tiktok/test_answers.py $(ARGS)
+	  --hypothesis-seed $(FUZZ_SEED) tests/fuzz tests/edge/test_fuzz.py tests/contract tests/send/test_isolate.py tests/tiktok/test_answers.py $(ARGS)
 
 bench: $(VENV)/.dev  ## what it costs, beside what it must cost; no test asserts it
 	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done
@@ -64,6 +64,9 @@ bench-one: $(VENV)/.dev  ## one of them (NAME=map_hit)
 docs: $(VENV)/.dev  ## write the generated pages and the example settings anew
 	@$(BIN)/python -m tikrelay.tools.reference
 
+sbom: $(VENV)/.runtime  ## what a release is made of, as CycloneDX JSON: dist/sbom.json
+	@mkdir -p dist && PYTHONPATH=src $(BIN)/python -m tikrelay.tools.sbom > dist/sbom.json && echo "-- dist/sbom.json"
+
 lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/runtime.txt pyproject.toml
@@ -72,4 +75,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo install test lint types faults soak fuzz bench bench-one docs lock clean
+.PHONY: help demo install test lint types faults soak fuzz bench bench-one docs sbom lock clean

@@ -5,7 +5,7 @@ import pytest
 from harness import Gateway, Sandbox
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def open_gateway(_running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory):
     """A gateway with default limits but for times, which are short; nobody minds what it counts."""
     gateway = Gateway(

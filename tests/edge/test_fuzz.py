@@ -113,8 +113,8 @@ def refused(rng: random.Random) -> bytes:
             [rng.choice([b"Host: x", b"Host: y"])],
         ]
     )
-    before, after = fields(rng), fields(rng)
-    return line + b"\r\nHost: x\r\n" + before + b"\r\n".join(wrong) + b"\r\n" + after + b"\r\n"
+    before, after, body = fields(rng), fields(rng), rng.choice([b"", b"0\r\n\r\n", b"abcde"])
+    return line + b"\r\nHost: x\r\n" + before + b"\r\n".join(wrong) + b"\r\n" + after + b"\r\n" + body
 
 
 def bad_chunk(rng: random.Random) -> bytes:

@@ -17,7 +17,9 @@ from tikrelay.collect.config import LimitsConfig
 _BEGUN_REQUESTS_WITHIN_S: Final = 5
 _POLL_S: Final = 0.02
 _FILES_OF_OUR_OWN: Final = 24
-"""What is opened later: connections to TikTok, outbox files taken over, files that SQLite and the system read."""
+_SHARE_OF_OUR_OWN: Final = 8
+"""What is opened later takes so many files, or one in eight if that is more: connections to TikTok, outbox files taken
+over, files that SQLite and the system read."""
 
 
 def most_connections(limits: LimitsConfig, *, workers: int = 1) -> Callable[[], int]:
@@ -27,10 +29,15 @@ def most_connections(limits: LimitsConfig, *, workers: int = 1) -> Callable[[], 
     """
     share = max(1, limits.connections // workers)
     try:
-        kept = len(os.listdir("/proc/self/fd")) + _FILES_OF_OUR_OWN  # noqa: PTH208  names are not looked at
+        open_now = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  names are not looked at
     except OSError:
-        kept = 2 * _FILES_OF_OUR_OWN
-    return lambda: max(1, min(share, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - kept))
+        open_now = _FILES_OF_OUR_OWN
+
+    def most() -> int:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(1, min(share, files - open_now - max(_FILES_OF_OUR_OWN, files // _SHARE_OF_OUR_OWN)))
+
+    return most
 
 
 def _tell_nobody(_: str) -> None:
