@@ -15,7 +15,7 @@ from tikrelay.tiktok.answers import CODES, STATUSES, Accepted, judge
 from tikrelay.tiktok.api import read_answer
 
 ROW = "B16 answers of TikTok"
-TOKEN = "a+token/of=THE tests%0001"
+TOKEN = "a+token/of=THE-tests%0001"
 SPELT = [
     TOKEN,
     quote(TOKEN),
