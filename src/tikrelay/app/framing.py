@@ -25,17 +25,22 @@ def find_fault(method: bytes, target: bytes, version: str, headers: Sequence[tup
     """
     if version not in _VERSIONS:
         return "only HTTP/1.0 and HTTP/1.1 are spoken here"
-    hosts = [value for name, value in headers if name == b"host"]
+    hosts: list[bytes] = []
+    encodings: list[bytes] = []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value.strip())
+        elif name == b"transfer-encoding":
+            encodings.append(value.strip().lower())
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "the request needs exactly one Host"
-    if hosts and not _HOST.fullmatch(hosts[0].strip()):
+    if hosts and not _HOST.fullmatch(hosts[0]):
         return "the Host is no name of a host"
-    encodings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if encodings and encodings != [b"chunked"]:
         return "the Transfer-Encoding must be chunked and nothing else"
     if encodings and version == "1.0":
         return "HTTP/1.0 has no Transfer-Encoding"
-    return _fault_of_target(method, target, hosts[0].strip() if hosts else b"")
+    return _fault_of_target(method, target, hosts[0] if hosts else b"")
 
 
 def _fault_of_target(method: bytes, target: bytes, host: bytes) -> str | None:

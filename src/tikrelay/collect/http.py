@@ -160,7 +160,7 @@ class CollectApp:
         headers += [(b"set-cookie", cookie.encode("ascii")) for cookie in request.set_cookies]
         if answer.status != 204:
             headers.append((b"content-length", str(len(answer.body)).encode()))
-        if answer.status not in {408, 413}:
+        if request.more_body and answer.status not in {408, 413}:
             await request.skip_what_is_here()
         if self.draining or request.more_body:  # what is left of a body is not read
             headers.append((b"connection", b"close"))
