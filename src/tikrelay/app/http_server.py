@@ -86,12 +86,29 @@ class HttpServer(uvicorn.Server):
 
     async def serve_on(self, listener: socket.socket) -> None:
         """Serve until ``should_exit``; then begun requests are answered."""
-        await self.serve(sockets=[listener])
+        with socket.socket(fileno=os.dup(listener.fileno())) as self._listener:  # its dup() makes all of them block
+            await self.serve(sockets=[listener])
 
     def stop_accepting(self) -> None:
         """Take no further connection; others that listen on the same socket go on."""
         for server in getattr(self, "servers", []):  # there are none before it has started
             server.close()
+
+    async def take_the_rest(self) -> None:
+        """Take the connections that nobody has accepted yet, after ``stop_accepting``.
+
+        The end of the last descriptor of a listening socket resets them, and their clients may have sent a request.
+        """
+        connections = list(_accept_all(self._listener))
+        self._listener.close()
+        protocol_class: Any = self.config.http_protocol_class
+        protocol = functools.partial(
+            protocol_class, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        loop = asyncio.get_running_loop()
+        for connection in connections:
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(protocol, connection)
 
     async def wait_idle(self, *, within_s: float) -> None:
         """Wait until no connection is left, or the time is up."""
@@ -104,3 +121,9 @@ class HttpServer(uvicorn.Server):
         """Wait until connections are accepted, or serving has failed."""
         while not self.started and not serving.done():  # noqa: ASYNC110  uvicorn tells nobody
             await asyncio.sleep(_POLL_S)
+
+
+def _accept_all(listener: socket.socket) -> Generator[socket.socket, None, None]:
+    with contextlib.suppress(OSError):  # none is left, or no file may be opened any more
+        while True:
+            yield listener.accept()[0]
