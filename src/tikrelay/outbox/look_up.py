@@ -124,7 +124,7 @@ class Search:
             body=entry.body if self._whole else b"",
             calls=_read_calls(memory, calls) if self._whole else (),
         )
-        self._found[entry.key] = entry
+        self._found[entry.key or -len(self._found)] = entry  # a damaged key is nobody else's
         self._of_table += 1
 
 

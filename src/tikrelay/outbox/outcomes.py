@@ -8,7 +8,7 @@ from typing import Final, assert_never
 import apsw
 
 from tikrelay.outbox.memory import Memory
-from tikrelay.outbox.rows import checksum_of_leased, pack, unpack, with_calls
+from tikrelay.outbox.rows import checksum_of_leased, pack, text_of, unpack, with_calls
 from tikrelay.outbox.schema import FORMAT
 from tikrelay.outbox.store import (
     LONGEST_WAIT_S,
@@ -67,7 +67,7 @@ def find_cut_off(memory: Memory) -> int:
         keys = unpack(packed)
         began_at = at if isinstance(at, float) else memory.clock.now()
         call = Call(began_at=began_at, events=len(keys), outcome=CUT_OFF)
-        number = _write_call(memory, destination.decode(errors="replace"), call)
+        number = _write_call(memory, text_of(destination), call)
         for key in keys:
             with contextlib.suppress(apsw.ConstraintError):  # damaged: it is found when it is leased
                 row = memory.database.rows("SELECT calls FROM waiting WHERE id = ?", (key,))

@@ -40,7 +40,7 @@ def about(state: State, statement: str) -> str:
 class _Stored(NamedTuple):
     """The columns of _WHAT."""
 
-    key: int
+    key: Any
     code: Any
     event: Any
     event_id: Any
@@ -57,6 +57,7 @@ class _Stored(NamedTuple):
         """Say whether its bytes are those that were stored, in a format this version can read."""
         return (
             self.form == FORMAT
+            and isinstance(self.key, int)
             and all(isinstance(part, bytes) for part in (self.code, self.event, self.event_id, self.body, self.calls))
             and isinstance(self.received_at, float)
             and isinstance(self.attempts, int)
@@ -94,11 +95,11 @@ def read_entry(state: State, row: Row) -> tuple[Entry, bytes]:
     destination, not_before, ended_at, reason, code, message, request_id = row[_WIDTH:]
     texts = (destination, reason, message, request_id)
     entry = Entry(
-        key=stored.key,
+        key=stored.key if isinstance(stored.key, int) else 0,
         state=state,
-        destination=DestinationName(_text(destination)),
-        event=_text(stored.event),
-        event_id=EventId(_text(stored.event_id)),
+        destination=DestinationName(text_of(destination)),
+        event=text_of(stored.event),
+        event_id=EventId(text_of(stored.event_id)),
         received_at=_seconds(stored.received_at) or 0.0,
         replayed_at=_seconds(stored.replayed_at),
         ended_at=_seconds(ended_at),
@@ -106,17 +107,18 @@ def read_entry(state: State, row: Row) -> tuple[Entry, bytes]:
         unknown_since=_seconds(stored.unknown_since),
         damaged=not (stored.is_sound() and all(isinstance(text, bytes) for text in texts)),
         attempts=stored.attempts if isinstance(stored.attempts, int) else 0,
-        reason=_text(reason),
+        reason=text_of(reason),
         code=code if isinstance(code, int) else None,
-        message=_text(message),
-        request_id=_text(request_id),
-        test_event_code=_text(stored.code),
-        body=stored.body if isinstance(stored.body, bytes) else _text(stored.body).encode(),
+        message=text_of(message),
+        request_id=text_of(request_id),
+        test_event_code=text_of(stored.code),
+        body=stored.body if isinstance(stored.body, bytes) else text_of(stored.body).encode(),
     )
     return entry, stored.calls if isinstance(stored.calls, bytes) else b""
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A text as far as it can be read."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
 
 
