@@ -53,7 +53,7 @@ _unit: Final = one_of({
     "kilometre": "KM", "kilometres": "KM",
 })  # fmt: skip
 _LENGTH: Final = re.compile(r"(.{1,40}?)\s*([A-Za-z]{2,10})", re.ASCII)
-_BETWEEN: Final = re.compile(r"\s*[-\u2013]\s*")
+_BETWEEN: Final = re.compile(r"[-\u2013]")
 _VIN: Final = re.compile(r"[A-Za-z0-9]{1,17}", re.ASCII)  # at most 17 characters
 
 

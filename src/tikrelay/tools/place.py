@@ -21,7 +21,7 @@ _LITTLE_ROOM: Final = 8 * RESERVE_BYTES
 _WRITTEN_AFTER: Final = 1_760_000_000.0  # no clock that is right says an earlier time than this line was written
 _NOT_AFTER: Final = 4_102_444_800.0  # 2100
 _SECRET: Final = re.compile(
-    r"^\s*(?:access_token|data_key|mp_api_secret|admin_password|webhook)\s*=\s*[\"'][^\"']", re.MULTILINE
+    r"^[ \t]*(?:access_token|data_key|mp_api_secret|admin_password|webhook)\s*=\s*[\"'][^\"']", re.MULTILINE
 )
 
 
