@@ -7,6 +7,7 @@ import pytest
 from tikrelay.base.happenings import BatchAnswered
 from tikrelay.outbox.store import Find
 from tikrelay.send.rate_limit import RateLimiter
+from tikrelay.send.worker import NEWEST_EVERY
 from tikrelay.tiktok.answers import CODES, STATUSES
 
 HOUR = 3600.0
@@ -299,13 +300,20 @@ async def test_after_an_outage_the_oldest_go_first_and_every_fifth_call_takes_th
     assert {1} == {event["_"]["copies"] for event in sandbox.events()}
 
 
-async def test_what_was_tried_before_is_not_starved_by_the_newest(shop, sandbox):
-    sandbox.fault("http", status=503, times=3)
+async def test_when_all_that_waits_was_tried_before_the_newests_turn_takes_the_oldest_too(shop, sandbox):
+    sandbox.fault("http", status=503, times=1)
     await shop.put(*ids(60))
-    async with shop.sending(max_batch=5):
-        await shop.all_settled()
+    async with shop.sending() as sender:
+        await shop.until(lambda: sender.state == "failing")
+    shop.clock.skip(HOUR)
+    async with shop.sending(max_batch=5) as sender:
+        await sender.stop(1)
+        sender._leases = NEWEST_EVERY - 1
+        lease = await sender._lease()
+        shop.outbox.release(lease)
 
-    assert ids(60) == delivered(sandbox)
+    assert 5 == len(lease.events)
+    assert NEWEST_EVERY == sender._leases
 
 
 # Several destinations.

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
 import zlib
@@ -278,6 +279,16 @@ async def test_a_name_that_does_not_resolve_was_surely_not_sent():
     answer = await call("http://nowhere.invalid", timeout_s=5, connect_timeout_s=5)
 
     assert answer.failure == "not_sent"
+
+
+async def test_a_name_server_that_does_not_answer_is_given_up_after_connect_timeout_s(monkeypatch):
+    given_up = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: given_up.wait(30))
+    answer = await call("http://slow.example", timeout_s=60, connect_timeout_s=0.2)
+    given_up.set()
+
+    assert answer.failure == "not_sent"
+    assert answer.seconds < 20
 
 
 async def test_a_connection_nobody_takes_is_given_up_after_connect_timeout_s():
