@@ -20,7 +20,7 @@ READY_WITHIN_S = 30.0
 DRAINED_WITHIN_S = 120.0
 PROGRESS_WITHIN_S = 40.0  # an event that failed six times waits up to 32 s for its next turn
 PROBE_WITHIN_S = 5.0
-MOST_LETTERS = 1000  # the admin port shows no more
+LETTERS_A_PAGE = 1000
 _SHOWN = 5
 
 
@@ -77,7 +77,7 @@ def judge(run: Run, ledger: Ledger, probe: Callable[[], str | None]) -> Verdict:
         return verdict
     verdict.figures["books"] = books = status["books"]
     arrived = _arrived(run.sandbox)
-    letters = _json(f"{run.admin}/api/dead?most={MOST_LETTERS}")["dead_letters"]
+    letters = _letters(run.admin)
     _judge_ids(verdict, ledger, arrived, letters)
     _judge_books(verdict, ledger, books, letters)
     _judge_repeats(verdict, run, books, arrived)
@@ -106,10 +106,8 @@ def _judge_ids(
         End.ACKED, End.UNKNOWN, kinds=(BAD,)
     )
     verdict.none_of(dead - made, "dead without a cause of the script's")
-    if len(letters) < MOST_LETTERS:
-        verdict.none_of(
-            ledger.ids(End.ACKED, kinds=(BAD,)) - dead, "acknowledged, to be refused, and in no dead letter"
-        )
+    to_be_dead = ledger.ids(End.ACKED, kinds=(BAD,))
+    verdict.none_of(to_be_dead - dead, "acknowledged, to be refused, and in no dead letter")
 
 
 def _judge_books(verdict: Verdict, ledger: Ledger, books: dict[str, int], letters: list[dict[str, Any]]) -> None:
@@ -117,7 +115,7 @@ def _judge_books(verdict: Verdict, ledger: Ledger, books: dict[str, int], letter
     outcomes = books["accepted"] + books["waiting"] + books["dead"] + books["dropped"]
     verdict.holds(true=books["received"] == outcomes, what=f"the books do not add up: {books}")
     verdict.holds(
-        true=books["dead"] == len(letters) or len(letters) == MOST_LETTERS,
+        true=books["dead"] == len(letters),
         what=f"{books['dead']} dead in the books, {len(letters)} dead letters",
     )
     unsure = ledger.uncertain_drops()
@@ -174,6 +172,19 @@ def _arrived(sandbox: str) -> dict[str, dict[str, Any]]:
         found |= {entry["event"]["event_id"]: {**entry["event"], "_": entry} for entry in page}
         after = page[-1]["n"]
     return found
+
+
+def _letters(admin: str) -> list[dict[str, Any]]:
+    """All dead letters: a page ends where the next one begins."""
+    found: dict[str, dict[str, Any]] = {}
+    ends = ""
+    while True:
+        page = _json(f"{admin}/api/events?state=dead&most={LETTERS_A_PAGE}{ends}")["events"]
+        known = len(found)
+        found |= {letter["ref"]: letter for letter in page}
+        if len(found) == known:
+            return list(found.values())
+        ends = f"&received_to={page[-1]['received_at']}"
 
 
 def _has_arrived(sandbox: str, event_id: str) -> bool:
