@@ -19,6 +19,7 @@ from tikrelay.base.failpoints import passing
 Value = None | int | float | str | bytes
 Row = tuple[Any, ...]
 
+_READER_WAITS_MS: Final = 10_000
 CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput
 
 
@@ -105,6 +106,16 @@ class Database:
     def forget_pages(self) -> None:
         """Keep no copies of the file's pages in memory."""
         self.run("PRAGMA shrink_memory")
+
+    def become_copy_of(self, source: Path) -> None:
+        """Hold what another file holds at one moment. It is only read, and may be in use by another process."""
+        reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            reader.set_busy_timeout(_READER_WAITS_MS)
+            with self._connection.backup("main", reader, "main") as copying:
+                copying.step()
+        finally:
+            reader.close()
 
     def write_no_more(self) -> None:
         """Leave the log as it is when the connection is closed; the next one to open the file reads it."""

@@ -37,7 +37,7 @@ class OutboxFolder(msgspec.Struct, frozen=True):
             missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in missing:
-                _sync_folder(path.parent)  # or a power cut could take the new folder away with all that is in it
+                sync_folder(path.parent)  # or a power cut could take the new folder away with all that is in it
         except OSError as error:
             hint = "choose another outbox.url, or make the folder and give it to the user tikrelay runs as"
             raise OutboxUnavailable(f"cannot make {self.path}: {error.strerror}", hint=hint) from None
@@ -100,7 +100,8 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         return [Advice(kind="outbox_place", text=text)]
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder outlive a power cut."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

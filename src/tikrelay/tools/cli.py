@@ -278,6 +278,23 @@ def forget(
     return erase(config, external_ids=external_id, emails=email, phones=phone, yes=yes, as_json=json)
 
 
+@app.command
+def backup(
+    folder: Annotated[str, Parameter(help="An empty folder, or one that is made; best on another disk.")],
+    /,
+    *,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """Copy the outbox as it is at this moment, also while the server runs.
+
+    Example: tikrelay backup /var/backups/tikrelay/monday
+    """
+    from tikrelay.tools.backup import copy_outbox
+
+    return copy_outbox(config, folder, as_json=json)
+
+
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:

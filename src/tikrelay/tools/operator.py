@@ -72,13 +72,19 @@ class Operator(Protocol):
 def operator_of(config: str | None) -> tuple[Operator, Loaded]:
     """Find out who answers. Raises ConfigError, NoOutboxError."""
     loaded = read_settings(config, os.environ, to_send=False)
-    folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
+    folder = folder_of(loaded)
     if DirectoryLock(folder.path).is_held():
         return _Server(loaded, folder), loaded
+    return _Files(loaded, folder), loaded
+
+
+def folder_of(loaded: Loaded) -> OutboxFolder:
+    """Where the outbox lies that the settings name. Raises NoOutboxError."""
+    folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
     if not folder.path.is_dir():
         hint = "is it the --config of the server? it has never stored anything there"
         raise NoOutboxError(f"there is no outbox {folder.path}", hint=hint)
-    return _Files(loaded, folder), loaded
+    return folder
 
 
 class _Server:
