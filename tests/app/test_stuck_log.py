@@ -26,4 +26,4 @@ def test_a_stuck_reader_of_the_log_holds_nothing_up(gateways, sandbox):
 
     assert statuses == {204}
     assert books["accepted"] == CALLS
-    assert 60_000 < len(told) <= 65_536  # the pipe was full indeed
+    assert 40_000 < len(told) <= 65_536  # the pipe was full indeed: the rest is smaller than a line
