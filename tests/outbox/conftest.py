@@ -13,7 +13,7 @@ from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Record
 
 Opener = Callable[..., Awaitable[SqliteOutbox]]
-VERSION_1 = Path(__file__).with_name("version-1.sql")
+OLDER_VERSIONS = ("version-1.sql", "version-2.sql")
 
 
 @pytest.fixture
@@ -32,13 +32,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox-000.db"
 
 
-@pytest.fixture(scope="session")
-def write_version_1() -> Callable[[Path], None]:
-    """Write an outbox file as the first version left it."""
+@pytest.fixture(params=OLDER_VERSIONS)
+def write_older(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """Write an outbox file as an older version left it."""
+    tables = Path(__file__).with_name(request.param)
 
     def write(path: Path) -> None:
         connection = apsw.Connection(str(path))
-        connection.execute(VERSION_1.read_text(encoding="utf-8")).fetchall()
+        connection.execute(tables.read_text(encoding="utf-8")).fetchall()
         connection.close()
 
     return write

@@ -127,8 +127,8 @@ def shapes(database):
     }
 
 
-def test_a_file_of_the_first_version_becomes_one_as_a_new_file_is(path, database, write_version_1):
-    write_version_1(path)
+def test_a_file_of_an_older_version_becomes_one_as_a_new_file_is(path, database, write_older):
+    write_older(path)
     new = Database(path.with_name("new.db"))
     prepare(new)
     expected = shapes(new)
@@ -136,7 +136,7 @@ def test_a_file_of_the_first_version_becomes_one_as_a_new_file_is(path, database
     before = database.pragma("user_version")
     prepare(database)
 
-    assert (1, VERSION) == (before, database.pragma("user_version"))
+    assert 0 < before < VERSION == database.pragma("user_version")
     assert expected == shapes(database)
     assert "ok" == database.value("PRAGMA integrity_check")
 
@@ -181,18 +181,18 @@ def test_a_file_whose_making_was_cut_off_anywhere_is_made_whole(tmp_path):
     assert [(TABLES, VERSION, 2)] * len(found) == found
 
 
-def test_a_migration_cut_off_anywhere_loses_nothing(tmp_path, write_version_1):
+def test_a_migration_cut_off_anywhere_loses_nothing(tmp_path, write_older):
     found = []
     for statement in range(100):
         path = tmp_path / f"outbox-{statement:03}.db"
-        write_version_1(path)
+        write_older(path)
         if not killed_at(path, statement):
             break
         database = Database(path)
         prepare(database)
-        rows = database.rows("SELECT event_id, test_event_code FROM waiting UNION ALL SELECT event_id, '' FROM dead")
+        rows = database.rows("SELECT event_id FROM waiting UNION ALL SELECT event_id FROM dead")
         found.append((sorted(rows), database.value("SELECT sum(n) FROM counts"), database.pragma("user_version")))
         database.close()
 
     assert len(found) > 10
-    assert [([(f"R-{n}", "") for n in (1, 10, 2, 3, 4, 5)], 12, VERSION)] * len(found) == found
+    assert [([(f"R-{n}",) for n in (1, 10, 2, 3, 4, 5)], 12, VERSION)] * len(found) == found

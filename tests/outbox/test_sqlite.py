@@ -184,14 +184,16 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(open_outbox, path):
     assert "permissions" in caught.value.hint
 
 
-async def test_a_file_of_the_first_version_keeps_all_that_was_in_it(open_outbox, clock, path, write_version_1):
-    write_version_1(path)
+async def test_a_file_of_an_older_version_keeps_all_that_was_in_it(open_outbox, clock, path, write_older):
+    write_older(path)
     clock.time = 1_795_312_410.25
     outbox = await open_outbox()
     before = await outbox.books()
     letters = await outbox.find(Find(state="dead"))
-    lease = await lease_all(outbox, clock)
-    await outbox.settle(lease, [Accepted(), Accepted(), Dead(reason=DeadReason.REFUSED)])
+    leases = [await lease_all(outbox, clock) for _ in range(2)]  # in one of them there is a test
+    for lease in leases:
+        outcomes = [Dead(reason=DeadReason.REFUSED) if one.event_id == "R-1" else Accepted() for one in lease.events]
+        await outbox.settle(lease, outcomes)
     after = await outbox.books()
 
     received = {
@@ -204,22 +206,20 @@ async def test_a_file_of_the_first_version_keeps_all_that_was_in_it(open_outbox,
     assert [("R-3", "too_old", ""), ("R-2", "refused", "")] == [
         (letter.event_id, letter.reason, letter.test_event_code) for letter in letters
     ]
-    assert [("R-4", "", 0, None), ("R-5", "", 0, None), ("R-1", "", 1, 1_795_312_350.25)] == [
-        (event.event_id, event.test_event_code, event.attempts, event.unknown_since) for event in lease.events
-    ]
+    assert [("R-1", 1, 1_795_312_350.25), ("R-4", 0, None), ("R-5", 0, None)] == sorted(
+        (event.event_id, event.attempts, event.unknown_since) for lease in leases for event in lease.events
+    )
     assert ({"shop": 3}, {"shop": 0, "other": 1}) == (after.accepted, after.waiting)
     assert {("shop", "refused"): 2, ("shop", "too_old"): 1} == after.dead
 
 
-async def test_a_file_of_the_first_version_takes_tests(open_outbox, record, clock, path, write_version_1):
-    write_version_1(path)
+async def test_a_file_of_an_older_version_takes_tests(open_outbox, record, clock, path, write_older):
+    write_older(path)
     outbox = await open_outbox()
-    await outbox.put([record(1, code="TEST1")])
-    await lease_all(outbox, clock)
+    await outbox.put([record(1, code="TEST0")])
+    leases = [await lease_all(outbox, clock) for _ in range(3)]
 
-    lease = await lease_all(outbox, clock)
-
-    assert [("e1", "TEST1")] == [(event.event_id, event.test_event_code) for event in lease.events]
+    assert ("e1", "TEST0") in {(event.event_id, event.test_event_code) for lease in leases for event in lease.events}
 
 
 # Damage.
