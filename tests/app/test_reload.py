@@ -57,6 +57,19 @@ def test_other_settings_are_taken_without_a_restart(gateway, sandbox):
     assert reloads(gateway) == {"taken": 1, "refused": 0, "failed": 0}
 
 
+def test_no_counter_falls_at_a_reload(gateway):
+    for number in range(7):
+        gateway.hit(purchase(number))
+    old = gateway.worker_pids()
+    for number in range(7, 20):
+        gateway.hit(purchase(number))
+    reload(gateway)
+    wait_until_said(gateway, "settings_taken")
+    wait_until_only(gateway, 1, none_of=old)
+
+    assert 'tikrelay_requests_total{route="ga4",status="204"} 20.0' in gateway.metrics()
+
+
 def test_a_new_token_written_in_the_settings_needs_no_restart(gateway, sandbox):
     sandbox.fault("code", code=40105)
     gateway.hit(purchase(1))

@@ -70,6 +70,7 @@ class Crew:
         self.somebody = asyncio.Event()  # accepts requests
         self.adopting = asyncio.Lock()  # held while somebody else chooses among the free files
         self.exit_code = 0
+        self.last_word: Callable[[int, Message], None] | None = None  # hears what a worker counted until its end
         self.keeper_ended: Callable[[asyncio.Task[None]], None] | None = None
         self._deaths: deque[float] = deque(maxlen=1000)
         self.now = Generation(loaded, folder.free_names(loaded.config.server.workers))
@@ -228,6 +229,8 @@ class Crew:
                 self.somebody.set()
                 if worker.link and among != len(self.workers):
                     worker.link.report({"do": "share", "among": len(self.workers)})
+            elif message["do"] == "ending" and self.last_word:
+                self.last_word(worker.pid, message)
 
         try:
             return await worker.run(self._order(generation.loaded, worker, among=among), self.listener, hear=hear)

@@ -74,6 +74,7 @@ class Server:
         self.crew = Crew(loaded, folder, listener)
         self.crew.keeper_ended = self.keeper_ended
         self.ledger = Ledger()
+        self.crew.last_word = lambda pid, message: self.ledger.last_word(pid, message["meter"])
         self.newly_dead = NewlyDead()
         self.clock = ClockState(self.emit)
         self.webhook = Webhook(lambda: self.settings.config.alarms.webhook, clock=SystemClock(), emit=self.emit)

@@ -49,6 +49,7 @@ from tikrelay.watch.metrics import Meter
 
 _IDLE_CONNECTIONS_WITHIN_S: Final = 1.0
 _BEGUN_BATCHES_WITHIN_S: Final = 8.0
+_HEARD_AFTER_S: Final = 0.05  # until a last report is on its way
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -335,13 +336,15 @@ async def _serve(link_end: socket.socket, listener: socket.socket) -> int:
         loaded = parse_settings(order.settings, path, os.environ, tokens=order.tokens)
         worker = Worker(order, loaded, listener)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
-        return await worker.run(ready=lambda: link.report({"do": "ready"}))
+        exit_code = await worker.run(ready=lambda: link.report({"do": "ready"}))
+        last_word: Message = {"do": "ending", "meter": worker.meter.snapshot()}
     except TikrelayError as error:
-        link.report({"do": "failed", "what": str(error)})
-        await asyncio.sleep(0.05)
-        return error.exit_code
+        exit_code, last_word = error.exit_code, {"do": "failed", "what": str(error)}
     finally:
         reading.remove_done_callback(_leave)
+    link.report(last_word)
+    await asyncio.sleep(_HEARD_AFTER_S)
+    return exit_code
 
 
 def _leave(_: asyncio.Task[None]) -> None:
