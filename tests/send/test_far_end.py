@@ -123,6 +123,18 @@ async def test_too_many_calls_are_waited_out_as_long_as_is_asked_and_slow_down(s
     assert shop.limiter.pace < 0.6 * before
 
 
+async def test_accepted_calls_raise_the_pace(shop, sandbox):
+    limiter = RateLimiter(10, clock=shop.clock)
+    before = limiter.pace
+    async with shop.sending(limiter=limiter):
+        for event_id in ids(3):
+            shop.clock.skip(1)
+            await shop.put(event_id)
+            await shop.all_settled()
+
+    assert limiter.pace > 1.2 * before
+
+
 # Every way to break.
 
 BREAKS = [
