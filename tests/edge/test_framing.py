@@ -1,10 +1,11 @@
 """What two programs may read differently is refused, and nothing that follows it is read as a request (S7, B1, B2)."""
 
 import json
+import socket
 
 import pytest
 
-from rawhttp import answers, statuses, talk
+from rawhttp import answers, connect, read_all, statuses, talk
 
 SMUGGLED = b"GET /g/collect?v=2&tid=G-1&cid=1.2&en=smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 LAST = b"GET /g/collect?v=2&tid=G-1&cid=1.2&en=contact HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -163,3 +164,21 @@ def test_events_in_chunks_of_one_byte_are_read(open_gateway):
     (receipt, _) = answers(talk(open_gateway.port, CHUNKED + body + LAST))
 
     assert (200, "stored") == (receipt.status, json.loads(receipt.body)["events"][0]["outcome"])
+
+
+def test_who_says_that_he_sends_no_more_still_gets_his_answers(open_gateway):
+    with connect(open_gateway.port) as connection:
+        connection.sendall(LAST.replace(b"Connection: close\r\n", b"") * 300)
+        connection.shutdown(socket.SHUT_WR)
+        raw = read_all(connection)
+
+    assert [204] * 300 == statuses(raw)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthy HTTP/1.1\r\nHost:", CHUNKED + b"3\r\nab"])
+def test_who_says_that_he_sends_no_more_in_the_middle_of_a_request_is_let_go(open_gateway, sent: bytes):
+    with connect(open_gateway.port, within_s=1) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+
+        assert b"" == connection.recv(100)

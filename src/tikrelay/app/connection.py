@@ -120,6 +120,7 @@ class Connection(HttpToolsProtocol):
         self._last_words: Refusal | None = None  # waits for the answers before it
         self._is_deaf = False  # nothing that comes now is a request
         self._is_ending = False
+        self._has_heard_all = False
 
     # What the event loop says.
 
@@ -152,6 +153,12 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
         else:
             self._feed(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn closes at once
+        """Answer what was asked before the other end said that it sends no more; True keeps the way back open."""
+        self._has_heard_all = True
+        running = self._running
+        return not self._is_ending and self._is_busy() and running is not None and not running.more_body
 
     def pause_writing(self) -> None:
         """Give the other end a time to read what was written."""
@@ -242,6 +249,8 @@ class Connection(HttpToolsProtocol):
         """No request is being answered."""
         if self._last_words is not None:
             self._say(self._last_words)
+        elif self._has_heard_all:
+            self.end()
         elif self._running is not None and self._running.more_body:
             self.end(kindly=True)  # what is left of a body that nobody wants is not read
         elif self._reads_head:
