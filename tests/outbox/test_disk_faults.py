@@ -12,15 +12,16 @@ import apsw
 import pytest
 
 from tikrelay.base.errors import OutboxError, OutboxUnavailable
-from tikrelay.base.happenings import StoreFailed
+from tikrelay.base.happenings import CommitDone, StoreFailed
 from tikrelay.outbox.group_commit import Job
 from tikrelay.outbox.store import Accepted, Find
 
-EVERY_CALL = frozenset({"write", "sync", "truncate"})
+WRITES = frozenset({"write", "sync", "truncate"})
+READS = frozenset({"open", "read"})
 
 
 class FaultyVfs(apsw.VFS):
-    """Fails at the n-th call, once or from then on; or has no more room."""
+    """Fails at the n-th call, once or from then on; has no more room, also from the n-th write on; or is slow."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,29 +30,52 @@ class FaultyVfs(apsw.VFS):
 
     def heal(self) -> None:
         self.calls_left: int | None = None
+        self.which = WRITES
         self.for_good = False
         self.failed = 0
-        self.calls_after_failure = 0
+        self.writes_after_failure = 0
         self.room: int | None = None
+        self.is_copy_on_write = False
+        self.writes_until_full: int | None = None
         self.log_is_well = False
+        self.a_sync_takes_s = 0.0
 
-    def fail_at(self, call: int, *, for_good: bool) -> None:
+    def fail_at(self, call: int, *, for_good: bool, which: frozenset[str] = WRITES) -> None:
         self.heal()
-        self.calls_left, self.for_good = call, for_good
+        self.calls_left, self.for_good, self.which = call, for_good, which
+
+    def full_at(self, write: int, *, is_copy_on_write: bool) -> None:
+        self.heal()
+        self.writes_until_full, self.is_copy_on_write = write, is_copy_on_write
 
     def xOpen(self, name, flags):
+        self.meet("open", apsw.CantOpenError)
         return FaultyFile(self, name, flags)
 
-    def meet(self) -> None:
+    def meet(self, call: str, error: type[apsw.Error] = apsw.IOError) -> None:
         """Stand for one call to the disk."""
-        if self.failed:
-            self.calls_after_failure += 1
-        if self.calls_left is None:
+        if self.failed and call in WRITES:
+            self.writes_after_failure += 1
+        if self.calls_left is None or call not in self.which:
             return
         self.calls_left -= 1
         if self.calls_left == 0 or (self.calls_left < 0 and self.for_good):
             self.failed += 1
-            raise apsw.IOError("the disk fails")
+            raise error("the disk fails")
+
+    def take_room(self, grows_by: int) -> None:
+        """Stand for one write that needs room: one beyond a file's end, or any where nothing is written in place."""
+        if not (grows_by or self.is_copy_on_write):
+            return
+        if self.writes_until_full is not None:
+            self.writes_until_full -= 1
+            if self.writes_until_full <= 0:
+                self.room = 0
+        if self.room is not None:
+            if self.is_copy_on_write or grows_by > self.room:
+                self.failed += 1
+                raise apsw.FullError("no space left on device")
+            self.room -= grows_by
 
 
 class FaultyFile(apsw.VFSFile):
@@ -62,24 +86,25 @@ class FaultyFile(apsw.VFSFile):
         self.vfs = vfs
         self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
 
-    def meet(self) -> None:
+    def meet(self, call: str) -> None:
         if not (self.is_log and self.vfs.log_is_well):
-            self.vfs.meet()
+            self.vfs.meet(call)
+
+    def xRead(self, amount, offset):
+        self.meet("read")
+        return super().xRead(amount, offset)
 
     def xWrite(self, data, offset):
-        self.meet()
-        grows_by = max(0, offset + len(data) - self.xFileSize())
-        if self.vfs.room is not None and grows_by:
-            if grows_by > self.vfs.room:
-                raise apsw.FullError("no space left on device")
-            self.vfs.room -= grows_by
+        self.meet("write")
+        self.vfs.take_room(max(0, offset + len(data) - self.xFileSize()))
         super().xWrite(data, offset)
 
     def xSync(self, flags):
-        self.meet()  # and no more: what is tried here is what SQLite is told
+        self.meet("sync")  # and no more: what is tried here is what SQLite is told
+        time.sleep(self.vfs.a_sync_takes_s)
 
     def xTruncate(self, newsize):
-        self.meet()
+        self.meet("truncate")
         super().xTruncate(newsize)
 
 
@@ -122,15 +147,16 @@ async def checkpointed(outbox):
 
 
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("which", [WRITES, READS], ids=["writes", "reads"])
 async def test_after_an_io_error_nothing_is_written_and_nothing_acknowledged_is_lost(  # noqa: PLR0917
-    open_outbox, record, clock, disk, tmp_path, for_good
+    open_outbox, record, clock, disk, tmp_path, for_good, which
 ):
     """SQLite's own method: fail the first call, then the second, and so on, until a pass meets no failure."""
     seen = {"at start": 0, "at work": 0}
     for call in count(1):
         path = tmp_path / f"outbox-{call:03}.db"
         told = {}
-        disk.fail_at(call, for_good=for_good)
+        disk.fail_at(call, for_good=for_good, which=which)
         try:
             outbox = await open_outbox(path, vfs="faulty")
         except OutboxUnavailable:
@@ -151,17 +177,71 @@ async def test_after_an_io_error_nothing_is_written_and_nothing_acknowledged_is_
             await outbox.put([record(99)])
         await outbox.close()
         seen["at work"] += 1
-        assert (False, 0) == (outbox.ready, disk.calls_after_failure)
+        assert (False, 0) == (outbox.ready, disk.writes_after_failure)
 
         disk.heal()
-        again = await open_outbox(path, vfs="faulty")
-        found = {event.event_id: event.body for event in (await lease_all(again, clock)).events}
-        assert told == {event_id: found[event_id] for event_id in told}
-        assert "ok" == again._database.pragma("integrity_check")
-        await again.close()
+        await found_whole(await open_outbox(path, vfs="faulty"), clock, told)
 
     assert seen["at start"] > 5
-    assert seen["at work"] > 10
+    assert seen["at work"] > (10 if which is WRITES else 0)
+
+
+async def found_whole(outbox, clock, told):
+    found = {event.event_id: event.body for event in (await lease_all(outbox, clock)).events}
+    assert told == {event_id: found.get(event_id) for event_id in told}
+    assert "ok" == await outbox._do(lambda: outbox._database.pragma("integrity_check"), writes=False)
+    await outbox.close()
+
+
+@pytest.mark.parametrize("is_copy_on_write", [False, True], ids=["writes in place", "copies on write"])
+async def test_a_disk_that_is_full_at_any_write_costs_nothing_that_was_acknowledged(  # noqa: PLR0917
+    open_outbox, record, clock, disk, tmp_path, is_copy_on_write
+):
+    """Nothing fails for good: with room again, the same outbox takes and delivers."""
+    seen = {"at start": 0, "at work": 0}
+    for write in count(1):
+        path = tmp_path / f"outbox-{write:03}.db"
+        told = {}
+        disk.full_at(write, is_copy_on_write=is_copy_on_write)
+        try:
+            outbox = await open_outbox(path, vfs="faulty")
+        except OutboxUnavailable:
+            seen["at start"] += 1
+            disk.heal()
+            await found_whole(await open_outbox(path, vfs="faulty"), clock, {})
+            continue
+        try:
+            await work(outbox, clock, record, told)
+            await checkpointed(outbox)
+        except OutboxUnavailable:
+            seen["at work"] += 1
+        was_full = disk.failed
+        disk.heal()
+        await outbox.put([record(99)])
+        failed = outbox.failed.is_set()
+        await outbox.close()
+
+        assert not failed
+        await found_whole(await open_outbox(path, vfs="faulty"), clock, {**told, "e99": b'{"n":99}'})
+        if not was_full:
+            break
+
+    assert seen["at start"] > 5
+    assert seen["at work"] > 5
+
+
+async def test_on_a_slow_disk_what_comes_meanwhile_shares_one_sync(open_outbox, record, disk, happenings):
+    outbox = await open_outbox(vfs="faulty")
+    happenings.clear()
+    disk.a_sync_takes_s = 0.2
+    for first in (0, 100, 200):
+        puts = [asyncio.ensure_future(outbox.put([record(first + number)])) for number in range(100)]
+        await asyncio.sleep(0.1)
+    await asyncio.gather(*puts)
+    commits = [what for what in happenings if isinstance(what, CommitDone) and what.events]
+
+    assert 300 == sum(commit.events for commit in commits)
+    assert len(commits) <= 5
 
 
 async def test_the_callers_of_a_commit_that_failed_are_told(open_outbox, record, disk, happenings):
@@ -188,7 +268,7 @@ async def test_nothing_is_written_before_the_event_loop_hears_of_the_failure(ope
     heard = outbox.failed.is_set()
     await outbox.close()
 
-    assert (1, 0) == (disk.failed, disk.calls_after_failure)
+    assert (1, 0) == (disk.failed, disk.writes_after_failure)
     assert not heard
     assert isinstance(first.exception(), OutboxUnavailable)
 

@@ -369,7 +369,7 @@ async def test_no_acknowledged_event_is_lost_by_thousands_of_power_cuts(cut_ofte
 @pytest.mark.timeout(600)
 async def test_hundreds_of_power_cuts_without_a_sync_find_losses_and_no_damage(cut_often, record_property):
     cuts, faults = await cut_often(cuts=300, synchronous=1, first_seed=SEED)
-    lost = sum("lost" in fault for fault in faults)
+    lost = sum(": lost: " in fault for fault in faults)  # at most one of a cut
     record_property("cuts, not synced", cuts)
     record_property("of these with losses", lost)
 
