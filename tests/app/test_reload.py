@@ -100,6 +100,7 @@ def test_a_wrong_file_is_refused_with_every_mistake_and_changes_nothing(gateway,
     assert gateway.hit(purchase(1)) == 204
 
 
+@pytest.mark.faults
 def test_a_file_that_is_gone_is_refused(gateway):
     gateway.config.unlink()
     reload(gateway)
@@ -142,6 +143,7 @@ def test_when_no_new_worker_can_begin_the_old_ones_stay_and_the_log_says_why(gat
     assert gateway.hit(purchase(1)) == 204
 
 
+@pytest.mark.faults
 def test_a_new_worker_that_dies_at_its_start_leaves_the_old_ones_at_work(gateway):
     (old,) = gateway.worker_pids()
     with contextlib.closing(sqlite3.connect(gateway.outbox / "outbox-001.db")) as newer:
@@ -166,6 +168,7 @@ def test_signals_during_a_reload_are_one_more_reload(gateway):
     assert len(gateway.worker_pids()) == 1
 
 
+@pytest.mark.faults
 def test_what_was_begun_before_a_reload_is_answered_and_what_waited_is_sent(gateway, sandbox):
     sandbox.fault("http", status=503)
     gateway.hit(purchase(1))
@@ -183,6 +186,7 @@ def test_what_was_begun_before_a_reload_is_answered_and_what_waited_is_sent(gate
     assert {event["event_id"] for event in sandbox.wait_for_events(2, within_s=40)} == {"R-1", "e1"}
 
 
+@pytest.mark.faults
 def test_a_hup_to_a_worker_ends_nothing(gateway):
     (pid,) = gateway.worker_pids()
     os.kill(pid, signal.SIGHUP)
@@ -203,6 +207,7 @@ def test_reload_after_reload_uses_no_more_files_than_it_must(gateway):
     assert len(list(gateway.outbox.glob("outbox-*.db"))) == 2
 
 
+@pytest.mark.faults
 def test_systemd_is_told_of_a_reload_and_of_its_end(gateways, tmp_path):
     gateway = gateways()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from harness import START_WITHIN_S, get, purchase, wait_for
 
 CALLS = 400
 
 
+@pytest.mark.faults
 def test_a_stuck_reader_of_the_log_holds_nothing_up(gateways, sandbox):
     """Hundreds of calls, each with a line of its own, into a pipe that nobody empties."""
     gateway = gateways(server={"workers": 2}, send={"max_batch": 1})
