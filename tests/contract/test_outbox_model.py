@@ -1,6 +1,7 @@
-"""Every Outbox against a dict: any sequence of puts, leases, outcomes, drops, crashes and reopenings."""
+"""Every Outbox against a dict: any sequence of puts, leases, calls, outcomes, drops, replays, erasures and crashes."""
 
 import asyncio
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Coroutine
@@ -20,15 +21,19 @@ from hypothesis.stateful import (
 )
 
 from tikrelay.event import DropReason
-from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Record, RetryAt
+from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Drop, Find, Record, Replay, RetryAt
 
 DESTINATIONS = ("shop", "other")
 CODES = ("", "TEST1", "TEST2")
-OUTCOMES = st.sampled_from(["accepted", "now", "later", "dead"])
+PERSONS = [hashlib.sha256(name).hexdigest() for name in (b"ann", b"bob", b"cleo")]
+OUTCOMES = st.sampled_from(["accepted", "now", "later", "unknown", "dead"])
 
 
 class OutboxAndDict(RuleBasedStateMachine):
-    """``waiting`` is the model: event id to [(destination, test code), body, time of its turn, attempts]."""
+    """``waiting`` is the model: event id to [(destination, test code), body, time of its turn, attempts, unknown].
+
+    ``dead`` holds what died, likewise, and ``delivered`` what was accepted, event id to body; ``begun`` what is under way.
+    """
 
     leases = Bundle("leases")
 
@@ -39,6 +44,9 @@ class OutboxAndDict(RuleBasedStateMachine):
         self.clock = self.home.clock
         self.outbox = self.run(self.home.open())
         self.waiting: dict[str, list[Any]] = {}
+        self.dead: dict[str, list[Any]] = {}
+        self.delivered: dict[str, bytes] = {}
+        self.begun: dict[str, float] = {}
         self.leased: set[str] = set()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.unwritten: Counter[tuple[str, str]] = Counter()
@@ -57,16 +65,17 @@ class OutboxAndDict(RuleBasedStateMachine):
         places=st.lists(st.tuples(st.sampled_from(DESTINATIONS), st.sampled_from(CODES)), max_size=5),
         dropped=st.integers(0, 2),
         size=st.integers(1, 60),
+        person=st.sampled_from(PERSONS),
     )
-    def put(self, places, dropped, size):
+    def put(self, places, dropped, size, person):
         drops = [Drop(destination="shop", source="data", name="scroll", reason=DropReason.NO_MAPPING)] * dropped
         records = []
         for place, code in places:
             self.ids += 1
-            event_id, body = f"e{self.ids}", b"%d" % self.ids * size
+            event_id, body = f"e{self.ids}", person.encode() + b"%d" % self.ids * size
             what = {"source": "data", "name": "n", "event": "N", "event_id": event_id, "body": body}
             records.append(Record(destination=place, test_event_code=code, **what))
-            self.waiting[event_id] = [(place, code), body, 0.0, 0]
+            self.waiting[event_id] = [(place, code), body, 0.0, 0, None]
             self.counts[place, "received"] += 1
         self.unwritten["shop", "dropped"] += dropped
         self.unwritten["shop", "received"] += dropped
@@ -79,7 +88,7 @@ class OutboxAndDict(RuleBasedStateMachine):
         now = self.clock.now()
         due = [
             (turn, int(i[1:]), i, code)
-            for i, ((to, code), _, turn, _) in self.waiting.items()
+            for i, ((to, code), _, turn, *_) in self.waiting.items()
             if to == place and turn <= now and i not in self.leased and (tests or not code)
         ]
         codes = [code for *_, code in sorted(due)]
@@ -90,7 +99,7 @@ class OutboxAndDict(RuleBasedStateMachine):
         target=leases,
         place=st.sampled_from(DESTINATIONS),
         most=st.integers(1, 4),
-        max_bytes=st.integers(1, 300),
+        max_bytes=st.integers(1, 600),
         tests=st.booleans(),
     )
     def lease(self, place, most, max_bytes, tests):
@@ -103,16 +112,36 @@ class OutboxAndDict(RuleBasedStateMachine):
             expected.append(event_id)
         lease = self.run(self.outbox.lease(place, most=most, max_bytes=max_bytes, now=now, tests=tests))
         self.wrote()
-        found = [(e.event_id, (place, e.test_event_code), e.body, e.attempts) for e in lease.events]
-        assert [(i, self.waiting[i][0], self.waiting[i][1], self.waiting[i][3]) for i in expected] == found
+        found = [[(place, e.test_event_code), e.body, e.attempts, e.unknown_since] for e in lease.events]
+        assert expected == [e.event_id for e in lease.events]
+        assert [[self.waiting[i][part] for part in (0, 1, 3, 4)] for i in expected] == found
         self.leased.update(expected)
         return (self.lives, lease) if expected else multiple()
+
+    @rule(held=leases)
+    def begin(self, held):
+        life, lease = held
+        if life != self.lives:
+            return
+        self.run(self.outbox.begin(lease))
+        self.wrote()
+        now = self.clock.now()
+        self.begun = {e.event_id: now for e in lease.events if e.event_id in self.leased} | self.begun
+
+    def end_begun(self, lease):
+        for event in lease.events:
+            self.begun.pop(event.event_id, None)
 
     @rule(held=consumes(leases))
     def release(self, held):
         life, lease = held
         if life == self.lives:
             self.outbox.release(lease)
+            self.run(
+                self.outbox.lease("nobody", most=1, max_bytes=1, now=0.0)
+            )  # a note of it goes with the next commit
+            self.wrote()
+            self.end_begun(lease)
             self.leased.difference_update(e.event_id for e in lease.events)
 
     @rule(held=consumes(leases), data=st.data())
@@ -124,17 +153,66 @@ class OutboxAndDict(RuleBasedStateMachine):
         outcomes = []
         for event in lease.events:
             what = data.draw(OUTCOMES)
-            if what in ("now", "later"):
-                at = now if what == "now" else now + 100
-                outcomes.append(RetryAt(at=at))
-                self.waiting[event.event_id][2:] = [at, event.attempts + 1]
+            if what in ("now", "later", "unknown"):
+                at = now + 100 if what == "later" else now
+                outcomes.append(RetryAt(at=at, unknown=what == "unknown"))
             else:
                 outcomes.append(Accepted() if what == "accepted" else Dead(reason=DeadReason.REFUSED))
-                del self.waiting[event.event_id]
+            if event.event_id not in self.waiting:
+                continue  # it was forgotten meanwhile
+            if what in ("now", "later", "unknown"):
+                unknown = event.unknown_since or (now if what == "unknown" else None)
+                self.waiting[event.event_id][2:] = [at, event.attempts + 1, unknown]
+            else:
+                kept = self.dead if what == "dead" else self.delivered
+                kept[event.event_id] = self.waiting.pop(event.event_id)
                 self.counts[lease.destination, what] += 1
             self.leased.discard(event.event_id)
-        self.run(self.outbox.settle(lease, outcomes))
+        call = Call(began_at=now, keys=tuple(event.key for event in lease.events), outcome="retry")
+        self.run(self.outbox.settle(lease, outcomes, [call]))
         self.wrote()
+        self.end_begun(lease)
+
+    @rule(place=st.sampled_from(DESTINATIONS), most=st.integers(1, 3), dry_run=st.booleans())
+    def replay(self, place, most, dry_run):
+        of_place = sorted((i for i, kept in self.dead.items() if kept[0][0] == place), key=lambda i: int(i[1:]))
+        chosen = of_place[-most:]
+        which = Find(destination=place, most=most)
+        done = self.run(self.outbox.replay(Replay(which=which, destinations=DESTINATIONS, dry_run=dry_run)))
+        assert len(chosen) == done.replayed
+        if dry_run:
+            return
+        self.wrote()
+        for event_id in chosen:
+            kind, body, *_, unknown = self.dead.pop(event_id)
+            self.waiting[event_id] = [kind, body, 0.0, 0, unknown]
+            self.counts[place, "dead"] -= 1
+
+    @rule(person=st.sampled_from(PERSONS))
+    def forget(self, person):
+        done = self.run(self.outbox.forget([person]))
+        self.wrote()
+        found = [
+            [i for i, kept in table.items() if kept[1].startswith(person.encode())]
+            for table in (self.waiting, self.dead, self.delivered)
+        ]
+        assert [len(ids) for ids in found] == [done.waiting, done.dead, done.delivered]
+        for table, ids in zip((self.waiting, self.dead, self.delivered), found, strict=True):
+            for event_id in ids:
+                (place, _), *_ = table.pop(event_id)
+                self.leased.discard(event_id)
+                if table is self.waiting:
+                    self.counts[place, "dropped"] += 1
+
+    @invariant()
+    def every_event_is_where_the_model_has_it(self):
+        found = self.run(self.outbox.find(Find(most=10_000)))
+        tables = {"waiting": self.waiting, "dead": self.dead, "delivered": self.delivered}
+        assert sorted((i, state) for state, table in tables.items() for i in table) == sorted(
+            (entry.event_id, entry.state) for entry in found
+        )
+        assert self.leased == {entry.event_id for entry in found if entry.leased}
+        assert not any(entry.damaged for entry in found)
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 100.0]))
     def let_time_pass(self, seconds):
@@ -145,20 +223,29 @@ class OutboxAndDict(RuleBasedStateMachine):
         self.run(self.outbox.close())
         self.outbox = self.run(self.home.open())
         self.wrote()
+        self.cut_off()
         self.begin_another_life()
+
+    def cut_off(self) -> None:
+        for event_id in self.begun.keys() & self.waiting.keys():
+            self.waiting[event_id][3] += 1
+            self.waiting[event_id][4] = self.waiting[event_id][4] or self.begun[event_id]
 
     @rule()
     def crash(self):
         self.outbox = self.run(self.home.crash(self.outbox))
         books = self.run(self.outbox.books())
-        if sum(books.dropped.values()) != self.counts["shop", "dropped"]:  # their second was over
+        dropped = sum(n for (to, _), n in books.dropped.items() if to == "shop")
+        if dropped != self.counts["shop", "dropped"]:  # their second was over
             self.wrote()
         self.unwritten.clear()
+        self.cut_off()
         self.begin_another_life()
 
     def begin_another_life(self) -> None:
         self.lives += 1
         self.leased.clear()
+        self.begun.clear()
 
     @invariant()
     def the_books_are_those_of_the_model(self):

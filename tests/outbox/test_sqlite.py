@@ -15,8 +15,8 @@ import pytest
 from tikrelay.base.errors import OutboxBroken, OutboxInUse, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, EventsBuried, StoreFailed
 from tikrelay.event import DropReason
-from tikrelay.outbox.schema import VERSION
 from tikrelay.outbox.memory import MOST_NAMES
+from tikrelay.outbox.schema import VERSION
 from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Find, Record, Retention, RetryAt
 
 NOTHING = Retention(delivered_events=0)
