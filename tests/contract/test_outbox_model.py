@@ -32,7 +32,7 @@ OUTCOMES = st.sampled_from(["accepted", "now", "later", "unknown", "dead"])
 class OutboxAndDict(RuleBasedStateMachine):
     """``waiting`` is the model: event id to [(destination, test code), body, time of its turn, attempts, unknown].
 
-    ``dead`` holds what died, likewise, and ``delivered`` what was accepted, event id to body; ``begun`` what is under way.
+    ``dead`` and ``delivered`` hold what died and what was accepted, likewise; ``begun`` what is being sent, since when.
     """
 
     leases = Bundle("leases")
@@ -45,7 +45,7 @@ class OutboxAndDict(RuleBasedStateMachine):
         self.outbox = self.run(self.home.open())
         self.waiting: dict[str, list[Any]] = {}
         self.dead: dict[str, list[Any]] = {}
-        self.delivered: dict[str, bytes] = {}
+        self.delivered: dict[str, list[Any]] = {}
         self.begun: dict[str, float] = {}
         self.leased: set[str] = set()
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -137,9 +137,7 @@ class OutboxAndDict(RuleBasedStateMachine):
         life, lease = held
         if life == self.lives:
             self.outbox.release(lease)
-            self.run(
-                self.outbox.lease("nobody", most=1, max_bytes=1, now=0.0)
-            )  # a note of it goes with the next commit
+            self.run(self.outbox.lease("nobody", most=1, max_bytes=1, now=0.0))  # its note goes now
             self.wrote()
             self.end_begun(lease)
             self.leased.difference_update(e.event_id for e in lease.events)
