@@ -24,7 +24,18 @@ def test_a_page_without_an_origin_of_its_own_is_allowed_by_the_word_for_it():
 
 @pytest.mark.parametrize(
     "origin",
-    [None, "", "*", "https://a b", "https://a\r\nx: y", "https://\u00e9.example", "a" * 400, "https://" + "a" * 301],
+    [
+        None,
+        "",
+        "*",
+        "https://a b",
+        "https://a\r\nx: y",
+        "https://\u00e9.example",
+        "a" * 400,
+        "https://" + "a" * 301,
+        "https://ann@shop.example",
+        "https://+4915155501234",
+    ],
 )
 def test_what_is_no_origin_is_not_repeated(origin):
     assert [] == answers.cors(origin)

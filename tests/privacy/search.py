@@ -47,4 +47,12 @@ class Search:
         """Look through every file of a folder, byte by byte."""
         files = [path for path in folder.rglob("*") if path.is_file() and path.name not in but]
         assert files
-        return [f"{path.name}: {found}" for path in files for found in self.in_(path.read_bytes())]
+        return [f"{path.name}: {found}" for path in files for found in self.in_(_bytes_of(path))]
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Read a file that a server may remove at this moment."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

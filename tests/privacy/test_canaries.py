@@ -8,9 +8,11 @@ know for a name in words that people type.
 
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -184,9 +186,18 @@ def command(gateway: Gateway, *arguments: str) -> bytes:
         [sys.executable, "-m", "tikrelay", *arguments, "--config", str(gateway.config)],
         capture_output=True,
         check=False,
+        cwd=gateway.folder,
     )
     assert b"Traceback" not in ran.stderr, ran.stderr
     return ran.stdout + ran.stderr
+
+
+COMMANDS = [["status", "--json"], ["events", "--json"], ["doctor", "--json"], ["backup", "kept"]]
+
+
+def status_of(gateway: Gateway) -> dict[str, Any]:
+    password = {"Authorization": f"Bearer {SECRETS['admin_password']}"}
+    return json.loads(get(gateway.admin_url + "/api/status", headers=password)[2])
 
 
 def processes(gateway: Gateway) -> list[int]:
@@ -210,7 +221,6 @@ def test_no_person_and_no_secret_is_left_anywhere(gateways, sandbox: Sandbox):
     sandbox.fault("body", body=json.dumps(quoting), times=20)
     answered = send_all(gateway)
     pids = processes(gateway)
-    password = {"Authorization": f"Bearer {SECRETS['admin_password']}"}
 
     assert [] == EVERYTHING.in_(answered)
     assert [] == EVERYTHING.in_(shown_to_others(pids))
@@ -223,17 +233,16 @@ def test_no_person_and_no_secret_is_left_anywhere(gateways, sandbox: Sandbox):
     sandbox.fault("refuse", event="AddToCart", message=quoting["message"])
     gateway.start()
     gateway.hit(f"v=2&tid=G-A1&en=add_to_cart&ep.user_data.email={quote(EMAIL)}&ep.search_term={quote(PHONE)}")
-    wait_for(
-        lambda: json.loads(get(gateway.admin_url + "/api/status", headers=password)[2])["books"]["waiting"] == 0,
-        within_s=60,
-    )
-    books = json.loads(get(gateway.admin_url + "/api/status", headers=password)[2])["books"]
+    wait_for(lambda: status_of(gateway)["books"]["waiting"] == 0, within_s=60)
+    books = status_of(gateway)["books"]
     told = admin(gateway)
-    for arguments in (["status", "--json"], ["events", "--json"], ["check", "--json"], ["doctor", "--json"]):
-        told += command(gateway, *arguments)
+    told += b"".join(command(gateway, *arguments) for arguments in COMMANDS)
+    gateway.process.popen.send_signal(signal.SIGHUP)
+    wait_for(lambda: status_of(gateway)["settings"]["reload"] == "taken", within_s=60)
 
     assert books["received"] > 100
     assert books["dead"] >= 1
+    assert list((gateway.folder / "kept").glob("*.db"))
     assert [] == EVERYTHING.in_(told), [line for line in told.splitlines() if EVERYTHING.in_(line)]
     assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
     assert gateway.process.terminate() == 0
