@@ -11,7 +11,7 @@ def open_gateway(_running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFac
     gateway = Gateway(
         tmp_path_factory.mktemp("edge"),
         _running_sandbox.url,
-        limits={"head_within_s": 1.0, "body_within_s": 2.0, "idle_s": 3.0},
+        limits={"head_within_s": 1.5, "body_within_s": 2.5, "idle_s": 3.5},
     ).start()
     yield gateway
     assert b"Traceback" not in gateway.log.read_bytes()

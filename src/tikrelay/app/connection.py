@@ -316,7 +316,10 @@ class Connection(HttpToolsProtocol):
         self._say(refusal)
 
     def _head_too_slow(self) -> None:
-        self._refuse(_HEAD_TOO_SLOW)
+        if self._held or self.pipeline:  # the rest may be here; it is we who do not read on
+            self._set_deadline(self._limits.head_within_s, self._head_too_slow)
+        else:
+            self._refuse(_HEAD_TOO_SLOW)
 
     def _say(self, refusal: Refusal) -> None:
         self.transport.write(refusal.answer())
