@@ -43,7 +43,7 @@ def test_a_worker_that_stops_is_replaced_and_its_events_are_sent_by_another(load
     oracle.ask("killed", what="frozen")
     wait_for(lambda: frozen not in gateway.worker_pids() and len(gateway.worker_pids()) == 2, within_s=30)
 
-    figures = oracle.judge(repeats=LANES * MOST_BATCH, acked=500)
+    figures = oracle.judge(most_repeats=LANES * MOST_BATCH, acked=500)
 
     record_property("oracle", brief(figures))
 
@@ -55,7 +55,7 @@ def test_a_worker_that_stops_for_a_while_goes_on_where_it_was(loaded, record_pro
     time.sleep(8.0)
     tell([frozen], signal.SIGCONT)
 
-    figures = oracle.judge(repeats=LANES * MOST_BATCH, acked=500)
+    figures = oracle.judge(most_repeats=LANES * MOST_BATCH, acked=500)
 
     record_property("oracle", brief(figures))
     assert frozen in gateway.worker_pids()
@@ -85,7 +85,7 @@ def test_a_machine_that_slept_loses_nothing_and_replaces_nobody(loaded, record_p
     tell(everybody, signal.SIGCONT)
     time.sleep(3.0)
 
-    figures = oracle.judge(repeats=2 * LANES * MOST_BATCH, acked=500)
+    figures = oracle.judge(most_repeats=2 * LANES * MOST_BATCH, acked=500)
 
     record_property("oracle", brief(figures))
     assert gateway.worker_pids() == before

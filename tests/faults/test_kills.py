@@ -4,6 +4,7 @@ The oracle judges (``judge.py``). A run in which no place was hit, nothing repea
 """
 
 import itertools
+import os
 
 import pytest
 
@@ -12,9 +13,10 @@ from harness import SEED, brief
 
 MOST_BATCH = 1000  # send.max_batch
 WORKERS = 2
-KILLS, EVENTS, IN_EACH_PLACE = 300, 150_000, 3
+KILLS = int(os.environ.get("KILLS", "300"))
+EVENTS, IN_EACH_PLACE = 500 * KILLS, 3
 _QUICK_PLACES = ("committed", "sent", "in_commit", "begun", "parsed", "leased")
-_LIMIT_S = 1500
+_LIMIT_S = 10 * KILLS
 
 
 def repeats_allowed(killer: Killer) -> int:
@@ -33,7 +35,7 @@ def test_twenty_kills_under_load_lose_invent_and_change_nothing(gateways, oracle
         killer.at(next(places), kills=4, within_s=2.5, soon=20)
     killer.start()
 
-    figures = oracle.judge(repeats=repeats_allowed(killer), acked=500)
+    figures = oracle.judge(most_repeats=repeats_allowed(killer), acked=500)
 
     record_property("kills", dict(killer.kills))
     record_property("oracle", brief(figures))
@@ -42,12 +44,12 @@ def test_twenty_kills_under_load_lose_invent_and_change_nothing(gateways, oracle
 
 @pytest.mark.faults
 @pytest.mark.timeout(_LIMIT_S + 300)
-def test_three_hundred_kills_in_every_phase_lose_invent_and_change_nothing(gateways, oracles, sandbox, record_property):
+def test_hundreds_of_kills_in_every_phase_lose_invent_and_change_nothing(gateways, oracles, sandbox, record_property):
     gateway = gateways(server={"workers": WORKERS})
     oracle = oracles(gateway)
     killer = Killer(gateway, oracle, sandbox, seed=SEED)
     ways = killer.ways()
-    oracle.begin(senders=8, per_s=800)
+    oracle.begin(senders=16, per_s=1500)
     while killer.total < KILLS or oracle.ask("counts")["acked"] < EVENTS:
         for name in killer.rng.sample(sorted(ways), len(ways)):
             killer.trouble()
@@ -55,7 +57,7 @@ def test_three_hundred_kills_in_every_phase_lose_invent_and_change_nothing(gatew
     killer.start()
 
     needs = {"acked": EVENTS, "repeats": 1, "retries": 1, "dead": 1}
-    figures = oracle.judge(repeats=repeats_allowed(killer), drained_within_s=300, **needs)
+    figures = oracle.judge(most_repeats=repeats_allowed(killer), drained_within_s=300, **needs)
 
     record_property("kills", {"all": killer.total, **dict(sorted(killer.kills.items()))})
     for figure in ("acked", "unknown", "repeats", "retries", "dead", "calls", "books", "ready_s", "drained_s"):

@@ -91,7 +91,7 @@ def test_a_worker_without_memory_refuses_or_is_replaced_and_loses_nothing(gatewa
     time.sleep(15)
     oracle.ask("killed", what="memory")
 
-    figures = oracle.judge(repeats=4 * MOST_BATCH, acked=1000)
+    figures = oracle.judge(most_repeats=4 * MOST_BATCH, acked=1000)
 
     record_property("workers_that_died", gateway.worker_codes())
     record_property("oracle", brief(figures))
@@ -106,7 +106,7 @@ def test_a_worker_with_few_files_lets_connections_wait_and_loses_nothing(gateway
     time.sleep(15)
     oracle.ask("killed", what="files")
 
-    figures = oracle.judge(repeats=4 * MOST_BATCH, acked=1000)
+    figures = oracle.judge(most_repeats=4 * MOST_BATCH, acked=1000)
 
     record_property("workers_that_died", gateway.worker_codes())
     record_property("oracle", brief(figures))
