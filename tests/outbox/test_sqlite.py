@@ -589,6 +589,38 @@ async def test_a_write_that_fails_is_reported_with_the_file_and_sqlites_words(op
     ]
 
 
+async def test_a_full_disk_keeps_nobody_from_sending(open_outbox, record, clock, happenings):
+    """The note of a large lease needs a page of its own."""
+    outbox = await open_outbox()
+    await outbox.put([record(number) for number in range(2000)])
+    await outbox._do(
+        lambda: outbox._database.pragma("max_page_count", outbox._database.pragma("page_count")), writes=False
+    )
+    lease = await lease_all(outbox, clock)
+    await outbox.begin(lease)
+    await outbox.settle(lease, [Accepted()] * 2000)
+
+    assert {"shop": 2000} == (await outbox.books()).accepted
+    assert [] == [failed for failed in happenings if isinstance(failed, StoreFailed)]
+
+
+async def test_on_a_full_disk_what_was_delivered_goes_before_an_event_is_refused(
+    open_outbox, record, clock, happenings
+):
+    outbox = await open_outbox()
+    await outbox.put([record(number, body=b"x" * 6_000) for number in range(300)])
+    await drain(outbox, clock)
+    await outbox._do(
+        lambda: outbox._database.pragma("max_page_count", outbox._database.pragma("page_count")), writes=False
+    )
+    for number in range(400):
+        await outbox.put([record(1000 + number, body=b"y" * 6_000)])
+    left = await outbox.find(Find(state="delivered", most=1000))
+
+    assert len(left) < 200
+    assert [] == [failed for failed in happenings if isinstance(failed, StoreFailed)]
+
+
 async def test_a_lease_reads_no_more_bodies_than_it_takes(open_outbox, record, path):
     """Large events wait on disk, not in memory."""
     outbox = await open_outbox()

@@ -55,6 +55,8 @@ _FLUSH_DROPS_EVERY_S: Final = 1.0
 _LOOK_FOR_OLD_EVERY_S: Final = 1.0
 _BITE_EVERY_S: Final = 0.02  # of what is old, while there is more of it
 _LOOKS_TAKE_AT_MOST: Final = 0.01  # of the thread's time
+_MOST_TRIES: Final = 8  # to make room on a full disk, each for twice as much as the one before
+_FREED_FIRST: Final = 16 * 1024
 _FRUGAL_FOR_S: Final = 10.0  # after the disk was full
 _REST_BEFORE_TIDYING_S: Final = 0.5
 _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
@@ -289,16 +291,16 @@ class GroupCommit:
             return False
         return self._drops_since is not None and time.monotonic() - self._drops_since >= _FLUSH_DROPS_EVERY_S
 
-    def _run(self, jobs: list[Job]) -> None:
+    def _run(self, jobs: list[Job], *, tried: int = 0) -> None:
         """Do the jobs in one transaction; when it fails, do them in parts, so that none harms its neighbours."""
         error = self._attempt(jobs)
         if error is None:
             return
         if isinstance(error, apsw.FullError):
             self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
-            if self._make_room() or not self._memory.frugal:
+            if tried < _MOST_TRIES and (self._make_room(size=_FREED_FIRST << tried) or not self._memory.frugal):
                 self._was_full_at = time.monotonic()
-                self._run(jobs)
+                self._run(jobs, tried=tried + 1)
                 return
         parts = [jobs] if isinstance(error, FATAL) else _parts(jobs, error)
         if len(parts) > 1:
@@ -309,11 +311,11 @@ class GroupCommit:
         else:
             self._fail(jobs, error)
 
-    def _make_room(self) -> bool:
+    def _make_room(self, *, size: int) -> bool:
         """On a full disk, remove some of what is only there to be looked at."""
         if not self._memory.delivered:
             return False
-        job = Job(lambda: retention.make_room(self._memory, size=0), self._loop.create_future(), writes=True)
+        job = Job(lambda: retention.make_room(self._memory, size=size), self._loop.create_future(), writes=True)
         return self._attempt([job]) is None
 
     def _attempt(self, jobs: list[Job]) -> Exception | None:
