@@ -13,7 +13,7 @@ import pytest
 
 from tikrelay.base.errors import OutboxError, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, StoreFailed
-from tikrelay.outbox.group_commit import Job
+from tikrelay.outbox.jobs import Job
 from tikrelay.outbox.store import Accepted, Find
 
 WRITES = frozenset({"write", "sync", "truncate"})

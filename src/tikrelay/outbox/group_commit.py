@@ -36,13 +36,13 @@ from tikrelay.outbox.database import Database
 from tikrelay.outbox.failures import (
     DAMAGE,
     FATAL,
-    NO_FAULT_OF_A_JOB,
     WAITS_FOR_A_REPAIR,
     ReplacedError,
     hint_of,
     reason_of,
     words_of,
 )
+from tikrelay.outbox.jobs import Job, parts_of
 from tikrelay.outbox.lock import OutboxLock
 from tikrelay.outbox.memory import Memory, let_go
 from tikrelay.outbox.outcomes import find_cut_off
@@ -63,40 +63,6 @@ _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goe
 _PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
 
 T = TypeVar("T")
-
-
-class Job:
-    """Work for the thread, and who waits for it.
-
-    ``writes``    it waits for the commit, not only for its turn
-    ``optional``  on a full disk it is left undone, and nobody is told
-    ``alone``     it is done outside of any transaction
-    """
-
-    __slots__ = ("alone", "events", "future", "optional", "result", "work", "writes")
-
-    def __init__(
-        self,
-        work: Callable[[], Any],
-        future: asyncio.Future[Any],
-        *,
-        writes: bool,
-        events: int = 0,
-        optional: bool = False,
-        alone: bool = False,
-    ) -> None:
-        self.work = work
-        self.future = future
-        self.writes = writes
-        self.events = events
-        self.optional = optional
-        self.alone = alone
-        self.result: Any = None
-
-    @property
-    def kind(self) -> tuple[bool, bool, bool]:
-        """Jobs of one kind succeed or fail together."""
-        return self.writes, self.optional, bool(self.events)
 
 
 class GroupCommit:
@@ -302,7 +268,7 @@ class GroupCommit:
                 self._was_full_at = time.monotonic()
                 self._run(jobs, tried=tried + 1)
                 return
-        parts = [jobs] if isinstance(error, FATAL) else _parts(jobs, error)
+        parts = [jobs] if isinstance(error, FATAL) else parts_of(jobs, error)
         if len(parts) > 1:
             for part in parts:
                 self._run(part)
@@ -421,13 +387,3 @@ class GroupCommit:
     def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *arguments)
-
-
-def _parts(jobs: list[Job], error: Exception) -> list[list[Job]]:
-    """Split jobs whose common transaction failed into those that may still succeed without the others."""
-    if not isinstance(error, NO_FAULT_OF_A_JOB):
-        return [[job] for job in jobs]
-    parts: dict[tuple[bool, bool, bool], list[Job]] = {}
-    for job in jobs:
-        parts.setdefault(job.kind, []).append(job)
-    return [parts[kind] for kind in sorted(parts)]

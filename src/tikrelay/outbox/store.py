@@ -68,7 +68,7 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     ``key``            the store's own key, in order of arrival
     ``received_at``    Unix seconds
     ``replayed_at``    Unix seconds when it was last taken back from the dead letters, or None
-    ``attempts``       calls it was part of so far
+    ``attempts``       calls it was part of so far, or since it was replayed: then it has all its tries again
     ``unknown_since``  Unix seconds of its first attempt whose outcome nobody knows, or None
 
     ``test_event_code``  as in its Record
@@ -201,7 +201,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     ``ended_at``    Unix seconds when it was delivered or died, None while it waits
     ``not_before``  Unix seconds of its next attempt, while it waits
     ``leased``      it is on its way at this moment
-    ``reason``, ``code``, ``message``, ``request_id``  of a dead letter; a delivered event has the last two of its call
+    ``reason``, ``code``, ``message``, ``request_id``  of a dead letter; a delivered event has the last
     ``body``        its exact JSON; empty in a list
     ``damaged``     its bytes are not those that were stored
     ``calls``       the last calls it was part of, oldest first; empty in a list

@@ -1,0 +1,51 @@
+"""One piece of work for the outbox's thread, and which pieces share a fate."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tikrelay.outbox.failures import NO_FAULT_OF_A_JOB
+
+
+class Job:
+    """Work for the thread, and who waits for it.
+
+    ``writes``    it waits for the commit, not only for its turn
+    ``optional``  on a full disk it is left undone, and nobody is told
+    ``alone``     it is done outside of any transaction
+    """
+
+    __slots__ = ("alone", "events", "future", "optional", "result", "work", "writes")
+
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        future: asyncio.Future[Any],
+        *,
+        writes: bool,
+        events: int = 0,
+        optional: bool = False,
+        alone: bool = False,
+    ) -> None:
+        self.work = work
+        self.future = future
+        self.writes = writes
+        self.events = events
+        self.optional = optional
+        self.alone = alone
+        self.result: Any = None
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool]:
+        """Jobs of one kind succeed or fail together."""
+        return self.writes, self.optional, bool(self.events)
+
+
+def parts_of(jobs: list[Job], error: Exception) -> list[list[Job]]:
+    """Split jobs whose common transaction failed into those that may still succeed without the others."""
+    if not isinstance(error, NO_FAULT_OF_A_JOB):
+        return [[job] for job in jobs]
+    found: dict[tuple[bool, bool, bool], list[Job]] = {}
+    for job in jobs:
+        found.setdefault(job.kind, []).append(job)
+    return [found[kind] for kind in sorted(found)]
