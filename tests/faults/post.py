@@ -24,12 +24,13 @@ class Connection:
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.status = 0
-        self.how = ""  # the error an unknown end had
+        self.how = ""  # the error of an unknown end, and on which connection
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def exchange(self, request: Request, *, pause_s: float = 0.0) -> End:
         """Send one request and read its answer; with a pause its body comes in two parts."""
         self.status, self.how = 0, ""
+        is_new = not self._is_open()
         try:
             reader, writer = await self._open()
         except OSError:
@@ -39,13 +40,16 @@ class Connection:
                 await self._send(writer, request, pause_s=pause_s)
                 await self._read(reader)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            self.how = type(error).__name__
+            self.how = f"{type(error).__name__} on a {'new' if is_new else 'kept'} connection"
             self.close()
             return End.UNKNOWN
         return End.ACKED if 200 <= self.status < 300 else End.REFUSED
 
+    def _is_open(self) -> bool:
+        return bool(self._streams and not self._streams[0].at_eof() and not self._streams[0].exception())
+
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams and (self._streams[0].at_eof() or self._streams[0].exception()):
+        if not self._is_open():
             self.close()
         if not self._streams:
             self._streams = await asyncio.open_connection(self.host, self.port)

@@ -103,7 +103,7 @@ class Soak:
         self.sandbox.fault("http", status=503, times=6)
 
     def rate(self) -> None:
-        self.sandbox.fault("code", code=40100, times=6)
+        self.sandbox.fault("rate", per_s=5, times=6)
 
     def kill(self) -> None:
         self._to_victim(signal.SIGKILL)
