@@ -26,6 +26,7 @@ Point = Literal[
     "sent",  # the call was answered, and nothing is settled
     "in_checkpoint",  # the log is about to be carried into the file
     "in_migration",  # between two statements of a migration
+    "in_salvage",  # between two steps of putting a new file in a damaged one's place
     "draining",  # told to end, and not ended
 ]
 POINTS: Final[tuple[str, ...]] = get_args(Point)

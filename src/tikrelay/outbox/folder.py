@@ -53,6 +53,11 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         """The files that were found damaged: nobody opens them, and their events wait in them for a repair."""
         return [name for name in self.names() if is_marked(self.path / name)]
 
+    def to_salvage(self) -> list[Path]:
+        """The damaged files, also one whose salvage was ended before the new file had its name."""
+        whole = {f"{path.stem}.db" for path in self.path.glob("outbox-*.salvaged")}
+        return [self.path / name for name in sorted({*self.damaged(), *filter(_NAME.fullmatch, whole)})]
+
     def is_free(self, name: str) -> bool:
         """Say whether a file may be taken: nobody owns it, and it was not found damaged."""
         return not is_marked(self.path / name) and is_free(self.path / name)

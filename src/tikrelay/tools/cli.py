@@ -163,11 +163,29 @@ def check(*, config: ConfigFile = None, json: AsJson = False) -> int:
 
 
 @app.command
-def doctor(*, config: ConfigFile = None, json: AsJson = False) -> int:
+def doctor(
+    files: Annotated[tuple[str, ...], Parameter(help="With --salvage: outbox files; none is every damaged one.")] = (),
+    /,
+    *,
+    salvage: Annotated[
+        bool, Parameter(negative="", help="Save what can be read of damaged outbox files; the server may run.")
+    ] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="With --salvage: only count what can be saved.")] = False,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
     """Look at machine, network, TikTok and the running server; exit code 0 well, 1 look soon, 2 act now.
 
     Example: tikrelay doctor --config tikrelay.toml
     """
+    if salvage:
+        from tikrelay.tools.salvage import salvage_files
+
+        return salvage_files(config, files, dry_run=dry_run, as_json=json)
+    if files or dry_run:
+        print("tikrelay: files and --dry-run go with --salvage", file=sys.stderr)
+        return EXIT_USAGE
+
     from tikrelay.tools.doctor import run_doctor
 
     return run_doctor(config, as_json=json)

@@ -1,0 +1,347 @@
+"""What can be read of a damaged file is saved, each event once, with books that balance."""
+
+import os
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+
+from outboxes import balance, drop, find_one, ids, lease_all, records, settle_all
+from tikrelay.base.errors import OutboxBroken, OutboxInUse
+from tikrelay.outbox.damage import is_marked, leave_mark
+from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.pages import Pages
+from tikrelay.outbox.salvage import salvage
+from tikrelay.outbox.schema import PAGE_SIZE
+from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Find, RetryAt
+
+LARGE = b"x" * 20_000  # over several pages
+ENDINGS = ("", "-wal", "-shm")
+ONE_DAMAGED = """
+import sys
+from pathlib import Path
+from tikrelay.outbox.salvage import salvage
+salvage(Path(sys.argv[1]), now=1_800_000_000.0)
+"""
+
+
+def marked(path):
+    leave_mark(path, "malformed", at=0.0)
+    return path
+
+
+def overwrite(path, at, content):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+def zero_page(path, number):
+    overwrite(path, (number - 1) * PAGE_SIZE, bytes(PAGE_SIZE))
+
+
+def root_of(path, table):
+    with Pages(path, PAGE_SIZE) as pages:
+        found, _ = pages.tables({table})
+        return min(found[table].pages)
+
+
+async def fill(open_outbox, clock):
+    """Write a file with 60 events, of which 20 were delivered, 20 are dead and 20 wait, 5 of them begun."""
+    outbox = await open_outbox()
+    bodies = [LARGE if number % 7 == 0 else b'{"n":%d}' % number for number in range(60)]
+    await outbox.put(
+        [record for number, body in enumerate(bodies) for record in named(records(number + 1, body=body))],
+        [drop()],
+    )
+    for outcome in (Accepted(), Dead(reason=DeadReason.REFUSED, code=40002, message="no", request_id="r1")):
+        lease = await lease_all(outbox, clock, most=20, max_bytes=1 << 30)
+        keys = tuple(event.key for event in lease.events)
+        call = Call(began_at=1.0, keys=keys, outcome="accepted", request_id="r1")
+        await outbox.settle(lease, [outcome] * 20, [call])
+    lease = await lease_all(outbox, clock, most=5, max_bytes=1 << 30)
+    await outbox.settle(lease, [RetryAt(at=clock.now(), unknown=True)] * 5)
+    return outbox
+
+
+def named(made):
+    """The last of them alone: the one with the highest number."""
+    return made[-1:]
+
+
+async def state_of(outbox):
+    """All that can be asked of an outbox."""
+    found = await outbox.find(Find(most=1000))
+    return await outbox.books(), [await outbox.show(entry.key) for entry in found]
+
+
+async def test_of_a_file_whose_rows_are_whole_everything_is_saved(open_outbox, clock, path):
+    outbox = await fill(open_outbox, clock)
+    before = await state_of(outbox)
+    await outbox.close()
+    done = salvage(marked(path), now=clock.now())
+    after = await state_of(await open_outbox())
+
+    assert {"waiting": 20, "dead": 20, "delivered": 20} == done.saved
+    assert done.is_all
+    assert before == after
+    assert not is_marked(path)
+
+
+async def test_what_only_the_log_holds_is_saved_too(open_outbox, clock, path):
+    outbox = await fill(open_outbox, clock)
+    before = await state_of(outbox)
+    copy = path.with_name("outbox-007.db")
+    for ending in ENDINGS[:2]:
+        copy.with_name(copy.name + ending).write_bytes(path.with_name(path.name + ending).read_bytes())
+    done = salvage(marked(copy), now=clock.now())
+
+    assert copy.with_name(f"{done.kept_as}-wal").exists()
+    assert done.is_all
+    assert before == await state_of(await open_outbox(copy))
+
+
+async def test_an_event_that_was_on_its_way_is_unknown_afterwards(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(2))
+    lease = await lease_all(outbox, clock, most=1)
+    await outbox.begin(lease)
+    copy = path.with_name("outbox-007.db")
+    for ending in ENDINGS[:2]:
+        copy.with_name(copy.name + ending).write_bytes(path.with_name(path.name + ending).read_bytes())
+    salvage(marked(copy), now=clock.now())
+    salvaged = await open_outbox(copy)
+
+    assert clock.now() == (await find_one(salvaged, "e0")).unknown_since
+    assert (await find_one(salvaged, "e1")).unknown_since is None
+
+
+async def test_the_loss_of_a_page_of_waiting_events_is_counted_as_damaged(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(100, body=b"x" * 3000))
+    await outbox.close()
+    with Pages(path, PAGE_SIZE) as pages:
+        found, _ = pages.tables({"waiting"})
+        leaf = max(found["waiting"].pages)
+    zero_page(path, leaf)
+    done = salvage(marked(path), now=clock.now())
+    outbox = await open_outbox()
+    books = await outbox.books()
+
+    assert (98, 2) == (done.saved["waiting"], done.lost["waiting"])
+    assert () == done.at_least
+    assert {("shop", "damaged"): 2} == books.dead
+    assert (100, 100) == balance(books)
+    assert 98 == len((await settle_all(outbox, clock, Accepted())).events)
+
+
+@pytest.mark.parametrize("page", [1, 2])
+async def test_neither_the_list_of_tables_nor_the_map_of_pages_is_needed(open_outbox, clock, path, page):
+    outbox = await fill(open_outbox, clock)
+    before = await state_of(outbox)
+    await outbox.close()
+    zero_page(path, page)
+    done = salvage(marked(path), now=clock.now())
+
+    assert done.is_all
+    assert before == await state_of(await open_outbox())
+
+
+@pytest.mark.parametrize("table", ["waiting", "dead", "delivered"])
+async def test_the_root_of_a_table_is_not_needed_where_its_leaves_are_whole(open_outbox, clock, path, table):
+    outbox = await open_outbox()
+    await outbox.put(records(200, body=b"x" * 3000))
+    outcomes = {"waiting": RetryAt(at=0.0), "dead": Dead(reason=DeadReason.REFUSED), "delivered": Accepted()}
+    await settle_all(outbox, clock, outcomes[table])
+    before = ids(await outbox.find(Find(most=1000)))
+    await outbox.close()
+    zero_page(path, root_of(path, table))
+    done = salvage(marked(path), now=clock.now())
+
+    assert done.is_all
+    assert 200 == done.saved[table]
+    assert before == ids(await (await open_outbox()).find(Find(most=1000)))
+
+
+async def test_counts_that_cannot_be_read_are_made_of_what_was_found(open_outbox, clock, path):
+    await (await fill(open_outbox, clock)).close()
+    zero_page(path, root_of(path, "counts"))
+    done = salvage(marked(path), now=clock.now())
+    books = await (await open_outbox()).books()
+
+    assert ("shop",) == done.counts_made
+    assert not done.is_all
+    assert {("shop", "salvage", "other"): 60} == books.received
+    assert (20, 20, 20) == (books.accepted["shop"], books.waiting["shop"], books.dead["shop", "refused"])
+    assert (60, 60) == balance(books)
+
+
+async def test_an_event_whose_bytes_were_changed_is_not_saved(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(1, body=b'{"a":"needle"}') + records(1, body=b'{"b":"other"}'))
+    await outbox.close()
+    overwrite(path, path.read_bytes().index(b"needle"), b"noodle")
+    done = salvage(path, now=clock.now())  # a file without a mark, in which something is amiss
+    outbox = await open_outbox()
+
+    assert (1, 1) == (done.saved["waiting"], done.lost["waiting"])
+    assert [b'{"b":"other"}'] == [event.body for event in (await lease_all(outbox, clock)).events]
+    assert (2, 2) == balance(await outbox.books())
+
+
+async def test_an_event_that_was_settled_does_not_wait_again(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(3))
+    await outbox._do(lambda: copy_into_settled(outbox._database), writes=True)
+    await outbox.close()
+    done = salvage(marked(path), now=clock.now())
+
+    assert {"waiting": 1, "dead": 1, "delivered": 1} == done.saved
+    assert ["e2"] == ids((await lease_all(await open_outbox(), clock)).events)
+
+
+def copy_into_settled(database):
+    """Leave the first waiting event also among the delivered, and the second among the dead."""
+    names = "id, destination, test_event_code, event, event_id, format, checksum, body, received_at, attempts, calls"
+    first, second = (row[0] for row in database.rows("SELECT id FROM waiting ORDER BY id LIMIT 2"))
+    database.run(
+        f"INSERT INTO delivered (n, {names}, delivered_at, request_id) SELECT 1, {names}, 1.0, '' FROM waiting"
+        " WHERE id = ?",
+        (first,),
+    )
+    database.run(
+        f"INSERT INTO dead ({names}, died_at, reason, message, request_id) SELECT {names}, 1.0, 'refused', '', ''"
+        " FROM waiting WHERE id = ?",
+        (second,),
+    )
+
+
+async def test_two_events_with_one_damaged_key_are_both_saved(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(2))
+    await outbox.close()
+    first, second = (key.to_bytes(8, "big") for key in await keys_of(open_outbox, clock))
+    content = path.read_bytes()
+    assert first != second
+    pages_with_keys = content.index(b'{"n":0}') // PAGE_SIZE * PAGE_SIZE
+    copied = content[pages_with_keys : pages_with_keys + PAGE_SIZE].replace(varint(first), varint(second))
+    overwrite(path, pages_with_keys, copied)
+    done = salvage(marked(path), now=clock.now())
+
+    assert 2 == done.saved["waiting"]
+    assert {"e0", "e1"} == set(ids((await lease_all(await open_outbox(), clock)).events))
+
+
+async def keys_of(open_outbox, clock):
+    outbox = await open_outbox()
+    lease = await lease_all(outbox, clock)
+    await outbox.close()
+    return [event.key for event in lease.events]
+
+
+def varint(key):
+    number = int.from_bytes(key, "big")
+    groups = []
+    while number:
+        groups.append(number & 0x7F | (0x80 if groups else 0))
+        number >>= 7
+    return bytes(reversed(groups))
+
+
+async def test_a_file_of_an_older_version_is_salvaged_as_a_newer_one(open_outbox, write_older, clock, path):
+    write_older(path)
+    outbox = await open_outbox()
+    expected = await state_of(outbox)
+    await outbox.close()
+    for ending in ENDINGS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    write_older(path)
+    done = salvage(marked(path), now=clock.now())
+
+    assert done.is_all
+    assert expected == await state_of(await open_outbox())
+
+
+async def test_a_file_that_somebody_owns_is_left_to_him(path, clock):
+    path.touch()
+    owner = OutboxLock(path)
+    owner.acquire()
+    with pytest.raises(OutboxInUse, match=f"in use by process {os.getpid()}"):
+        salvage(path, now=clock.now())
+    owner.release()
+
+    assert b"" == path.read_bytes()
+
+
+async def test_a_sound_file_is_left_as_it_is(open_outbox, clock, path):
+    await (await fill(open_outbox, clock)).close()
+    before = path.read_bytes()
+    with pytest.raises(OutboxBroken, match="is sound"):
+        salvage(path, now=clock.now())
+
+    assert before == path.read_bytes()
+    assert {"outbox-000.db", "outbox-000.lock"} == {one.name for one in path.parent.iterdir()}
+
+
+async def test_a_dry_run_changes_nothing(open_outbox, clock, path):
+    await (await fill(open_outbox, clock)).close()
+    zero_page(path, root_of(path, "counts"))
+    before = path.read_bytes()
+    done = salvage(marked(path), now=clock.now(), dry_run=True)
+
+    assert (20, "") == (done.saved["waiting"], done.kept_as)
+    assert before == path.read_bytes()
+    assert is_marked(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(PAGE_SIZE), b"\xff" * 5 * PAGE_SIZE, b"\x0d" * 3 * PAGE_SIZE])
+async def test_a_file_in_which_nothing_is_left_becomes_an_empty_one(open_outbox, clock, path, content):
+    path.write_bytes(content)
+    path.with_name("outbox-000.db-wal").write_bytes(content)
+    done = salvage(marked(path), now=clock.now())
+
+    assert {"waiting": 0, "dead": 0, "delivered": 0} == done.saved
+    assert not done.is_all
+    assert (await open_outbox()).ready
+
+
+async def test_a_file_that_is_not_there_is_told(path, clock):
+    with pytest.raises(OutboxBroken, match="there is no file"):
+        salvage(path, now=clock.now())
+
+
+async def test_a_second_damaged_file_does_not_take_the_name_of_the_first(open_outbox, clock, path):
+    for _ in range(2):
+        await (await open_outbox()).close()
+        salvage(marked(path), now=clock.now())
+
+    assert 2 == len(list(path.parent.glob("outbox-000.db.damaged-*Z")))
+
+
+async def test_a_kill_at_any_step_leaves_the_old_file_or_the_whole_new_one(open_outbox, clock, path, tmp_path):
+    outbox = await fill(open_outbox, clock)
+    before = await state_of(outbox)
+    files = {ending: path.with_name(path.name + ending).read_bytes() for ending in ENDINGS[:2]}
+    await outbox.close()
+    kills = 0
+    for step in count(1):
+        copy = tmp_path / f"killed-{step}" / "outbox-000.db"
+        copy.parent.mkdir()
+        for ending, content in files.items():
+            copy.with_name(copy.name + ending).write_bytes(content)
+        child = subprocess.run(
+            [sys.executable, "-c", ONE_DAMAGED, str(marked(copy))],
+            env={**os.environ, "TIKRELAY_FAILPOINTS": f"in_salvage:kill@{step}"},
+            check=False,
+        )
+        if not child.returncode:
+            break
+        kills += 1
+        assert is_marked(copy)
+        for again in OutboxFolder(copy.parent).to_salvage():
+            salvage(again, now=clock.now())
+        assert before == await state_of(await open_outbox(copy)), step
+
+    assert 5 == kills
