@@ -1,18 +1,21 @@
 """What can be read of a damaged file is saved, each event once, with books that balance."""
 
 import os
+import random
 import subprocess
 import sys
 from itertools import count
 
 import pytest
 
+from harness import SEED
 from outboxes import balance, drop, find_one, ids, lease_all, records, settle_all
 from tikrelay.base.errors import OutboxBroken, OutboxInUse
 from tikrelay.outbox.damage import is_marked, leave_mark
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import OutboxLock
 from tikrelay.outbox.pages import Pages
+from tikrelay.outbox.remains import Remains, Row
 from tikrelay.outbox.salvage import salvage
 from tikrelay.outbox.schema import PAGE_SIZE
 from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Find, RetryAt
@@ -22,6 +25,7 @@ ENDINGS = ("", "-wal", "-shm")
 ONE_DAMAGED = """
 import sys
 from pathlib import Path
+from tikrelay.outbox.remains import Remains, Row
 from tikrelay.outbox.salvage import salvage
 salvage(Path(sys.argv[1]), now=1_800_000_000.0)
 """
@@ -345,3 +349,20 @@ async def test_a_kill_at_any_step_leaves_the_old_file_or_the_whole_new_one(open_
         assert before == await state_of(await open_outbox(copy)), step
 
     assert 5 == kills
+
+
+async def test_no_bytes_whatsoever_break_the_reading(open_outbox, clock, path):
+    outbox = await fill(open_outbox, clock)
+    files = {ending: path.with_name(path.name + ending).read_bytes() for ending in ENDINGS[:2]}
+    await outbox.close()
+    rng = random.Random(SEED)
+    for _ in range(60):
+        for ending, content in files.items():
+            spoilt = bytearray(content)
+            for _ in range(rng.choice([5, 500])):
+                spoilt[rng.randrange(len(spoilt))] = rng.choice([0, 1, 5, 13, 127, 128, 255])
+            path.with_name(path.name + ending).write_bytes(spoilt)
+        with Pages(path, PAGE_SIZE) as pages:
+            rows = list(Remains(pages).rows())
+
+        assert len({row.values["body"] for row in rows if isinstance(row, Row) and "body" in row.values}) <= 60, SEED

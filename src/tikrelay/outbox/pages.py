@@ -131,7 +131,9 @@ class Pages:
             page = self.page(number)
             start = _start(number)
             is_leaf = page[start] == _LEAF_TABLE
-            for at in _pointers(page, start, 8):  # a damaged letter may say what a page is: its rows are tried anyway
+            if not (is_leaf or _may_be_leaf(page, start)):
+                continue
+            for at in _pointers(page, start, 8):
                 try:
                     yield self._leaf(number, page, at)
                 except (_UnreadableError, IndexError, struct.error):
@@ -230,6 +232,12 @@ def _log_of(path: Path) -> Path:
 def _start(number: int) -> int:
     """Where a page's own header begins: the first has the file's before it."""
     return _FILE_HEADER if number == 1 else 0
+
+
+def _may_be_leaf(page: bytes, start: int) -> bool:
+    """Say whether a page may hold rows although it says that it is another kind, for that may be the damage."""
+    count = int.from_bytes(page[start + 3 : start + 5], "big")
+    return 0 < count <= (len(page) - start - 8) // 2
 
 
 def _pointers(page: bytes, start: int, header: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ list of tables nor a page's place in a table is needed. An event is whole when i
 checksum does not cover, what cannot be is replaced by what is known.
 """
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ class Lost(NamedTuple):
 class Remains:
     """What one look through the pages of a file finds.
 
-    ``broken`` says how many pages of each table are none any more; None for a table of which that is not known.
+    ``broken`` says how many pages of each table are none any more; None for a table of which that is not known. It is
+    complete when all rows were read.
     """
 
     def __init__(self, pages: Pages) -> None:
@@ -86,15 +88,23 @@ class Remains:
             if isinstance(cell, int):
                 yield Lost(self._owner.get(cell, ""))
             elif layout := self._layout_of(cell.kinds):
+                self._note_where(cell.page, layout.table)
                 yield _read(layout, cell)
             elif owner := self._owner.get(cell.page):
                 yield Lost(owner)
+
+    def _note_where(self, page: int, table: str) -> None:
+        """A page with rows of another table than it belongs to was put in the place of one that is gone."""
+        if self._owner.get(page, table) != table:
+            owner = self._owner.pop(page)
+            self.broken[owner] = (self.broken[owner] or 0) + 1
 
     def _layout_of(self, kinds: str) -> Layout | None:
         return next((one for one in self._layouts if one.table != _COUNTS and one.kinds.fullmatch(kinds)), None)
 
 
-def layouts() -> list[Layout]:
+@functools.cache
+def layouts() -> tuple[Layout, ...]:
     """How rows look, by the tables themselves: those of each version, of which a file may hold rows side by side.
 
     >>> [(one.table, len(one.columns)) for one in layouts() if one.table == "waiting"]
@@ -111,7 +121,7 @@ def layouts() -> list[Layout]:
             kinds = "".join(_pattern(kind, may_be_null=not notnull, pk=pk) for _, kind, notnull, pk in columns)
             found[table, *names] = Layout(table, re.compile(kinds), names, texts)
     made.close()
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _pattern(kind: str, *, may_be_null: bool, pk: int) -> str:
