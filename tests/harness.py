@@ -286,10 +286,13 @@ class Oracle:
         """Send from now on; ``per_s`` events a second, 0 as many as are answered."""
         self.ask("begin", senders=senders, most=most, per_s=per_s)
 
-    def judge(self, *, most_repeats: int = 0, drained_within_s: float = 120, **needs: int) -> dict[str, Any]:
+    def judge(
+        self, *, most_repeats: int = 0, drained_within_s: float = 120, progress_within_s: float = 40, **needs: int
+    ) -> dict[str, Any]:
         """End the sending, and fail if an event was lost, invented, changed or miscounted; returns the figures."""
         places = {"admin": self.gateway.admin_url, "sandbox": self.sandbox.url}
         bounds = {"repeats": most_repeats, "drained_within_s": drained_within_s}
+        bounds["progress_within_s"] = progress_within_s
         verdict = self.ask("judge", **places, **bounds, needs=needs)
         assert verdict["faults"] == [], f"SEED={self.seed}, {self.ledger}, {verdict['figures']}"
         return verdict["figures"]

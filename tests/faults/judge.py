@@ -18,7 +18,7 @@ from faults.post import End
 
 READY_WITHIN_S = 30.0
 DRAINED_WITHIN_S = 120.0
-PROGRESS_WITHIN_S = 40.0  # an event that failed six times waits up to 32 s for its next turn
+PROGRESS_WITHIN_S = 40.0  # an event that failed six times waits up to 32 s for its next turn, later up to 300 s
 PROBE_WITHIN_S = 5.0
 LETTERS_A_PAGE = 1000
 _SHOWN = 5
@@ -39,6 +39,7 @@ class Run:
     repeats: int
     needs: dict[str, int] = field(default_factory=dict)
     drained_within_s: float = DRAINED_WITHIN_S
+    progress_within_s: float = PROGRESS_WITHIN_S
 
 
 @dataclass
@@ -153,7 +154,7 @@ def _drained(run: Run) -> dict[str, Any] | None:
     """Wait until nothing waits; None when the time is up, or nothing has moved for long."""
     ends = time.monotonic() + run.drained_within_s
     moved_at, last = time.monotonic(), None
-    while time.monotonic() < ends and time.monotonic() - moved_at < PROGRESS_WITHIN_S:
+    while time.monotonic() < ends and time.monotonic() - moved_at < run.progress_within_s:
         status = _json(f"{run.admin}/api/status")
         if status and not status["uncounted"] and not status["books"]["waiting"]:
             return status
