@@ -26,6 +26,7 @@ _FAMILY: Final = {
     _INNER_TABLE: (_INNER_TABLE, _LEAF_TABLE),
     _LEAF_TABLE: (_INNER_TABLE, _LEAF_TABLE),
 }
+_LEAVES: Final = frozenset({_LEAF_INDEX, _LEAF_TABLE})
 _FILE_HEADER: Final = 100
 _LOG_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
@@ -186,7 +187,8 @@ class Pages:
             number = wanted.pop()
             page = self.page(number)
             start = _start(number)
-            if number in seen or page[start] not in family:
+            is_empty = number != root and page[start + 3 : start + 5] == b"\0\0" and page[start] in _LEAVES
+            if number in seen or page[start] not in family or is_empty:
                 broken += 1
                 continue
             seen.add(number)

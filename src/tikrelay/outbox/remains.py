@@ -70,6 +70,7 @@ class Remains:
         tables = sorted({layout.table for layout in self._layouts})
         trees, is_whole = pages.tables(tables)
         self._owner = {page: name for name, tree in trees.items() for page in tree.pages}
+        self._knows_tables = is_whole
         none = 0 if is_whole else None  # an older version has fewer tables
         self.broken = {table: trees[table].broken if table in trees else none for table in tables}
         self.counts: Counter[CountKey] = Counter()
@@ -94,10 +95,12 @@ class Remains:
                 yield Lost(owner)
 
     def _note_where(self, page: int, table: str) -> None:
-        """A page with rows of another table than it belongs to was put in the place of one that is gone."""
-        if self._owner.get(page, table) != table:
-            owner = self._owner.pop(page)
-            self.broken[owner] = (self.broken[owner] or 0) + 1
+        """Rows on a page that does not belong to their table show that a page was put in another one's place."""
+        owner = self._owner.get(page)
+        if owner != table:
+            self._owner[page] = table
+            for spoilt in {table, owner or table}:
+                self.broken[spoilt] = (self.broken[spoilt] or 0) + 1 if self._knows_tables else None
 
     def _layout_of(self, kinds: str) -> Layout | None:
         return next((one for one in self._layouts if one.table != _COUNTS and one.kinds.fullmatch(kinds)), None)

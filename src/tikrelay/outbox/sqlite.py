@@ -112,7 +112,7 @@ class SqliteOutbox(GroupCommit):
         if not self.path.exists():
             mark_of(self.path).unlink(missing_ok=True)
         elif is_marked(self.path):
-            hint = f"repair it, then remove {mark_of(self.path)}"
+            hint = f"tikrelay doctor --salvage {self.path.name}; or repair it, then remove {mark_of(self.path)}"
             raise OutboxBroken(f"{self.path} was found damaged: {read_mark(self.path)}", hint=hint)
 
     @property
