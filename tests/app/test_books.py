@@ -65,6 +65,17 @@ def test_a_worker_that_ends_leaves_its_counters():
     assert ledger.meters()[-1]["seconds"] == [["ga4", 2.0, 5.0]]
 
 
+def test_counts_stay_whole_numbers_when_a_worker_ends():
+    """Who reads the status takes no 7.0 for a count."""
+    ledger = Ledger()
+    ledger.note([(1, answer("a", 7))], alive={1})
+    ledger.note([(2, answer("a", 1))], alive={2})
+
+    left = ledger.meters()[-1]["hits"]
+
+    assert [int] == [type(row[-1]) for row in left]
+
+
 def test_a_worker_that_missed_one_question_is_not_counted_twice():
     ledger = Ledger()
     ledger.note([(1, answer("a", 7))], alive={1})

@@ -134,6 +134,6 @@ def _merged(snapshots: list[Rows]) -> Rows:
         for row in rows:
             labels = tuple(value for value in row if isinstance(value, str))
             numbers = row[len(labels) :]
-            known = kept.get(labels, [0.0] * len(numbers))
+            known = kept.get(labels, [0] * len(numbers))  # whole numbers stay whole: they are read as such
             kept[labels] = [first + second for first, second in zip(known, numbers, strict=True)]
     return {name: [[*labels, *numbers] for labels, numbers in kept.items()] for name, kept in sums.items()}
