@@ -11,7 +11,7 @@ from tikrelay.send.blame import SYSTEMATIC, Blame, Shape, shape_of
 from tikrelay.send.call import are_tests
 from tikrelay.send.gate import Gate
 from tikrelay.send.isolate import Call, Found, isolate, leaves_open
-from tikrelay.send.retry import MOST_UNHEARD, back_off
+from tikrelay.send.retry import CALL_FAILED_CAP_S, MOST_UNHEARD, back_off
 from tikrelay.tiktok.answers import Accepted, Answer, Partial, Pause, Refused, Retry, TooLarge, Unheard, judge
 
 Outcomes = dict[int, Outcome]
@@ -64,7 +64,8 @@ class Fates:
         now = self._clock.now()
         outcomes: Outcomes = {}
         for leased in events:
-            wait_s = back_off(leased.attempts + 1, jitter=self._rng.random(), slow=verdict.slow)
+            jitter = self._rng.random()
+            wait_s = back_off(leased.attempts + 1, jitter=jitter, slow=verdict.slow, cap_s=CALL_FAILED_CAP_S)
             at = now + max(wait_s, verdict.after_s or 0.0)
             outcomes[leased.key] = RetryAt(at=at, unknown=leased.key in unknown)
         return outcomes

@@ -6,11 +6,14 @@ from tikrelay.outbox.store import UNKNOWN_FOR_S, Dead, DeadReason, Leased
 
 BASE_S: Final = 1.0
 CAP_S: Final = 300.0
+# After a call that failed as a whole the gate says when the next one is made; its events need only not be in its way. A
+# longer wait of theirs would outlast an outage.
+CALL_FAILED_CAP_S: Final = 60.0
 SLOW_S: Final = (120.0, 300.0)  # after "maintenance" and "take a long rest"
 MOST_UNHEARD: Final = 3
 
 
-def back_off(attempt: int, *, jitter: float, slow: bool = False) -> float:
+def back_off(attempt: int, *, jitter: float, slow: bool = False, cap_s: float = CAP_S) -> float:
     """Seconds until the next try after the attempt-th failure: exponential with full jitter (0 <= jitter < 1).
 
     >>> [back_off(n, jitter=1.0) for n in (1, 2, 3, 20)]
@@ -19,7 +22,7 @@ def back_off(attempt: int, *, jitter: float, slow: bool = False) -> float:
     if slow:
         low, high = SLOW_S
         return low + (high - low) * jitter
-    return min(CAP_S, BASE_S * 2.0 ** min(attempt - 1, 16)) * jitter
+    return min(cap_s, BASE_S * 2.0 ** min(attempt - 1, 16)) * jitter
 
 
 def give_up(leased: Leased, *, now: float, max_age_s: float) -> Dead | None:
