@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness import PIXEL, START_WITHIN_S, Gateway, get, purchase, wait_for
+from tikrelay.base.errors import EXIT_SOFTWARE
+from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.lock import OutboxLock
 
 READY_WITHIN_S = 1.5
 IDLE_MB = 100
@@ -239,6 +242,39 @@ def test_a_newer_server_whose_elder_dies_in_the_hand_over_owns_the_outbox(gatewa
 
     assert gateway.said("defect", offset) == []
     assert gateway.hit(purchase(1)) == 204
+
+
+def test_a_worker_killed_while_it_begins_is_begun_again(gateways):
+    gateway = gateways().start(ready=False)
+    children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children")
+    (worker, *_) = wait_for(lambda: children.read_text().split())
+    os.kill(int(worker), signal.SIGKILL)
+
+    wait_for(lambda: gateway.said("ready"), within_s=START_WITHIN_S)
+
+    assert gateway.hit(purchase(1)) == 204
+
+
+def test_a_worker_that_is_killed_at_every_start_ends_the_server_with_a_code_of_the_list(gateways):
+    gateway = gateways().start(ready=False, environment={"TIKRELAY_FAILPOINTS": "in_migration:kill@1"})
+
+    assert gateway.process.popen.wait(START_WITHIN_S) == EXIT_SOFTWARE
+    assert ["ended by SIGKILL"] == [told["why"] for told in gateway.said("worker_failed")]
+
+
+def test_a_worker_whose_file_was_just_taken_begins_another(gateways):
+    """As beside an older server whose worker begins anew while a newer one takes over."""
+    gateway = gateways()
+    folder = OutboxFolder(gateway.outbox)
+    folder.make()
+    gateway.start(ready=False)
+    lock = OutboxLock(folder.path / "outbox-000.db")
+    wait_for(lambda: (folder.path / "serve.lock").exists())
+    assert lock.try_acquire()
+    wait_for(lambda: gateway.said("ready"), within_s=START_WITHIN_S)
+    lock.release()
+
+    assert ["outbox-001.db"] == [worker["outbox"] for worker in gateway.status()["workers"]]
 
 
 def test_a_take_over_says_that_it_keeps_the_ports(gateways):

@@ -18,12 +18,13 @@ from typing import Any, Final
 from tikrelay.app.handle import WorkerHandle
 from tikrelay.app.link import AskFailedError, LinkClosedError, Message, Order
 from tikrelay.app.load import Loaded
-from tikrelay.base.errors import EXIT_SOFTWARE, OutboxError
+from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxError
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.watch.log import say
 
 _ORPHANS_EVERY_S: Final = 2.0
 _QUICK_DEATH_S: Final = 5.0
+_TRIES_TO_START: Final = 5
 _RESTART_AFTER_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _PING_EVERY_S: Final = 5.0
 _PONG_WITHIN_S: Final = 12.0
@@ -49,7 +50,7 @@ class Generation:
 
     def fail(self, worker: WorkerHandle, exit_code: int) -> None:
         """Note that a worker could not start."""
-        self.exit_code = exit_code or EXIT_SOFTWARE
+        self.exit_code = exit_code if exit_code > 0 else EXIT_SOFTWARE
         self.why = worker.failure or words_for(exit_code)
         say("worker_failed", level="error", worker=worker.index, exit_code=exit_code, why=self.why)
         self.failed.set()
@@ -189,16 +190,18 @@ class Crew:
 
     async def _keep(self, generation: Generation, worker: WorkerHandle) -> None:
         """Run one worker, and another in its place whenever it ends, until it leaves or the crew stops."""
-        deaths = 0
+        deaths, in_vain = 0, 0
         while not (self.stopping.is_set() or generation.leaving):
             began = time.monotonic()
-            self._set_damaged_file_aside(worker)
+            self._choose_another_file(worker, is_taken=in_vain > 0)
             code = await self._run_once(generation, worker)
             if self.stopping.is_set() or generation.leaving:
                 return
             if not generation.started and worker.outbox not in self.damaged():
-                generation.fail(worker, code)
-                return
+                in_vain += 1
+                if in_vain >= _TRIES_TO_START or not _may_start_yet(code):
+                    generation.fail(worker, code)
+                    return
             self._deaths.append(time.monotonic())
             deaths = deaths + 1 if time.monotonic() - began < _QUICK_DEATH_S else 0
             wait_s = _RESTART_AFTER_S[min(deaths, len(_RESTART_AFTER_S) - 1)]
@@ -206,10 +209,13 @@ class Crew:
             say("worker_died", level="error", worker=worker.index, exit_code=code, why=why, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
 
-    def _set_damaged_file_aside(self, worker: WorkerHandle) -> None:
-        """Give a worker whose file is damaged another one; what waits in the damaged one stays for a repair."""
+    def _choose_another_file(self, worker: WorkerHandle, *, is_taken: bool) -> None:
+        """Give a worker another file when its own is damaged, or may be taken: what waits in a damaged one stays there.
+
+        While a newer server takes over, a worker of the older one that begins anew chooses among the same free files.
+        """
         try:
-            if worker.outbox in self.damaged():
+            if worker.outbox in self.damaged() or (is_taken and not self.folder.is_free(worker.outbox)):
                 (worker.outbox,) = self.folder.free_names(1, besides=self._owned())
         except (OSError, OutboxError) as error:
             say("no_other_file", level="error", worker=worker.index, why=str(error))
@@ -328,6 +334,15 @@ class Crew:
         """Have adopted files closed in which nothing waits, so that a newer worker can write to them."""
         for worker, _ in await self.ask_all("let_go"):
             worker.adopted = []  # asked again by the next look for orphans
+
+
+def _may_start_yet(exit_code: int) -> bool:
+    """Say whether a worker that did not start was kept from it by others: killed, or its file was just taken.
+
+    >>> _may_start_yet(-9), _may_start_yet(EXIT_TEMPORARY), _may_start_yet(EXIT_SOFTWARE)
+    (True, True, False)
+    """
+    return exit_code < 0 or exit_code == EXIT_TEMPORARY
 
 
 def words_for(exit_code: int) -> str:
