@@ -269,7 +269,7 @@ def test_a_worker_whose_file_was_just_taken_begins_another(gateways):
     folder.make()
     gateway.start(ready=False)
     lock = OutboxLock(folder.path / "outbox-000.db")
-    wait_for(lambda: (folder.path / "serve.lock").exists())
+    wait_for((folder.path / "serve.lock").exists)
     assert lock.try_acquire()
     wait_for(lambda: gateway.said("ready"), within_s=START_WITHIN_S)
     lock.release()
