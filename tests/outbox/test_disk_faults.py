@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002, N802  SQLite's own names and arguments
 
 import asyncio
+import hashlib
 import os
 import random
 import shutil
@@ -11,11 +12,14 @@ from itertools import count
 import apsw
 import pytest
 
+from outboxes import balance, records
 from tikrelay.base.errors import OutboxError, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, StoreFailed
 from tikrelay.outbox.jobs import Job
-from tikrelay.outbox.store import Accepted, Find
+from tikrelay.outbox.store import Accepted, Find, Forgotten, RetryAt
 
+ANN = hashlib.sha256(b"ann").hexdigest()
+MANY = 1200  # more than a forgetting or a shift goes through in two steps
 WRITES = frozenset({"write", "sync", "truncate"})
 READS = frozenset({"open", "read"})
 
@@ -37,6 +41,7 @@ class FaultyVfs(apsw.VFS):
         self.room: int | None = None
         self.is_copy_on_write = False
         self.writes_until_full: int | None = None
+        self.is_full_once = False
         self.log_is_well = False
         self.a_sync_takes_s = 0.0
 
@@ -44,9 +49,9 @@ class FaultyVfs(apsw.VFS):
         self.heal()
         self.calls_left, self.for_good, self.which = call, for_good, which
 
-    def full_at(self, write: int, *, is_copy_on_write: bool) -> None:
+    def full_at(self, write: int, *, is_copy_on_write: bool, once: bool = False) -> None:
         self.heal()
-        self.writes_until_full, self.is_copy_on_write = write, is_copy_on_write
+        self.writes_until_full, self.is_copy_on_write, self.is_full_once = write, is_copy_on_write, once
 
     def xOpen(self, name, flags):
         self.meet("open", apsw.CantOpenError)
@@ -74,6 +79,8 @@ class FaultyVfs(apsw.VFS):
         if self.room is not None:
             if self.is_copy_on_write or grows_by > self.room:
                 self.failed += 1
+                if self.is_full_once:
+                    self.heal()
                 raise apsw.FullError("no space left on device")
             self.room -= grows_by
 
@@ -370,6 +377,129 @@ async def test_a_lease_that_a_full_disk_undid_can_be_taken_again(open_outbox, re
 
     assert ({"shop": 3}, {}) == (before.waiting, before.dead)
     assert ["e0", "e2"] == [event.event_id for event in lease.events]
+
+
+async def at_each_write(open_outbox, clock, disk, tmp_path):
+    """Outboxes of many events of one person, one on its way, on a disk without room for one write, each in turn."""
+    for write in (*range(1, 12), *range(12, 4000, 23)):
+        path = tmp_path / f"{write}" / "outbox-000.db"
+        path.parent.mkdir()
+        outbox = await open_outbox(path, vfs="faulty")
+        await outbox.put(records(MANY, body=f'{{"user":"{ANN}"}}'.encode()))
+        await outbox.begin(await outbox.lease("shop", most=1, max_bytes=1, now=clock.now()))
+        disk.full_at(write, is_copy_on_write=True, once=True)
+        yield outbox
+        was_full = disk.writes_until_full is None
+        disk.heal()
+        await outbox.close()
+        if not was_full:
+            return
+
+
+async def test_who_is_said_to_be_forgotten_is_whenever_the_disk_was_full(open_outbox, clock, disk, tmp_path):
+    found = []
+    async for outbox in at_each_write(open_outbox, clock, disk, tmp_path):
+        done = await asyncio.gather(outbox.forget([ANN]), return_exceptions=True)
+        if done == [Forgotten(waiting=MANY)]:
+            books = await outbox.books()
+            found.append((len(await outbox.find(Find(most=MANY))), books.waiting["shop"], balance(books)))
+
+    assert len(found) > 10
+    assert {(0, 0, (MANY, MANY))} == set(found)
+
+
+async def test_what_is_said_to_be_shifted_is_shifted_once_whenever_the_disk_was_full(
+    open_outbox, clock, disk, tmp_path
+):
+    found = []
+    async for outbox in at_each_write(open_outbox, clock, disk, tmp_path):
+        (before,) = {entry.received_at for entry in await outbox.find(Find(most=MANY))}
+        if await asyncio.gather(outbox.shift(3600.0), return_exceptions=True) == [None]:
+            moved = {entry.received_at - before for entry in await outbox.find(Find(most=MANY))}
+            found.append((moved, outbox._memory.shifted))
+
+    assert len(found) > 10
+    assert all(({3600.0}, 3600.0) == one for one in found)
+
+
+async def test_an_event_whose_forgetting_failed_is_still_in_its_senders_hands(open_outbox, record, clock, disk):
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(1, body=ANN.encode()), record(2)])
+    lease = await lease_all(outbox, clock)
+    disk.full_at(1, is_copy_on_write=True)
+    with pytest.raises(OutboxUnavailable):
+        await outbox.forget([ANN])
+    disk.heal()
+    another = await lease_all(outbox, clock)
+    await outbox.settle(lease, [Accepted()] * 2)
+
+    assert () == another.events
+    assert {"shop": 2} == (await outbox.books()).accepted
+
+
+async def test_what_a_failed_transaction_counted_is_counted_once_also_on_disk(open_outbox, record, clock, disk):
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(number) for number in range(3)])
+    lease = await lease_all(outbox, clock)
+    disk.full_at(1, is_copy_on_write=True)
+    with pytest.raises(OutboxUnavailable):
+        await outbox.settle(lease, [Accepted()] * 3)
+    disk.heal()
+    await outbox.settle(lease, [Accepted()] * 3)
+    await outbox.close()
+    books = await (await open_outbox(vfs="faulty")).books()
+
+    assert ({"shop": 3}, {("shop", "data", "purchase"): 3}) == (books.accepted, books.received)
+
+
+async def test_a_note_that_a_full_disk_did_not_let_end_ends_with_the_lease(open_outbox, record, clock, disk):
+    """Else an event that waits would be held for one whose outcome nobody knows, at the next start."""
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(1)])
+    lease = await lease_all(outbox, clock)
+    await outbox.begin(lease)
+    disk.full_at(1, is_copy_on_write=True)
+    with pytest.raises(OutboxUnavailable):
+        await outbox.settle(lease, [RetryAt(at=0.0)])
+    disk.heal()
+    await outbox.settle(lease, [RetryAt(at=0.0)])
+    await outbox.close()
+    (event,) = (await lease_all(await open_outbox(vfs="faulty"), clock)).events
+
+    assert (1, None) == (event.attempts, event.unknown_since)
+
+
+async def test_the_note_of_a_lease_that_was_released_goes_although_the_next_write_failed(
+    open_outbox, record, clock, disk
+):
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(1)])
+    lease = await lease_all(outbox, clock)
+    await outbox.begin(lease)
+    outbox.release(lease)
+    disk.full_at(1, is_copy_on_write=True)
+    with pytest.raises(OutboxUnavailable):
+        await outbox.put([record(2)])
+    disk.heal()
+    await outbox.put([record(3)])
+    await outbox.close()
+    events = (await lease_all(await open_outbox(vfs="faulty"), clock)).events
+
+    assert [("e1", 0, None), ("e3", 0, None)] == [(e.event_id, e.attempts, e.unknown_since) for e in events]
+
+
+async def test_a_begin_that_a_full_disk_left_out_is_noted_the_next_time(open_outbox, record, clock, disk):
+    outbox = await open_outbox(vfs="faulty")
+    await outbox.put([record(1)])
+    lease = await lease_all(outbox, clock)
+    disk.full_at(1, is_copy_on_write=True)
+    await outbox.begin(lease)
+    disk.heal()
+    await outbox.begin(lease)
+    await outbox.close()
+    (event,) = (await lease_all(await open_outbox(vfs="faulty"), clock)).events
+
+    assert (1, clock.now()) == (event.attempts, event.unknown_since)
 
 
 async def flipped(open_outbox, record, clock, tmp_path, *, files):

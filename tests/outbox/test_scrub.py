@@ -62,10 +62,8 @@ async def test_deleting_alone_leaves_traces(open_outbox, clock, path):
         outbox = await open_outbox(at)
         await live(outbox, clock, random.Random(seed), steps=80)
         for digest in PERSONS:
-            erasure = Erasure([digest])
-            while await outbox._do(lambda erasure=erasure, box=outbox: erasure.step(box._memory), writes=True):
-                pass
-            await outbox._do(outbox._database.empty_log, writes=False, alone=True)
+            await outbox._go_through(Erasure.of([digest]), writes=True)
+            await outbox._do(outbox._database.empty_log, writes=False)
             left |= traces(at.parent, digest)
         if left:
             break
@@ -133,6 +131,6 @@ async def test_a_scrub_that_finds_nothing_writes_nothing(open_outbox, record, pa
     await outbox.put([record(1)])
     await outbox.forget(PERSONS[:1])
     before = path.stat().st_mtime_ns
-    await outbox._do(lambda: Scrubbing().step(outbox._database), writes=False, alone=True)
+    await outbox._do(lambda: Scrubbing().step(outbox._database), writes=False)
 
     assert before == path.stat().st_mtime_ns

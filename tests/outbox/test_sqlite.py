@@ -106,6 +106,21 @@ async def test_a_lease_taken_beside_a_job_that_cannot_be_done_is_not_lost(open_o
     assert isinstance(error, UnicodeEncodeError)
 
 
+async def test_a_call_whose_events_were_all_forgotten_on_their_way_leaves_no_note(open_outbox, record, clock):
+    outbox = await open_outbox()
+    digest = "a" * 64
+    await outbox.put([record(1, body=digest.encode())])
+    lease = await lease_all(outbox, clock)
+    await outbox.begin(lease)
+    await outbox.forget([digest])
+    await outbox.settle(lease, [Accepted()])
+    await outbox.close()
+    outbox = await open_outbox()
+    calls = await outbox._do(lambda: outbox._database.rows("SELECT outcome FROM calls"), writes=False)
+
+    assert [] == calls
+
+
 # Who owns it.
 
 

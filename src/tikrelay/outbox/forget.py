@@ -6,10 +6,12 @@ It goes through the tables in steps, lest a put waits for all of it. What was de
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, Self
+
+import msgspec
 
 from tikrelay.event import DropReason
-from tikrelay.outbox.memory import Memory, let_go
+from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import PLACE, about
 from tikrelay.outbox.store import Forgotten, State
 
@@ -23,38 +25,44 @@ _HOLDS: Final = "instr(CAST(body AS BLOB), ?)"
 _DELETE: Final = "DELETE FROM EVENTS WHERE PLACE = ?"
 
 
-class Erasure:
-    """One person's events being erased, in the order in which an event moves through the tables."""
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's events being erased, in the order in which an event moves through the tables.
 
-    def __init__(self, digests: Collection[str]) -> None:
+    ``tables``  those that are not gone through yet
+    ``after``   the last place of the first of these that was looked at
+    """
+
+    digests: tuple[bytes, ...]
+    tables: tuple[State, ...] = tuple(PLACE)
+    after: int = _LOWEST
+    forgotten: Forgotten = Forgotten()
+
+    @classmethod
+    def of(cls, digests: Collection[str]) -> Self:
+        """Begin to erase what holds one of these."""
         for digest in digests:
             if not _DIGEST.fullmatch(digest):
                 raise ValueError("a digest is 64 hexadecimal digits in lower case")
-        self._digests = [digest.encode() for digest in sorted(set(digests))]
-        self._tables = list(PLACE) if digests else []
-        self._cursor = _LOWEST
-        self._erased = dict.fromkeys(PLACE, 0)
+        return cls(digests=tuple(digest.encode() for digest in sorted(set(digests))))
 
-    def step(self, memory: Memory) -> bool:
-        """Look at a few rows and erase what is found; True while there are more."""
-        if not self._tables:
-            return False
-        table = self._tables[0]
-        last = memory.database.value(about(table, _LAST_OF_STEP), (self._cursor, _LOOKED_AT_ONCE))
+    @property
+    def is_done(self) -> bool:
+        """Say whether all was gone through."""
+        return not (self.digests and self.tables)
+
+    def step(self, memory: Memory) -> Self:
+        """Look at a few rows and erase what is found; returns how far it is then."""
+        table = self.tables[0]
+        last = memory.database.value(about(table, _LAST_OF_STEP), (self.after, _LOOKED_AT_ONCE))
         if last is None:
-            self._tables.pop(0)
-            self._cursor = _LOWEST
-            return bool(self._tables)
-        for start in range(0, len(self._digests), _DIGESTS_AT_ONCE):
-            found = _holding(memory, table, self._digests[start : start + _DIGESTS_AT_ONCE], (self._cursor, last))
+            return msgspec.structs.replace(self, tables=self.tables[1:], after=_LOWEST)
+        erased = getattr(self.forgotten, table)
+        for start in range(0, len(self.digests), _DIGESTS_AT_ONCE):
+            found = _holding(memory, table, self.digests[start : start + _DIGESTS_AT_ONCE], (self.after, last))
             _erase(memory, table, found)
-            self._erased[table] += len(found)
-        self._cursor = last
-        return True
-
-    def forgotten(self) -> Forgotten:
-        """What was erased."""
-        return Forgotten(**self._erased)
+            erased += len(found)
+        forgotten = msgspec.structs.replace(self.forgotten, **{table: erased})
+        return msgspec.structs.replace(self, after=last, forgotten=forgotten)
 
 
 def _holding(
@@ -73,5 +81,4 @@ def _erase(memory: Memory, table: State, found: Sequence[tuple[int, bytes]]) -> 
         name = destination.decode()
         memory.waiting[name] -= 1
         memory.count("dropped", name, DropReason.FORGOTTEN)
-        if memory.is_leased(name, key):
-            let_go(memory, name, [key])
+        memory.let_go(name, [key])

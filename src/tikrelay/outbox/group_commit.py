@@ -44,7 +44,7 @@ from tikrelay.outbox.failures import (
 )
 from tikrelay.outbox.jobs import Job, parts_of
 from tikrelay.outbox.lock import OutboxLock
-from tikrelay.outbox.memory import Memory, let_go
+from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.outcomes import find_cut_off
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
 from tikrelay.outbox.schema import PAGE_SIZE, prepare
@@ -97,12 +97,10 @@ class GroupCommit:
         if self.failed.is_set():
             raise OutboxUnavailable(f"{self.path}: a write failed", hint="the server is starting anew")
 
-    async def _do(
-        self, work: Callable[[], T], *, writes: bool, events: int = 0, optional: bool = False, alone: bool = False
-    ) -> T:
+    async def _do(self, work: Callable[[], T], *, writes: bool, events: int = 0, optional: bool = False) -> T:
         self._refuse_when_unable()
         self._why_not()  # so that a change is noticed, and told, when nothing is put
-        job = self._hand_over(work, writes=writes, events=events, optional=optional, alone=alone)
+        job = self._hand_over(work, writes=writes, events=events, optional=optional)
         result: T = await job.future
         return result
 
@@ -120,7 +118,7 @@ class GroupCommit:
 
     def _abandon(self, lease: Lease) -> None:
         keys = [event.key for event in lease.events]
-        self._hand_over(lambda: let_go(self._memory, lease.destination, keys), writes=False)
+        self._hand_over(lambda: self._memory.let_go(lease.destination, keys), writes=False)
 
     # On the thread.
 
@@ -173,11 +171,11 @@ class GroupCommit:
             if self._old_is_due():
                 jobs.append(Job(self._retire, self._loop.create_future(), writes=True, optional=True))
             self._resting = not jobs
-            if together := [job for job in jobs if not job.alone]:
-                self._run(together)
             for job in jobs:
-                if job.alone:
+                if not job.writes:
                     self._run([job])
+            if together := [job for job in jobs if job.writes]:
+                self._run(together)
             if self._resting and self._has_spare_room():
                 self._tidy(self._give_room_back)
             if self._database.checkpoint_is_due():

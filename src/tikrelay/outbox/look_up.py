@@ -120,7 +120,7 @@ class Search:
         entry, calls = read_entry(state, row)
         entry = msgspec.structs.replace(
             entry,
-            leased=state == "waiting" and memory.is_leased(entry.destination, entry.key),
+            leased=state == "waiting" and entry.key in memory.held(entry.destination),
             body=entry.body if self._whole else b"",
             calls=_read_calls(memory, calls) if self._whole else (),
         )

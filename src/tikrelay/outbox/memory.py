@@ -1,7 +1,8 @@
 """What the outbox's thread knows of its file without reading it, and how a failed transaction takes it back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any, Final
 
 import apsw
@@ -15,13 +16,17 @@ _OTHER: Final = "other"
 _LAST_DELIVERED: Final = 1000  # rows at the end of a table in order of delivery, of which one has the highest key
 _NO_KEY: Final = 1 << 53  # microseconds in the year 2255: a key beyond is a damaged one, and none to count on from
 
+_STAYS: Final = frozenset({"database", "clock", "retention", "frugal", "waiting_on_disk", "_leased", "_undo"})
+
 CountKey = tuple[str, str, str, str]
 
 
 class Memory:
     """The connection, counts, leases and numbers. All of it is touched by the thread alone.
 
-    ``leased``     by destination: the key of an event in a sender's hands, to the calls it was part of before
+    What an attempt at a transaction changed is brought back as it was when the attempt fails: ``begin`` notes every
+    field but those of _STAYS. Of leases, which may be many, ``hold`` and ``let_go`` note what they changed.
+
     ``begun``      the leases noted on disk, by their first key
     ``given_back`` of these, those that were released: their note goes with the next commit
     ``damaged``    events found damaged by this transaction
@@ -37,7 +42,6 @@ class Memory:
         self.changed: Counter[CountKey] = Counter()
         self.waiting: Counter[str] = Counter()
         self.waiting_on_disk: Counter[str] = Counter()
-        self.leased: dict[str, dict[int, bytes]] = {}
         self.begun: set[int] = set()
         self.given_back: set[int] = set()
         self.damaged: Counter[str] = Counter()
@@ -49,6 +53,7 @@ class Memory:
         self.first_delivered = 0
         self.next_delivered = 0
         self._names: set[str] = set()
+        self._leased: dict[str, dict[int, bytes]] = {}
         self._undo: list[Callable[[], None]] = []
 
     def load(self) -> None:
@@ -84,24 +89,16 @@ class Memory:
 
     def begin(self) -> Callable[[], None]:
         """Note what is, and return what brings it back."""
-        kept = (self.counts.copy(), self.changed.copy(), self.waiting.copy())
-        sets = (self.begun.copy(), self.given_back.copy())
-        numbers = (self.last_key, self.last_call, self.calls, self.first_delivered, self.next_delivered)
         self._undo.clear()
         self.damaged.clear()
+        kept = {name: copy(value) for name, value in vars(self).items() if name not in _STAYS}
 
         def take_back() -> None:
-            self.counts, self.changed, self.waiting = kept
-            self.begun, self.given_back = sets
-            self.last_key, self.last_call, self.calls, self.first_delivered, self.next_delivered = numbers
+            vars(self).update(kept)
             for undo in reversed(self._undo):
                 undo()
 
         return take_back
-
-    def when_taken_back(self, undo: Callable[[], None]) -> None:
-        """Note what else is to be done when the transaction fails."""
-        self._undo.append(undo)
 
     def write(self) -> None:
         """Write the counts, and what else was only in memory, as the last of a transaction."""
@@ -156,9 +153,23 @@ class Memory:
         """Say whether delivered events are kept at all."""
         return self.retention.delivered_events > 0 and self.retention.delivered_s > 0
 
-    def is_leased(self, destination: str, key: int) -> bool:
-        """Say whether a sender has it."""
-        return key in self.leased.get(destination, ())
+    # Leases.
+
+    def held(self, destination: str) -> Mapping[int, bytes]:
+        """The keys of the events in a sender's hands, to the calls each was part of before."""
+        return self._leased.setdefault(destination, {})
+
+    def hold(self, destination: str, events: Mapping[int, bytes]) -> None:
+        """Give events into a sender's hands."""
+        held = self._leased.setdefault(destination, {})
+        held.update(events)
+        self._undo.append(lambda: _drop(held, events))
+
+    def let_go(self, destination: str, keys: Iterable[int]) -> None:
+        """Take events out of a sender's hands."""
+        held = self._leased.setdefault(destination, {})
+        gone = {key: held.pop(key) for key in keys if key in held}
+        self._undo.append(lambda: held.update(gone))
 
     def books(self) -> Books:
         """All counts."""
@@ -176,8 +187,6 @@ class Memory:
         return Books(**kinds, waiting=dict(self.waiting), oldest_waiting=oldest)
 
 
-def let_go(memory: Memory, destination: str, keys: Iterable[int]) -> None:
-    """Take events out of a sender's hands."""
-    held = memory.leased.get(destination, {})
+def _drop(held: dict[int, bytes], keys: Iterable[int]) -> None:
     for key in keys:
         held.pop(key, None)

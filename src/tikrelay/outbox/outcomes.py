@@ -47,7 +47,7 @@ _PUT_OFF: Final = (
 
 def begin(memory: Memory, lease: Lease) -> None:
     """Note that a lease is about to be sent."""
-    held = memory.leased.get(lease.destination, {})
+    held = memory.held(lease.destination)
     keys = [leased.key for leased in lease.events if leased.key in held]
     number = lease.events[0].key if keys else 0
     if not keys or number in memory.begun:
@@ -85,9 +85,10 @@ def find_cut_off(memory: Memory) -> int:
 def settle(memory: Memory, lease: Lease, outcomes: Sequence[Outcome], calls: Sequence[Call]) -> None:
     """Write what became of each event of a lease, and end it."""
     now = memory.clock.now()
-    held = memory.leased.get(lease.destination, {})
+    held = memory.held(lease.destination)
     before = {leased.key: held[leased.key] for leased in lease.events if leased.key in held}
-    if not before:
+    end_note(memory, lease)
+    if not before:  # it has ended, or all its events were forgotten
         return
     history, request_ids = _write_calls(memory, lease.destination, () if memory.frugal else calls, before)
     gone: list[Leased] = []
@@ -105,14 +106,11 @@ def settle(memory: Memory, lease: Lease, outcomes: Sequence[Outcome], calls: Seq
                 bury(memory, leased.key, lease.destination, outcome, now, calls=history[leased.key])
             case _:
                 assert_never(outcome)
-    for key in before:
-        del held[key]
-    memory.when_taken_back(lambda: held.update(before))
+    memory.let_go(lease.destination, before)
     if stay:
         memory.database.run_many(_PUT_OFF, stay)
     if gone:
         _deliver(memory, lease.destination, gone, history, request_ids, now)
-    end_note(memory, lease)
 
 
 def end_note(memory: Memory, lease: Lease) -> None:

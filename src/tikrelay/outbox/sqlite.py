@@ -7,10 +7,11 @@ drop counts of the last second live in memory (``outbox.memory``).
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import apsw
 
@@ -23,8 +24,8 @@ from tikrelay.outbox import outcomes as results
 from tikrelay.outbox.damage import is_marked, mark_of, read_mark
 from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
+from tikrelay.outbox.jobs import Long
 from tikrelay.outbox.look_up import Search
-from tikrelay.outbox.memory import let_go
 from tikrelay.outbox.replay import replay
 from tikrelay.outbox.retention import make_room
 from tikrelay.outbox.room import FAILED, Room, WhyNot
@@ -48,6 +49,8 @@ from tikrelay.outbox.waiting import Shift, Wish, insert, take
 OLDEST_SQLITE: Final = 3051003  # 3.51.3: the WAL-reset bug of 3.7.0 to 3.51.2 can damage a file
 RESERVE_BYTES: Final = 64 * 1024 * 1024  # kept free, so that outcomes can be written and room be made
 _KEEPS: Final = Retention()
+
+L = TypeVar("L", bound=Long)
 
 
 class SqliteOutbox(GroupCommit):
@@ -192,13 +195,13 @@ class SqliteOutbox(GroupCommit):
     async def find(self, which: Find) -> list[Entry]:
         """Look for events, without their bodies and calls."""
         search = Search(which)
-        await self._step_through(lambda: search.step(self._memory), writes=False)
+        await self._step_through(lambda: search.step(self._memory))
         return search.entries()
 
     async def show(self, key: int) -> Entry | None:
         """One event with its body and its history."""
         search = Search(Find(keys=(key,)), whole=True)
-        await self._step_through(lambda: search.step(self._memory), writes=False)
+        await self._step_through(lambda: search.step(self._memory))
         return next(iter(search.entries()), None)
 
     async def replay(self, order: Replay) -> Replayed:
@@ -212,26 +215,25 @@ class SqliteOutbox(GroupCommit):
 
     async def forget(self, digests: Collection[str]) -> Forgotten:
         """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log."""
-        erasure = Erasure(digests)
+        erasure = Erasure.of(digests)
         async with self._moving:
-            await self._step_through(lambda: erasure.step(self._memory), writes=True)
+            erasure = await self._go_through(erasure, writes=True)
             await self._scrub()
-        return erasure.forgotten()
+        return erasure.forgotten
 
     async def _scrub(self) -> None:
         """Overwrite what was deleted wherever it may still lie."""
         scrubbing = Scrubbing()
         self._moves_no_pages = True
         try:
-            await self._step_through(lambda: scrubbing.step(self._database), writes=False, alone=True)
+            await self._step_through(lambda: scrubbing.step(self._database))
         finally:
             self._moves_no_pages = False
 
     async def shift(self, seconds: float) -> None:
         """The wall clock was set by so many seconds: what waits keeps its age."""
         async with self._moving:
-            shift = await self._do(lambda: Shift(seconds, self._memory), writes=True)
-            await self._step_through(lambda: shift.step(self._memory), writes=True)
+            await self._go_through(Shift(seconds=seconds), writes=True)
 
     async def close(self) -> None:
         """Finish what was begun and let go of the file."""
@@ -244,10 +246,16 @@ class SqliteOutbox(GroupCommit):
     def _arrival(self, destination: str) -> asyncio.Event:
         return self._arrivals.setdefault(destination, asyncio.Event())
 
-    async def _step_through(self, step: Callable[[], bool], *, writes: bool, alone: bool = False) -> None:
-        """Do something long in steps, between which the thread does what others wait for."""
-        while await self._do(step, writes=writes, alone=alone):
+    async def _step_through(self, step: Callable[[], bool]) -> None:
+        """Look at something long in steps, between which the thread does what others wait for."""
+        while await self._do(step, writes=False):
             pass
+
+    async def _go_through(self, long: L, *, writes: bool) -> L:
+        """Do something long in steps, each a transaction of its own or part of one."""
+        while not long.is_done:
+            long = await self._do(functools.partial(long.step, self._memory), writes=writes)
+        return long
 
     # On the thread.
 
@@ -263,5 +271,5 @@ class SqliteOutbox(GroupCommit):
             self._drops_since = time.monotonic()
 
     def _give_back(self, lease: Lease) -> None:
-        let_go(self._memory, lease.destination, [leased.key for leased in lease.events])
+        self._memory.let_go(lease.destination, [leased.key for leased in lease.events])
         results.end_note(self._memory, lease)

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Generator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import apsw
+import msgspec
 
 from tikrelay.event import DestinationName
 from tikrelay.outbox.database import Row, Value
-from tikrelay.outbox.memory import Memory, let_go
+from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.outcomes import bury
 from tikrelay.outbox.rows import OF_LEASED, checksum_of, read_leased
 from tikrelay.outbox.schema import FORMAT
@@ -59,31 +60,28 @@ class Wish(NamedTuple):
 
 def take(memory: Memory, wish: Wish) -> Lease:
     """Hand out waiting events."""
-    leased = memory.leased.setdefault(wish.destination, {})
     if wish.newest:
-        limit = wish.most + len(leased)
+        limit = wish.most + len(memory.held(wish.destination))
         found = _choose(memory, wish, memory.database.each(NEVER_TRIED, (wish.destination, _NO_CODE, limit)))
     else:
         found = _choose(memory, wish, _due(memory, wish, OF_ONE_CODE, _NO_CODE))
         if wish.tests and not found and (code := _next_code(memory, wish)):
             found = _choose(memory, wish, _due(memory, wish, OF_ONE_CODE, code))
-    held = {event.key: calls for event, calls in found}
-    leased.update(held)
-    memory.when_taken_back(lambda: let_go(memory, wish.destination, held))
+    memory.hold(wish.destination, {event.key: calls for event, calls in found})
     events = [event for event, _ in found]
     return Lease(wish.destination, tuple(reversed(events) if wish.newest else events))
 
 
 def _next_code(memory: Memory, wish: Wish) -> bytes:
     """The test code whose event has been due for longest, of those that nobody holds; or nothing."""
-    leased = memory.leased[wish.destination]
+    leased = memory.held(wish.destination)
     with contextlib.closing(_due(memory, wish._replace(most=1), TESTS)) as due:
         return next((code for key, code in due if key not in leased), _NO_CODE)
 
 
 def _choose(memory: Memory, wish: Wish, rows: Generator[Row, None, None]) -> list[tuple[Leased, bytes]]:
     """Read rows as far as a lease may hold them, and bury what is damaged on the way."""
-    leased = memory.leased[wish.destination]
+    leased = memory.held(wish.destination)
     chosen: list[tuple[Leased, bytes]] = []
     damaged: list[int] = []
     size = 0
@@ -107,7 +105,7 @@ def _choose(memory: Memory, wish: Wish, rows: Generator[Row, None, None]) -> lis
 
 def _due(memory: Memory, wish: Wish, which: str, *code: Value) -> Generator[Row, None, None]:
     """Rows whose time has come; also those put off for longer than can be, as a clock set back leaves them."""
-    read, most = 0, wish.most + len(memory.leased[wish.destination])
+    read, most = 0, wish.most + len(memory.held(wish.destination))
     bindings = (wish.destination, *code)
     for row in memory.database.each(
         f"{which} AND not_before <= ? ORDER BY not_before, id LIMIT ?", (*bindings, wish.now, most)
@@ -121,30 +119,35 @@ def _due(memory: Memory, wish: Wish, which: str, *code: Value) -> Generator[Row,
         )
 
 
-class Shift:
-    """The wall clock was set: what was received before keeps its age. Done in steps, lest a put waits for all."""
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """The wall clock was set: what was received before keeps its age. Done in steps, lest a put waits for all.
 
-    def __init__(self, seconds: float, memory: Memory) -> None:
-        self._seconds = seconds
-        self._next: int | None = 0
-        self._last = memory.last_key
-        memory.shifted += seconds
-        memory.database.run("UPDATE OR IGNORE begun SET at = at + ?", (seconds,))
+    ``after``  the last key that was looked at, or None at the beginning
+    ``until``  the last there was then
+    """
 
-    def step(self, memory: Memory) -> bool:
-        """Move the times of a few events; True while there are more."""
+    seconds: float
+    after: int | None = None
+    until: int = 0
+    is_done: bool = False
+
+    def step(self, memory: Memory) -> Self:
+        """Move the times of a few events; returns how far it is then."""
+        if self.after is None:
+            memory.shifted += self.seconds
+            memory.database.run("UPDATE OR IGNORE begun SET at = at + ?", (self.seconds,))
+            return msgspec.structs.replace(self, after=-1, until=memory.last_key)
         found = memory.database.rows(
-            "SELECT id FROM waiting WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
-            (self._next, self._last, _SHIFTED_AT_ONCE),
+            "SELECT id FROM waiting WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            (self.after, self.until, _SHIFTED_AT_ONCE),
         )
         if not found:
-            return False
+            return msgspec.structs.replace(self, is_done=True)
         first, last = found[0][0], found[-1][0]
         try:
-            memory.database.run(_SHIFT, (self._seconds, first, last))
+            memory.database.run(_SHIFT, (self.seconds, first, last))
         except apsw.ConstraintError:  # one of them is damaged
             for (key,) in found:
                 with contextlib.suppress(apsw.ConstraintError):
-                    memory.database.run(_SHIFT, (self._seconds, key, key))
-        self._next = last + 1
-        return True
+                    memory.database.run(_SHIFT, (self.seconds, key, key))
+        return msgspec.structs.replace(self, after=last)
