@@ -270,3 +270,13 @@ def test_readiness_holds_through_a_reload(gateway):
         seen.add(get(f"{gateway.url}/readyz")[0])
 
     assert seen == {200}
+
+
+def test_a_service_manager_that_is_gone_keeps_no_settings_from_being_taken_and_nobody_from_ending(gateways, tmp_path):
+    gateway = gateways().start(environment={"NOTIFY_SOCKET": str(tmp_path / "gone")})
+    reload(gateway)
+    wait_until_said(gateway, "settings_taken")
+
+    assert gateway.process.terminate() == 0
+    assert 1 == len(gateway.said("service_manager_not_told"))
+    assert "Traceback" not in gateway.log.read_text()

@@ -74,6 +74,7 @@ class Crew:
         self.last_word: Callable[[int, Message], None] | None = None  # hears what a worker counted until its end
         self.keeper_ended: Callable[[asyncio.Task[None]], None] | None = None
         self._deaths: deque[float] = deque(maxlen=1000)
+        self._unusable: dict[str, str] = {}  # files whose locks cannot be looked at, and why
         self.now = Generation(loaded, folder.free_names(loaded.config.server.workers))
         self._generations = [self.now]
 
@@ -307,7 +308,7 @@ class Crew:
             try:
                 async with self.adopting:
                     await self._give_away()
-            except OSError as error:
+            except (OSError, OutboxError) as error:
                 if str(error) != told:
                     say("outbox_folder_unreadable", level="error", folder=str(self.folder.path), why=str(error))
                 told = str(error)
@@ -317,8 +318,20 @@ class Crew:
     async def _give_away(self) -> None:
         living = [worker for worker in self.now.workers if worker.ready.is_set()]
         for number, name in enumerate(sorted(set(self.folder.names()) - self._owned())):
-            if living and self.folder.is_free(name):
+            if living and self._is_free(name):
                 await self._adopt(living[number % len(living)], name)
+
+    def _is_free(self, name: str) -> bool:
+        """Look whether a file may be taken; one that cannot be looked at keeps nobody from the others."""
+        try:
+            is_free = self.folder.is_free(name)
+        except OutboxError as error:
+            if self._unusable.get(name) != str(error):
+                say("not_adopted", level="warning", outbox=name, why=str(error))
+            self._unusable[name] = str(error)
+            return False
+        self._unusable.pop(name, None)
+        return is_free
 
     async def _adopt(self, worker: WorkerHandle, name: str) -> None:
         try:

@@ -54,7 +54,12 @@ class Settings:
             await self.wanted.wait()
             self.wanted.clear()
             tell_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-            self.outcome = await self._reload(crew)
+            self.outcome = "failed"  # unless it comes to its end
+            try:
+                self.outcome = await self._reload(crew)
+            except Exception:
+                tell_systemd("READY=1")
+                raise
             self._emit(SettingsRead(outcome=self.outcome))
             tell_systemd("READY=1")
             await crew.dismiss_older()

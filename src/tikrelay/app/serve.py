@@ -43,6 +43,7 @@ from tikrelay.app.sockets import (
     tell_systemd,
 )
 from tikrelay.app.stand_in import stand_in
+from tikrelay.app.tend import tend
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxInUse
 from tikrelay.base.happenings import Happening
@@ -184,7 +185,12 @@ class Server:
             host=self.admin.getsockname()[0],
             password=lambda: self.settings.config.server.admin_password,
         )
-        await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(self.admin)
+        with socket.socket(fileno=os.dup(self.admin.fileno())) as listener:  # the server closes what it is given
+            await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(listener)
+
+    async def tell_of_troubles(self) -> None:
+        """Log and tell what needs a human, until cancelled."""
+        await tell_of_troubles(self.status, limits=lambda: self.settings.config.alarms, tell=self.webhook.tell)
 
     async def look_for_stranded(self) -> None:
         """Tell of events that wait for a destination the settings no longer name."""
@@ -204,7 +210,15 @@ class Server:
 
     # The end.
 
-    async def hand_over(self, control: socket.socket) -> None:
+    async def wait_for_a_newer(self) -> None:
+        """Listen for a newer server, until the crew stops or this is cancelled."""
+        control = control_socket(self.folder.path)
+        try:
+            await self._hand_over(control)
+        finally:
+            control.close()
+
+    async def _hand_over(self, control: socket.socket) -> None:
         """Wait for a newer server, give it the sockets, and stop when it accepts."""
         loop = asyncio.get_running_loop()
         while not self.crew.stopping.is_set():
@@ -279,23 +293,21 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
     crew = server.crew
     for advice in [*advise(server.settings.config), *server.folder.advise()]:
         log_happening(advice)
-    background = [asyncio.create_task(server.serve_admin())]
+    background = [asyncio.create_task(tend(server.serve_admin, where="admin port"))]
     if await crew.begin():
         _announce(server)
         begun = (
-            _own_folder(server, lock, handed),
-            crew.give_away_orphans(),
-            crew.replace_frozen(),
-            server.look_for_stranded(),
-            server.settings.reload_when_asked(crew),
-            server.clock.watch(),
-            server.webhook.run(),
-            tell_of_troubles(server.status, limits=lambda: server.settings.config.alarms, tell=server.webhook.tell),
-            stand_in(server.listener, somebody=crew.somebody),
+            tend(lambda: _own_folder(server, lock, handed), where="hand over"),
+            tend(crew.give_away_orphans, where="orphans"),
+            tend(crew.replace_frozen, where="frozen workers"),
+            tend(server.look_for_stranded, where="removed destinations"),
+            tend(lambda: server.settings.reload_when_asked(crew), where="reload"),
+            tend(server.clock.watch, where="clock"),
+            tend(server.webhook.run, where="webhook"),
+            tend(server.tell_of_troubles, where="alarms"),
+            tend(lambda: stand_in(server.listener, somebody=crew.somebody), where="stand-in"),
         )
-        background += [asyncio.create_task(begin) for begin in begun]
-        for task in background:
-            task.add_done_callback(_report_defect)
+        background += [asyncio.create_task(tended) for tended in begun]
         await crew.stopping.wait()
     tell_systemd("STOPPING=1")
     for task in background[1:]:
@@ -310,22 +322,13 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
     return crew.exit_code
 
 
-def _report_defect(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log_defect(error)
-
-
 async def _own_folder(server: Server, lock: DirectoryLock, handed: HandOver | None) -> None:
     """Hold the folder's lock (after a hand-over: once the older server has let go) and wait for a newer server."""
     if handed and not await _take_lock(handed, lock):
         say("take_over_failed", level="error", why="the older server goes on; two must not serve one outbox")
         server.crew.stop(EXIT_TEMPORARY)
         return
-    control = control_socket(server.folder.path)
-    try:
-        await server.hand_over(control)
-    finally:
-        control.close()
+    await tend(server.wait_for_a_newer, where="hand over")  # the lock is ours: it is not asked for again
 
 
 async def _take_lock(handed: HandOver, lock: DirectoryLock) -> bool:

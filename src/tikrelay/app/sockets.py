@@ -7,6 +7,7 @@ one queue in the kernel, so a connection that nobody has accepted yet is never r
 
 import array
 import errno
+import functools
 import os
 import socket
 import time
@@ -16,11 +17,13 @@ from typing import Final
 import msgspec
 
 from tikrelay.base.errors import EXIT_TEMPORARY, TikrelayError
+from tikrelay.watch.log import say
 
 CONTROL_NAME: Final = "control.sock"
 FIRST_PASSED_FD: Final = 3  # sd_listen_fds(3)
 BACKLOG: Final = 4096
 _BIND_WITHIN_S: Final = 3.0
+_HEARD_WITHIN_S: Final = 1.0
 
 
 class ListenError(TikrelayError):
@@ -137,10 +140,20 @@ class _Folder:
 
 
 def tell_systemd(state: str) -> None:
-    """Send one line of sd_notify(3), where a service manager asked for it."""
+    """Send one line of sd_notify(3), where a service manager asked for it; one that cannot hear holds nothing up."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-        notify.connect("\0" + address[1:] if address.startswith("@") else address)
-        notify.send(state.encode())
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+            notify.settimeout(_HEARD_WITHIN_S)
+            notify.connect("\0" + address[1:] if address.startswith("@") else address)
+            notify.send(state.encode())
+    except OSError as error:
+        _say_that_nobody_hears(str(error))
+
+
+@functools.cache  # each cause once
+def _say_that_nobody_hears(why: str) -> None:
+    hint = "the server goes on; whoever set NOTIFY_SOCKET does not learn how it is"
+    say("service_manager_not_told", level="warning", why=why, hint=hint)

@@ -25,6 +25,7 @@ from tikrelay.app.files import OwnFiles
 from tikrelay.app.http_server import HttpServer
 from tikrelay.app.link import Link, Message, Order
 from tikrelay.app.load import Loaded, parse_settings
+from tikrelay.app.tend import tend
 from tikrelay.app.token import Token
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, OutboxUnavailable, TikrelayError
@@ -100,8 +101,9 @@ class Worker:
                 self.application, limits=self.config.limits, workers=self.order.workers, refused=self._refused_unread
             )
             serving = asyncio.create_task(self.server.serve_on(self.listener))
+            serving.add_done_callback(lambda task: self._ended(task, where="server"))
             self.watching.append(asyncio.create_task(self._watch_store(own.outbox)))
-            self.watching.append(asyncio.create_task(self._watch_clock()))
+            self.watching.append(asyncio.create_task(tend(self._watch_clock, where="clock")))
             await self.server.wait_started(serving)
             if serving.done():
                 raise TikrelayError("the server did not start", hint="see the log lines before this one")
@@ -153,14 +155,14 @@ class Worker:
         store = Store(path, outbox)
         store.senders = [self._sender(destination, outbox) for destination in self.config.destinations]
         store.sending = asyncio.create_task(_run_all([sender.run for sender in store.senders]))
-        store.sending.add_done_callback(self._sending_ended)
+        store.sending.add_done_callback(lambda task: self._ended(task, where="sender"))
         self.stores.append(store)
         return store
 
-    def _sending_ended(self, task: asyncio.Task[None]) -> None:
-        """A sender ends when it is told to; an error in one is a defect, and a new process begins clean."""
+    def _ended(self, task: asyncio.Task[None], *, where: str) -> None:
+        """Server and senders end when they are told to; an error in one is a defect: a new process begins clean."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log_defect(error, where="sender")
+            log_defect(error, where=where)
             self.stop(EXIT_SOFTWARE)
 
     def _share_of_the_rate(self) -> float:
@@ -212,9 +214,8 @@ class Worker:
         halts = [asyncio.create_task(s.stop(_BEGUN_BATCHES_WITHIN_S)) for store in self.stores for s in store.senders]
         await self.server.wait_idle(within_s=_IDLE_CONNECTIONS_WITHIN_S)
         self.server.should_exit = True
-        await serving
         sending = [store.sending for store in self.stores if store.sending]
-        await asyncio.gather(*halts, *sending, return_exceptions=True)  # a defect was told when it came
+        await asyncio.gather(serving, *halts, *sending, return_exceptions=True)  # a defect was told when it came
         await self.files.close_all()
 
     # What the parent asks.
