@@ -6,15 +6,16 @@ import hashlib
 import os
 import random
 import shutil
+import threading
 import time
 from itertools import count
 
 import apsw
 import pytest
 
-from outboxes import balance, records
+from outboxes import balance, drop, records
 from tikrelay.base.errors import OutboxError, OutboxUnavailable
-from tikrelay.base.happenings import CommitDone, StoreFailed
+from tikrelay.base.happenings import CommitDone, PutRefused, StoreFailed, StoreStopped, Unexpected
 from tikrelay.outbox.jobs import Job
 from tikrelay.outbox.store import Accepted, Find, Forgotten, RetryAt
 
@@ -44,6 +45,8 @@ class FaultyVfs(apsw.VFS):
         self.is_full_once = False
         self.log_is_well = False
         self.a_sync_takes_s = 0.0
+        self.syncs_may_end = threading.Event()
+        self.syncs_may_end.set()
 
     def fail_at(self, call: int, *, for_good: bool, which: frozenset[str] = WRITES) -> None:
         self.heal()
@@ -109,6 +112,7 @@ class FaultyFile(apsw.VFSFile):
     def xSync(self, flags):
         self.meet("sync")  # and no more: what is tried here is what SQLite is told
         time.sleep(self.vfs.a_sync_takes_s)
+        self.vfs.syncs_may_end.wait()
 
     def xTruncate(self, newsize):
         self.meet("truncate")
@@ -249,6 +253,60 @@ async def test_on_a_slow_disk_what_comes_meanwhile_shares_one_sync(open_outbox, 
 
     assert 300 == sum(commit.events for commit in commits)
     assert len(commits) <= 5
+
+
+async def test_while_a_sync_hangs_nobody_more_is_made_to_wait_and_who_waits_is_told_the_truth(
+    open_outbox, record, disk, happenings
+):
+    outbox = await open_outbox(vfs="faulty", slow_after_s=0.05)
+    await outbox.put([record(1)])
+    disk.syncs_may_end.clear()
+    waiting = asyncio.ensure_future(outbox.put([record(2)]))
+    was_ready = await has_been(outbox, ready=False)
+    if not was_ready:
+        disk.syncs_may_end.set()  # or the test would hang where it should fail
+    refused = await asyncio.gather(outbox.put([record(3)]), outbox.put([], [drop()]), return_exceptions=True)
+    is_told = waiting.done()
+    disk.syncs_may_end.set()
+    await waiting
+    is_ready = await has_been(outbox, ready=True)
+    await outbox.put([record(4)])
+
+    assert (True, True, False) == (was_ready, is_ready, is_told)
+    assert [OutboxUnavailable] * 2 == [type(result) for result in refused]
+    assert [PutRefused(reason="slow_disk")] * 2 == [what for what in happenings if isinstance(what, PutRefused)]
+    assert ["slow_disk"] == [what.reason for what in happenings if isinstance(what, StoreStopped)]
+    assert {"e1", "e2", "e4"} == {entry.event_id for entry in await outbox.find(Find())}
+
+
+async def has_been(outbox, *, ready):
+    """Wait until an outbox is ready, or is not."""
+    deadline = time.monotonic() + 20
+    while outbox.ready != ready and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    return outbox.ready == ready
+
+
+@pytest.mark.parametrize("error", [MemoryError, apsw.NoMemError, KeyError])
+async def test_what_escapes_on_the_thread_ends_the_process_and_lets_nobody_wait(
+    open_outbox, record, clock, happenings, error
+):
+    outbox = await open_outbox()
+
+    def fail():
+        raise error("ann@shop.example")
+
+    clock.now = fail  # the thread asks for it when it looks for what is old, which nobody waits for
+    puts = [outbox.put([record(number)]) for number in range(3)]
+    results = await asyncio.wait_for(asyncio.gather(*puts, return_exceptions=True), 30)
+    later = await asyncio.gather(outbox.put([record(9)]), outbox.books(), return_exceptions=True)
+    (failed,) = [what for what in happenings if isinstance(what, StoreFailed)]
+
+    assert [OutboxUnavailable] * 5 == [type(result) for result in [*results, *later]]
+    assert (True, False, True) == (outbox.failed.is_set(), outbox.ready, outbox._thread.is_alive())
+    assert (error.__name__, error.__name__) == (failed.reason, failed.what)
+    assert [error] == [type(what.error) for what in happenings if isinstance(what, Unexpected)]
+    assert "ann@" not in f"{results}{later}"
 
 
 async def test_the_callers_of_a_commit_that_failed_are_told(open_outbox, record, disk, happenings):

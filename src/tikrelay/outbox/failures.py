@@ -11,8 +11,12 @@ class ReplacedError(Exception):
     """The open file, or its lock, is not where it was any more."""
 
 
+class EscapedError(Exception):
+    """What was not expected ended the work of the outbox's thread in the middle; its name alone is told."""
+
+
 DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
-FATAL: Final = (*DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, ReplacedError)
+FATAL: Final = (*DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, ReplacedError, EscapedError)
 NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
 WAITS_FOR_A_REPAIR: Final = "its events wait in it for a repair, see the page on troubleshooting"
 
@@ -28,6 +32,8 @@ def hint_of(error: Exception) -> str:
             return WAITS_FOR_A_REPAIR
         case ReplacedError():
             return "stop the server before a copy is restored, and leave its .lock files alone; it is starting anew"
+        case EscapedError():
+            return "give the server more memory where that is what it wants for; the server is starting anew"
         case _ if isinstance(error, FATAL):
             return "look at the disk and at the kernel's log; the server is starting anew"
         case _:
@@ -36,12 +42,14 @@ def hint_of(error: Exception) -> str:
 
 def reason_of(error: Exception) -> str:
     """Its name, as a metric has it."""
+    if isinstance(error, EscapedError):
+        return str(error)
     return REPLACED if isinstance(error, ReplacedError) else type(error).__name__
 
 
 def words_of(error: Exception) -> str:
     """What SQLite says, with the name of its finer code. Other errors may quote an event, and say nothing here."""
-    if isinstance(error, ReplacedError | UnicodeDecodeError):
+    if isinstance(error, ReplacedError | EscapedError | UnicodeDecodeError):
         return str(error)
     if not isinstance(error, apsw.Error):
         return ""

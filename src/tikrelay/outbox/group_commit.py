@@ -11,8 +11,12 @@ When a write fails because the disk is full, its callers get OutboxUnavailable a
 outcomes, which make room, are tried again without the events that came with them. When the disk itself fails, the
 connection is never written on again (after a failed fsync nobody knows what the kernel kept): ``failed`` is set and
 the process is expected to end and begin anew. So it is when another file was put in the place of the open one, or its
-lock was removed; this is looked for between a commit and its answers. A file that SQLite finds damaged is marked
-(``outbox.damage``), so that whoever comes next begins another.
+lock was removed; this is looked for between a commit and its answers. So it is, too, when anything unexpected ends the
+thread's work in the middle: the thread lives on, and tells everybody that nothing is stored any more. A file that
+SQLite finds damaged is marked (``outbox.damage``), so that whoever comes next begins another.
+
+A disk may also just not answer. Who waits for a commit then goes on waiting, for it may become durable; who comes
+later is refused (``outbox.room``) until it has ended.
 """
 
 import asyncio
@@ -29,7 +33,15 @@ import apsw
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
 from tikrelay.base.failpoints import passing
-from tikrelay.base.happenings import CommitDone, Emit, EventsBuried, OutboxDamaged, PutRefused, StoreFailed
+from tikrelay.base.happenings import (
+    CommitDone,
+    Emit,
+    EventsBuried,
+    OutboxDamaged,
+    PutRefused,
+    StoreFailed,
+    Unexpected,
+)
 from tikrelay.outbox import retention
 from tikrelay.outbox.damage import leave_mark
 from tikrelay.outbox.database import Database
@@ -37,6 +49,7 @@ from tikrelay.outbox.failures import (
     DAMAGE,
     FATAL,
     WAITS_FOR_A_REPAIR,
+    EscapedError,
     ReplacedError,
     hint_of,
     reason_of,
@@ -166,22 +179,35 @@ class GroupCommit:
         closing = False
         while not closing:
             jobs, closing = self._gather()
-            if closing or self._drops_are_due():
-                jobs.append(Job(lambda: None, self._loop.create_future(), writes=True))
-            if self._old_is_due():
-                jobs.append(Job(self._retire, self._loop.create_future(), writes=True, optional=True))
-            self._resting = not jobs
-            for job in jobs:
-                if not job.writes:
-                    self._run([job])
-            if together := [job for job in jobs if job.writes]:
-                self._run(together)
-            if self._resting and self._has_spare_room():
-                self._tidy(self._give_room_back)
-            if self._database.checkpoint_is_due():
-                self._tidy(self._database.checkpoint)
+            self._room.busy_since = time.monotonic()
+            try:
+                self._take_turn(jobs, closing=closing)
+            except BaseException as error:  # noqa: BLE001  a dead thread would let everybody wait for ever
+                self._escaped(jobs, error)
+            self._room.busy_since = None
         with contextlib.suppress(apsw.Error):
             self._database.close()
+
+    def _take_turn(self, jobs: list[Job], *, closing: bool) -> None:
+        if closing or self._drops_are_due():
+            jobs.append(Job(lambda: None, self._loop.create_future(), writes=True))
+        if self._old_is_due():
+            jobs.append(Job(self._retire, self._loop.create_future(), writes=True, optional=True))
+        self._resting = not jobs
+        for job in jobs:
+            if not job.writes:
+                self._run([job])
+        if together := [job for job in jobs if job.writes]:
+            self._run(together)
+        if self._resting and self._has_spare_room():
+            self._tidy(self._give_room_back)
+        if self._database.checkpoint_is_due():
+            self._tidy(self._database.checkpoint)
+
+    def _escaped(self, jobs: list[Job], error: BaseException) -> None:
+        if not self._broken:
+            self._call_loop(self._emit, Unexpected(where="outbox", error=error))
+        self._fail(jobs, EscapedError(type(error).__name__))
 
     def _old_is_due(self) -> bool:
         """Say whether there is anything to remove; looking for it takes little of the thread's time."""
@@ -357,7 +383,7 @@ class GroupCommit:
             if isinstance(error, DAMAGE):
                 self._mark_damaged(error)
         told: Exception = error
-        if isinstance(error, apsw.Error | ReplacedError):
+        if isinstance(error, apsw.Error | MemoryError | ReplacedError | EscapedError):
             told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=hint_of(error))
         failure = StoreFailed(path=str(self.path), reason=reason_of(error), what=words_of(error), hint=hint_of(error))
 

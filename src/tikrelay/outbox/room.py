@@ -1,4 +1,4 @@
-"""Whether an outbox file may take more events: its own limit, the disk's reserve, and whether it is still there.
+"""Whether an outbox file may take more events: its own limit, the disk's reserve, and whether the disk still answers.
 
 It is looked at once a second, whenever anything is asked of the outbox (a sender does so all the time). A change is
 told once, and again every minute while nothing is taken; an outbox at its very limit, which takes one event for each
@@ -6,6 +6,7 @@ one delivered, is told of at most every ten seconds.
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,12 @@ RESERVE: Final = "disk_reserve"
 GONE: Final = "file_gone"
 REPLACED: Final = "replaced"
 FAILED: Final = "failed"
+SLOW_DISK: Final = "slow_disk"
 _MADE_BY_REMOVING: Final = frozenset({MAX_BYTES, RESERVE})
 _LOOK_EVERY_S: Final = 1.0
 _TELL_AGAIN_EVERY_S: Final = 60.0
 _TELL_CHANGES_EVERY_S: Final = 10.0
+SLOW_AFTER_S: Final = 10.0  # our own choice: a disk that works syncs within a second or two
 
 
 class WhyNot(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,19 +41,24 @@ class Room:
 
     ``held_bytes``, ``free_bytes_inside``  written by the outbox's thread
     ``spare_events``  likewise: events that are only there to be looked at, and go before any is refused
+    ``busy_since``    likewise: since when it has been at what it is doing, by ``time.monotonic``, or None
     ``is_tight``      read by it: they have to go now
     """
 
-    def __init__(self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, emit: Emit, max_bytes: int, reserve_bytes: int, slow_after_s: float
+    ) -> None:
         self.held_bytes = 0
         self.free_bytes_inside = 0
         self.spare_events = 0
+        self.busy_since: float | None = None
         self.is_tight = False
         self.reserve_bytes = reserve_bytes
         self._path = path
         self._clock = clock
         self._emit = emit
         self._max_bytes = max_bytes
+        self._slow_after_s = slow_after_s
         self._file: tuple[int, int] | None = None
         self._seen: WhyNot | None = None
         self._looked_at = float("-inf")
@@ -82,8 +90,20 @@ class Room:
         self.is_tight = why is not None and why.reason in _MADE_BY_REMOVING
         if self.is_tight and self.spare_events:
             why = None
+        why = why or self._stuck()
         self._tell(why, now)
         return why
+
+    def _stuck(self) -> WhyNot | None:
+        """Say that a write hangs. What waits for it may still become durable; nothing more is made to wait."""
+        since = self.busy_since
+        if since is None or time.monotonic() - since <= self._slow_after_s:
+            return None
+        what = f"its disk has not finished a write for more than {self._slow_after_s:g} seconds"
+        hint = (
+            "look at the disk and at the kernel's log; what waits for it may still be stored, and it goes on by itself"
+        )
+        return WhyNot(reason=SLOW_DISK, what=what, hint=hint)
 
     def _own_limit(self) -> WhyNot | None:
         if not self._max_bytes or self.held_bytes < self._max_bytes:

@@ -28,7 +28,7 @@ from tikrelay.outbox.jobs import Long
 from tikrelay.outbox.look_up import Search
 from tikrelay.outbox.replay import replay
 from tikrelay.outbox.retention import make_room
-from tikrelay.outbox.room import FAILED, Room, WhyNot
+from tikrelay.outbox.room import FAILED, SLOW_AFTER_S, SLOW_DISK, Room, WhyNot
 from tikrelay.outbox.scrub import Scrubbing
 from tikrelay.outbox.store import (
     Books,
@@ -65,9 +65,17 @@ class SqliteOutbox(GroupCommit):
         max_bytes: int,
         reserve_bytes: int,
         retention: Retention,
+        slow_after_s: float,
         vfs: str,
     ) -> None:
-        room = Room(path, clock=clock, emit=emit, max_bytes=max_bytes, reserve_bytes=reserve_bytes)
+        room = Room(
+            path,
+            clock=clock,
+            emit=emit,
+            max_bytes=max_bytes,
+            reserve_bytes=reserve_bytes,
+            slow_after_s=slow_after_s,
+        )
         super().__init__(path, clock=clock, emit=emit, room=room, retention=retention, vfs=vfs)
         self._arrivals: dict[str, asyncio.Event] = {}
         self._moving = asyncio.Lock()  # what goes through the tables in steps meets no replay on its way
@@ -82,9 +90,12 @@ class SqliteOutbox(GroupCommit):
         max_bytes: int = 0,
         reserve_bytes: int = RESERVE_BYTES,
         retention: Retention = _KEEPS,
+        slow_after_s: float = SLOW_AFTER_S,
         vfs: str = "",
     ) -> Self:
         """Own a file and open it. Raises OutboxInUse, OutboxBroken or OutboxUnavailable.
+
+        ``slow_after_s``  nothing more is taken while one write has lasted for longer
 
         ``vfs`` names the file system layer SQLite works through; empty is its own.
         """
@@ -98,6 +109,7 @@ class SqliteOutbox(GroupCommit):
             max_bytes=max_bytes,
             reserve_bytes=reserve_bytes,
             retention=retention,
+            slow_after_s=slow_after_s,
             vfs=vfs,
         )
         await asyncio.to_thread(outbox._lock.acquire)
@@ -130,17 +142,18 @@ class SqliteOutbox(GroupCommit):
 
     async def put(self, records: Sequence[Record], drops: Sequence[Drop] = ()) -> None:
         """Make events durable. Raises OutboxUnavailable."""
-        if not records:
-            if drops:
-                self._refuse_when_unable()
-                self._hand_over(lambda: self._count_drops(drops), writes=False)
+        if not (records or drops):
             return
-        if self.failed.is_set():
+        if records and self.failed.is_set():
             self._emit(PutRefused(reason=FAILED))
         self._refuse_when_unable()
-        if why := self._why_not():
+        why = self._why_not()
+        if why and (records or why.reason == SLOW_DISK):  # counts of drops need no room, but somebody to take them
             self._emit(PutRefused(reason=why.reason))
             raise OutboxUnavailable(f"{self.path}: {why.what}", hint=why.hint)
+        if not records:
+            self._hand_over(lambda: self._count_drops(drops), writes=False)
+            return
         await self._do(lambda: self._insert(records, drops), writes=True, events=len(records))
         for destination in {record.destination for record in records}:
             self._arrival(destination).set()
