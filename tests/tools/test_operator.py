@@ -119,6 +119,19 @@ def test_a_refused_purchase_is_found_mended_and_replayed_and_delivered_once(run,
     assert ("delivered", "nothing: TikTok took it") == (history["state"], history["next"])
 
 
+def test_a_narrow_terminal_shows_every_reference_whole(run, refused):
+    refs = [event["ref"] for event in run(refused, "events", "--json").json["events"]]
+    command = [sys.executable, "-m", "tikrelay", "events", "--config", str(refused.config)]
+    master, terminal = pty.openpty()
+    done = subprocess.run(command, stdout=terminal, env={**os.environ, "COLUMNS": "60"}, timeout=60, check=True)
+    os.close(terminal)
+    seen = os.read(master, 65536).decode()
+    os.close(master)
+
+    assert (0, 2) == (done.returncode, len(refs))
+    assert refs == [word for line in seen.splitlines() for word in line.split()[:1] if word in refs]
+
+
 def test_the_same_goes_without_a_server(run, refused, sandbox):
     assert 0 == refused.process.terminate()
     mend_and_replay(run, refused, sandbox)

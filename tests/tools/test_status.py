@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from harness import get, purchase, wait_for
+from tikrelay.tiktok.answers import explain_pause
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 COUNTS = dict.fromkeys(("received", "accepted", "waiting", "dead", "dropped"), 0)
 
 
 def status(config, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run it, on a screen wide enough for its longest line."""
+    """Run it in a pipe."""
     command = [sys.executable, "-m", "tikrelay", "status", "--config", str(config), *arguments]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TIKRELAY_", "TIKTOK_"))}
-    surroundings = {**inherited, "COLUMNS": "300", **environment}
+    surroundings = {**inherited, **environment}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=surroundings)
 
 
@@ -59,6 +60,39 @@ def test_what_never_became_an_event_is_counted_by_its_reason(gateways):
 
     assert {"foreign_measurement_id": 2, "bad_json": 1} == gateway.status()["refused"]
     assert "refused since the server began: 2 foreign_measurement_id, 1 bad_json" in status(gateway.config).stdout
+
+
+def test_a_store_that_takes_nothing_is_shown_with_what_to_do_and_its_503s_are_counted(gateways):
+    gateway = gateways(outbox={"max_bytes": 1}).start()
+    hits = [gateway.hit(purchase(1)), gateway.hit(purchase(2))]
+
+    done = status(gateway.config)
+
+    assert [503, 503] == hits
+    assert done.returncode == 1
+    assert "\nact now: outbox-000.db takes no events, and their senders get 503: " in done.stdout
+    assert "; raise outbox.max_bytes" in done.stdout
+    assert "refused since the server began: 2 cannot_store" in done.stdout
+
+
+def test_why_events_died_is_shown_also_of_those_that_were_lost_with_a_file(gateways):
+    row = {**COUNTS, "dead": 4, "state": "flowing", "reason": "", "dead_reasons": {"refused": 1, "damaged": 3}}
+
+    lines = shown(gateways, {"shop": row})
+
+    assert "dead for shop: 3 damaged, 1 refused" in lines
+    assert ["lost with a damaged file" in line for line in lines if line.startswith("damaged: ")] == [True]
+
+
+def test_in_a_pipe_no_line_wraps_however_narrow_the_screen(gateways):
+    row = {**COUNTS, "waiting": 1, "state": "paused", "reason": "http_413"}
+
+    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+        done = status(gateways(server={"admin_port": port}).config, COLUMNS="40")
+
+    assert [f"shop is paused (http_413): {explain_pause('http_413')}"] == [
+        line for line in done.stdout.splitlines() if "http_413" in line
+    ]
 
 
 def test_the_books_are_shown_and_add_up(gateway, sandbox):
@@ -138,7 +172,7 @@ def test_a_port_chosen_at_the_start_is_said_to_stand_in_the_log(gateways):
 @pytest.mark.parametrize(
     ("state", "reason", "shown"),
     [
-        ("removed", "no such destination in the settings", "removed: no such destination in the settings"),
+        ("removed", "no such destination in the settings", "shop is removed: no such destination in the settings"),
         ("paused", "http_308", "paused (http_308): the address answers"),
         ("paused", "envelope", "check [[destinations]]"),
         ("failing", "", "failing"),

@@ -119,6 +119,7 @@ class CollectApp:
             self._emit(InputTurnedAway(route=name, reason=refused.code))
             answer = answers.refusal(refused)
         except OutboxUnavailable:
+            self._emit(InputTurnedAway(route=name, reason="cannot_store"))
             answer = answers.unavailable()
         except Exception as error:  # noqa: BLE001  a defect of ours costs its own request and is told, no other
             self._emit(Unexpected(where=f"route {name}", error=error))

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from tikrelay.base.errors import EXIT_USAGE, TikrelayError
 from tikrelay.base.shown import one_line
 from tikrelay.base.units import Duration
 from tikrelay.tools.operator import EXIT_NOT_ALL, operator_of, tell_unanswered
+from tikrelay.tools.screen import screen
 from tikrelay.watch.operations import CallRow, EventPage, EventQuery, EventRow, EventShown
 
 _LONGEST_ID: Final = 40
@@ -59,12 +59,16 @@ def show_event(config: str | None, ref: str, *, as_json: bool) -> int:
 
 
 def _print_page(page: EventPage, query: EventQuery) -> None:
-    console = Console(highlight=False, markup=False)
+    console = screen()
     if not page.events:
         console.print("no event matches")
         return
-    table = Table("ref", "received", "state", "destination", "event", "event_id", "why", box=None, pad_edge=False)
-    for row in page.events[: query.most]:
+    rows = page.events[: query.most]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("ref", no_wrap=True, min_width=max(len(row.ref) for row in rows))  # commands take it whole
+    for name in ("received", "state", "destination", "event", "event_id", "why"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
         event_id = row.event_id if len(row.event_id) <= _LONGEST_ID else f"{row.event_id[: _LONGEST_ID - 1]}…"
         cells = (row.ref, _when(row.received_at), row.state, row.destination, row.event, event_id, _why(row))
         table.add_row(*map(one_line, cells))
@@ -74,7 +78,8 @@ def _print_page(page: EventPage, query: EventQuery) -> None:
 
 
 def _print_event(event: EventShown) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = screen()
+    console.soft_wrap = True
     lines = {
         "event": f"{event.event} {event.event_id} for {event.destination}",
         "state": f"{event.state} {_why(event)}",

@@ -4,9 +4,9 @@ import json
 from typing import Final, Literal
 
 import msgspec
-from rich.console import Console
 
 from tikrelay.base.shown import one_line
+from tikrelay.tools.screen import screen
 
 Level = Literal["ok", "note", "warning", "fault"]
 _MARKS: Final[dict[Level, str]] = {"ok": "ok  ", "note": "note", "warning": "WARN", "fault": "FAIL"}
@@ -26,7 +26,7 @@ def show(findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(msgspec.to_builtins(findings), indent=2))
         return
-    console = Console(highlight=False, markup=False)
+    console = screen()
     for finding in findings:
         what_to_do = f"; {finding.do}" if finding.do else ""
         console.print(f"{_MARKS[finding.level]}  {finding.about}: {one_line(finding.text + what_to_do)}")

@@ -1,20 +1,24 @@
 """What the running server received, delivered, holds and gave up on, on one screen."""
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from tikrelay.app.load import read_settings
 from tikrelay.base.shown import one_line
+from tikrelay.outbox.store import DeadReason
 from tikrelay.tiktok.answers import explain_pause
 from tikrelay.tools.admin_client import AdminClient
+from tikrelay.tools.screen import screen
+from tikrelay.watch.alarms import Trouble
 from tikrelay.watch.operations import EventPage, EventRow
 
 _COLUMNS: Final = ("received", "accepted", "waiting", "dead", "dropped")
 _DEAD_SHOWN: Final = 10
+_URGENCY: Final = {"now": "act now", "soon": "look soon"}
 
 
 class _Counts(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class _Row(_Counts, frozen=True):
 
     state: str
     reason: str
+    dead_reasons: dict[str, int] = {}
     drop_reasons: dict[str, int] = {}
 
 
@@ -43,10 +48,11 @@ class _Status(msgspec.Struct, frozen=True):
     uncounted: list[str]
     damaged: list[str] = []
     refused: dict[str, int] = {}
+    troubles: tuple[Trouble, ...] = ()
 
 
 def show_status(config: str | None, *, as_json: bool) -> int:
-    """Print the books; exit code 1 when a destination is paused or failing."""
+    """Print the books; exit code 1 when there is a trouble, such as a destination that is paused or failing."""
     client = AdminClient(read_settings(config, os.environ, to_send=False).config.server)
     raw, status = client.get("/api/status", _Status)
     if as_json:
@@ -54,7 +60,7 @@ def show_status(config: str | None, *, as_json: bool) -> int:
     else:
         _, letters = client.get("/api/events", EventPage, {"state": "dead", "most": _DEAD_SHOWN})
         _print(status, letters.events)
-    return 0 if all(_is_well(row) for row in status.destinations.values()) else 1
+    return 1 if status.troubles or not all(map(_is_well, status.destinations.values())) else 0
 
 
 def _is_well(row: _Row) -> bool:
@@ -63,32 +69,46 @@ def _is_well(row: _Row) -> bool:
 
 
 def _print(status: _Status, dead_letters: list[EventRow]) -> None:
-    console = Console(highlight=False, markup=False)
+    console = screen()
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status.destinations.items():
-        words = explain_pause(row.reason)
-        code = f" ({row.reason})" if words != row.reason else ""
-        state = f"{row.state}{code}: {words}" if row.reason else row.state
-        table.add_row(name, *(str(getattr(row, column)) for column in _COLUMNS), one_line(state))
+        table.add_row(name, *(str(getattr(row, column)) for column in _COLUMNS), row.state)
     console.print(table)
+    for line in _what_is_wrong(status):
+        console.print(one_line(line))
     books = status.books
     parts = " + ".join(f"{getattr(books, column)} {column}" for column in _COLUMNS[1:])
     console.print(f"\n{books.received} received = {parts}")
     if len(status.destinations) > 1:
         console.print("each destination counts for itself: one event counts once for each of them")
     for name, row in status.destinations.items():
+        if row.dead_reasons:
+            console.print(one_line(f"dead for {name}: {_most_first(row.dead_reasons)}"))
+        if row.dead_reasons.get(DeadReason.DAMAGED):
+            console.print(
+                "damaged: not as stored, or lost with a damaged file; `tikrelay events` cannot list what is lost"
+            )
         if row.drop_reasons:
             console.print(one_line(f"dropped for {name}: {_most_first(row.drop_reasons)}"))
     if status.refused:
         console.print(one_line(f"refused since the server began: {_most_first(status.refused)}"))
-    for file in status.damaged:
-        console.print(f"damaged: {file} is set aside with what waits in it; see docs/troubleshooting.md")
     if missing := sorted(set(status.uncounted) - set(status.damaged)):
         files = ", ".join(missing)
         console.print(f"not in these sums: {files} (a worker is starting, or takes them over in a moment)")
     for letter in dead_letters:
         said = f" {letter.code} {letter.message}" if letter.code is not None else ""
         console.print(one_line(f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"))
+
+
+def _what_is_wrong(status: _Status) -> Iterator[str]:
+    """Each trouble with what to do about it, and why a destination does not flow where no trouble tells it."""
+    for trouble in status.troubles:
+        yield f"{_URGENCY[trouble.level]}: {trouble.what}; {trouble.hint}"
+    told = {trouble.about for trouble in status.troubles}
+    for name, row in status.destinations.items():
+        if row.reason and name not in told:
+            words = explain_pause(row.reason)
+            yield f"{name} is {row.state}{f' ({row.reason})' if words != row.reason else ''}: {words}"
 
 
 def _most_first(counts: dict[str, int]) -> str:
