@@ -39,6 +39,8 @@ WHY_DROPPED: Final[Mapping[DropReason, str]] = {
     DropReason.DENY_LISTED: "{by} holds its page or its name; take that entry out",
     DropReason.CONSENT_DENIED: 'the visitor said no, and {by} obeys; only "ignore" there would send it',
     DropReason.CONSENT_MISSING: 'no signal says yes, and {by} is "required"; "required_or_unknown" would send it',
+    DropReason.OVER_QUOTA: "as many events wait as the destination's max_waiting allows; raise it",
+    DropReason.FORGOTTEN: "tikrelay forget erased it while it waited",
 }
 
 # A value that a cleaner warned of itself is as unusable as one that the mapper warns of.
