@@ -1,6 +1,7 @@
 """The sender, a real outbox and the sandbox in a process of its own; time runs a hundred times as fast."""
 
 import asyncio
+import contextlib
 import json
 import math
 import random
@@ -11,7 +12,7 @@ import pytest
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
-from tikrelay.outbox.store import Find
+from tikrelay.outbox.store import Find, RetryAt
 from tikrelay.send.isolate import BUDGET
 from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import _LOOK_FOR_RETRIES_EVERY_S
@@ -416,10 +417,6 @@ async def all_tried(shop, count):
     return [1] * count == [row.attempts for row in await shop.rows()]
 
 
-async def all_have_attempts(shop, attempts):
-    return {attempts} == {row.attempts for row in await shop.rows()}
-
-
 async def all_unknown(shop, count):
     return [True] * count == [row.unknown_since is not None for row in await shop.rows()]
 
@@ -520,8 +517,9 @@ async def test_a_fresh_event_beside_old_ones_has_its_own_three_tries(shop, sandb
 async def test_an_old_event_beside_a_fresh_one_is_not_buried_for_a_third(shop, sandbox):
     sandbox.fault("refuse", event_id="bad", code=12345, indexed=False)
     await shop.put("bad", "good")
-    async with shop.sending():
-        await shop.until_async(lambda: all_have_attempts(shop, 2))
+    for _ in range(2):
+        lease = await shop.outbox.lease("shop", most=2, max_bytes=10**6, now=shop.clock.now() + HOUR)
+        await shop.outbox.settle(lease, [RetryAt(at=shop.clock.now())] * 2, [])
     shop.clock.set_back(100)  # so that the fresh one comes first in the lease
     await shop.put("fresh")
     shop.clock.skip(HOUR)
@@ -922,6 +920,28 @@ async def test_outcomes_that_cannot_be_written_are_written_later_and_nothing_is_
 
     assert [1] * 5 == [event["_"]["copies"] for event in sandbox.events()]
     assert (await shop.books()).accepted == {"shop": 5}
+
+
+class FallsAtTheSecondAnswer(list):
+    """A listener with a defect."""
+
+    def append(self, happening):
+        super().append(happening)
+        if 2 == sum(isinstance(one, BatchAnswered) for one in self):
+            raise RuntimeError("a defect")
+
+
+async def test_a_defect_while_outcomes_cannot_be_written_ends_the_sender(shop, sandbox):
+    shop.outbox = Failing(shop.outbox, settles=10**6)
+    shop.happenings = FallsAtTheSecondAnswer()
+    await shop.put(*ids(2))
+    has_ended = True
+    with contextlib.suppress(ExceptionGroup):
+        async with shop.sending(max_batch=1):
+            await asyncio.sleep(10)  # until the end of the sender ends this, too
+            has_ended = False
+
+    assert has_ended
 
 
 async def test_a_stop_while_outcomes_cannot_be_written_gives_the_events_back(shop, sandbox):

@@ -16,6 +16,7 @@ the LANES, and the wait after a failure of theirs is for tests alone.
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -40,6 +41,7 @@ NEWEST_EVERY: Final = 5
 _LOOK_FOR_RETRIES_EVERY_S: Final = 0.5
 _LONGEST_IDLE_S: Final = 60.0
 _STORE_AGAIN_AFTER_S: Final = 0.5
+_TRIES_WHEN_CUT_OFF: Final = 2  # then nobody waits any longer for a store that takes nothing
 
 
 class Sender:
@@ -211,7 +213,7 @@ class Sender:
         except OutboxUnavailable:  # it could not be begun, so nothing was sent
             await self._or_stop(self._clock.sleep(_STORE_AGAIN_AFTER_S))
         except asyncio.CancelledError:
-            settled = await self._settle(lease, self._cut_off(lease, calls), calls)
+            settled = await self._settle(lease, self._cut_off(lease, calls), calls, most_tries=_TRIES_WHEN_CUT_OFF)
             raise
         finally:
             if not settled:
@@ -238,13 +240,17 @@ class Sender:
             for leased in lease.events
         }
 
-    async def _settle(self, lease: Lease, outcomes: Outcomes, calls: Sequence[Call]) -> bool:
+    async def _settle(
+        self, lease: Lease, outcomes: Outcomes, calls: Sequence[Call], *, most_tries: int | None = None
+    ) -> bool:
+        """Write the outcomes as soon as the store takes them; False when they were not written."""
         ordered = [outcomes[leased.key] for leased in lease.events]
+        tries = itertools.count(1)
         while True:
             try:
                 await self._outbox.settle(lease, ordered, calls)
             except OutboxUnavailable:
-                if self._stopping.is_set():
+                if self._stopping.is_set() or next(tries) == most_tries:
                     return False
                 await self._or_stop(self._clock.sleep(_STORE_AGAIN_AFTER_S))
             else:
