@@ -29,7 +29,7 @@ def answer(file: str, hits: int, books: dict[str, object] = ONE) -> dict[str, ob
 def test_sums_and_the_worst_state_count():
     counts = add_up([ONE, OTHER])
 
-    told = summary(counts, worst_states([state("flowing"), state("paused"), state("failing")]))
+    told = summary(counts, worst_states([state("flowing"), state("paused"), state("failing")], named=["shop"]))
 
     assert told["books"] == {"received": 12, "accepted": 4, "waiting": 2, "dead": 2, "dropped": 4}
     assert told["destinations"]["shop"]["state"] == "paused"
@@ -40,6 +40,12 @@ def test_sums_and_the_worst_state_count():
 
 def test_a_destination_that_was_removed_from_the_settings_keeps_its_books():
     assert summary(add_up([ONE]), {})["destinations"]["shop"]["state"] == "removed"
+
+
+def test_a_destination_of_the_settings_is_unknown_and_not_removed_while_no_worker_answers():
+    told = summary(add_up([ONE]), worst_states([], named=["shop", "other"]))["destinations"]
+
+    assert {"shop": "unknown", "other": "unknown"} == {name: row["state"] for name, row in told.items()}
 
 
 def test_a_file_keeps_its_counts_while_nobody_speaks_for_it():

@@ -9,6 +9,8 @@ from tikrelay.outbox.store import Books
 
 _OUTCOMES: Final = ("accepted", "waiting", "dead", "dropped")
 _WORST_FIRST: Final = ("paused", "failing", "flowing")
+_UNKNOWN: Final = {"state": "unknown", "reason": "no worker answers"}
+_REMOVED: Final = {"state": "removed", "reason": "no such destination in the settings"}
 
 
 def add_up(files: Iterable[Message]) -> Books:
@@ -26,15 +28,15 @@ def add_up(files: Iterable[Message]) -> Books:
     return counts
 
 
-def worst_states(answers: Iterable[Message]) -> dict[str, dict[str, str]]:
-    """Of what the workers say of each destination the worst."""
+def worst_states(answers: Iterable[Message], *, named: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Of what the workers say of each destination the worst; of those ``named`` by the settings something is said."""
     states: dict[str, dict[str, str]] = {}
     for answer in answers:
         for name, state in answer["destinations"].items():
             known = states.get(name)
             if known is None or _WORST_FIRST.index(state["state"]) < _WORST_FIRST.index(known["state"]):
                 states[name] = state
-    return states
+    return dict.fromkeys(named, _UNKNOWN) | states
 
 
 def _add(counts: Books, books: Message) -> None:
@@ -63,7 +65,6 @@ def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
         for (destination, _), count in getattr(counts, outcome).items():
             rows.setdefault(destination, Counter())[outcome] += count
     columns = ("received", *_OUTCOMES)
-    unknown = {"state": "removed", "reason": "no such destination in the settings"}
     return {
         "books": {column: sum(row[column] for row in rows.values()) for column in columns},
         "destinations": {
@@ -71,7 +72,7 @@ def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
                 **{column: row[column] for column in columns},
                 "dead_reasons": {why: count for (whose, why), count in counts.dead.items() if whose == name and count},
                 "drop_reasons": {why: count for (whose, why), count in counts.dropped.items() if whose == name},
-                **states.get(name, unknown),
+                **states.get(name, _REMOVED),
             }
             for name, row in sorted(rows.items())
         },

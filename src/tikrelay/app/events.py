@@ -155,6 +155,8 @@ def what_comes_next(entry: Entry, ref: str, *, now: float, states: States | None
     state = states.get(entry.destination)
     if state is None:
         return f"it waits until the settings name a destination {entry.destination!r}"
+    if state["state"] == "unknown":
+        return "it goes out once a worker runs"
     if state["state"] == "paused":
         return f"it waits while {entry.destination} is paused: {explain_pause(state['reason'])}"
     wait_s = (entry.not_before or 0) - now

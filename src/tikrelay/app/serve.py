@@ -22,6 +22,7 @@ from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
 from tikrelay.app.events import Events, States
 from tikrelay.app.files import FilesOfWorkers
+from tikrelay.app.handle import WorkerHandle
 from tikrelay.app.health import (
     ClockState,
     NewlyDead,
@@ -31,6 +32,7 @@ from tikrelay.app.health import (
     tell_more,
     tell_of_troubles,
 )
+from tikrelay.app.link import Message
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
@@ -118,7 +120,7 @@ class Server:
             for worker, answer in answers
         ]
         uncounted = sorted(set(self._files()) - set(counted))  # of a worker that starts, or not yet adopted
-        return workers, uncounted, worst_states(answer for _, answer in answers)
+        return workers, uncounted, self._worst_states(answers)
 
     def _files(self) -> list[str]:
         try:
@@ -157,7 +159,10 @@ class Server:
 
     async def states(self) -> States:
         """How each destination is."""
-        return worst_states(answer for _, answer in await self.crew.ask_all("status"))
+        return self._worst_states(await self.crew.ask_all("status"))
+
+    def _worst_states(self, answers: list[tuple[WorkerHandle, Message]]) -> dict[str, dict[str, str]]:
+        return worst_states((answer for _, answer in answers), named=self._destinations())
 
     def _destinations(self) -> tuple[str, ...]:
         return tuple(destination.name for destination in self.settings.config.destinations)
