@@ -1,5 +1,6 @@
 """What every Outbox does when somebody sends dead letters again, erases a person, or sets the clock."""
 
+import asyncio
 import hashlib
 
 import pytest
@@ -113,6 +114,59 @@ async def test_what_is_to_be_replayed_is_chosen_as_in_a_search(outbox, clock):
 
     assert (2, 1) == (newest.replayed, oldest.replayed)
     assert ["e5", "e4", "e0"] == ids(waiting)
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+async def test_many_letters_are_replayed_in_the_order_asked_for_as_far_as_asked_for(outbox, clock, oldest_first):
+    await outbox.put(records(900))
+    await settle_all(outbox, clock, REFUSED)
+    which = Find(most=650, oldest_first=oldest_first)
+    looked = await outbox.replay(Replay(which=which, destinations=("shop",), dry_run=True))
+    done = await outbox.replay(Replay(which=which, destinations=("shop",)))
+    waiting = await outbox.find(Find(state="waiting", most=1000, oldest_first=True))
+
+    assert Replayed(replayed=650) == looked == done
+    first = 0 if oldest_first else 250
+    assert [f"e{number}" for number in range(first, first + 650)] == ids(waiting)
+    assert (900, 900) == balance(await outbox.books())
+
+
+async def test_many_letters_are_replayed_by_their_keys_and_by_what_few_of_them_are(outbox, clock):
+    await outbox.put([record(number, name="Lead") for number in range(900)])
+    await settle_all(outbox, clock, REFUSED)
+    keys = tuple(entry.key for entry in await outbox.find(Find(most=1000)))[::3]
+
+    by_keys = await outbox.replay(Replay(which=Find(keys=keys, most=299), destinations=("shop",)))
+    by_id = await outbox.replay(Replay(which=Find(event_id="e1", most=1), destinations=("shop",)))
+    rest = await outbox.replay(Replay(which=Find(most=1 << 31), destinations=("shop",)))
+
+    assert (299, 1, 600) == (by_keys.replayed, by_id.replayed, rest.replayed)
+
+
+async def test_a_put_need_not_wait_until_many_letters_are_replayed(outbox, clock):
+    await outbox.put(records(1000) + records(1000))
+    for _ in range(2):
+        await settle_all(outbox, clock, REFUSED)
+    replaying = asyncio.ensure_future(outbox.replay(Replay(which=Find(most=2000), destinations=("shop",))))
+    await asyncio.sleep(0)
+    await outbox.put([record()])
+    was_done = replaying.done()
+
+    assert not was_done
+    assert Replayed(replayed=2000) == await replaying
+
+
+async def test_a_replay_ends_although_letters_die_meanwhile(outbox, clock):
+    await outbox.put(records(900))
+    await settle_all(outbox, clock, REFUSED)
+    which = Find(most=1 << 31, oldest_first=True)
+    replaying = asyncio.ensure_future(outbox.replay(Replay(which=which, destinations=("shop",))))
+    while not replaying.done():
+        await outbox.put([record()])
+        await settle_all(outbox, clock, REFUSED)
+    done = await replaying
+
+    assert Replayed(replayed=900) == done
 
 
 async def test_only_dead_letters_are_replayed_whatever_state_is_asked_for(outbox, clock):

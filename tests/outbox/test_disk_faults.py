@@ -17,7 +17,7 @@ from outboxes import balance, drop, records
 from tikrelay.base.errors import OutboxError, OutboxUnavailable
 from tikrelay.base.happenings import CommitDone, PutRefused, StoreFailed, StoreStopped, Unexpected
 from tikrelay.outbox.jobs import Job
-from tikrelay.outbox.store import Accepted, Find, Forgotten, RetryAt
+from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find, Forgotten, Replay, Replayed, RetryAt
 
 ANN = hashlib.sha256(b"ann").hexdigest()
 MANY = 1200  # more than a forgetting or a shift goes through in two steps
@@ -437,14 +437,17 @@ async def test_a_lease_that_a_full_disk_undid_can_be_taken_again(open_outbox, re
     assert ["e0", "e2"] == [event.event_id for event in lease.events]
 
 
-async def at_each_write(open_outbox, clock, disk, tmp_path):
-    """Outboxes of many events of one person, one on its way, on a disk without room for one write, each in turn."""
-    for write in (*range(1, 12), *range(12, 4000, 23)):
+async def at_each_write(open_outbox, clock, disk, tmp_path, *, become=None):
+    """Outboxes of many events of one person, one on its way, on a disk without room for one write, each at another."""
+    for write in sorted({int(1.3**n) for n in range(36)}):  # fewer of the later ones, for they are alike
         path = tmp_path / f"{write}" / "outbox-000.db"
         path.parent.mkdir()
         outbox = await open_outbox(path, vfs="faulty")
         await outbox.put(records(MANY, body=f'{{"user":"{ANN}"}}'.encode()))
         await outbox.begin(await outbox.lease("shop", most=1, max_bytes=1, now=clock.now()))
+        if become:
+            lease = await lease_all(outbox, clock)
+            await outbox.settle(lease, [become] * len(lease.events))
         disk.full_at(write, is_copy_on_write=True, once=True)
         yield outbox
         was_full = disk.writes_until_full is None
@@ -478,6 +481,20 @@ async def test_what_is_said_to_be_shifted_is_shifted_once_whenever_the_disk_was_
 
     assert len(found) > 10
     assert all(({3600.0}, 3600.0) == one for one in found)
+
+
+async def test_what_is_said_to_be_replayed_waits_again_whenever_the_disk_was_full(open_outbox, clock, disk, tmp_path):
+    order = Replay(which=Find(most=MANY), destinations=("shop",))
+    found = []
+    async for outbox in at_each_write(open_outbox, clock, disk, tmp_path, become=Dead(reason=DeadReason.REFUSED)):
+        (done,) = await asyncio.gather(outbox.replay(order), return_exceptions=True)
+        said = done.replayed if isinstance(done, Replayed) else MANY - 1
+        rest = await outbox.replay(order) if isinstance(done, OutboxUnavailable) else Replayed()
+        books = await outbox.books()
+        found.append((said, books.replayed["shop", "refused"], books.waiting["shop"], balance(books), rest.kept))
+
+    assert len(found) > 10
+    assert all((MANY - 1, MANY - 1, MANY, (MANY, MANY), {}) == one for one in found)
 
 
 async def test_an_event_whose_forgetting_failed_is_still_in_its_senders_hands(open_outbox, record, clock, disk):

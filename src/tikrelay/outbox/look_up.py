@@ -28,8 +28,8 @@ _NEXT: Final = (
 _BEFORE: Final = (
     "SELECT min(p), max(p), count(*) FROM (SELECT PLACE AS p FROM EVENTS WHERE PLACE < ? ORDER BY PLACE DESC LIMIT ?)"
 )
-_LOWEST: Final = -(1 << 63)
-_HIGHEST: Final = (1 << 63) - 1
+LOWEST: Final = -(1 << 63)
+HIGHEST: Final = (1 << 63) - 1
 _AMONG: Final = " AND id IN (SELECT value FROM json_each(?))"
 _CALL: Final = (
     "SELECT began_at, events, CAST(outcome AS BLOB), status, code, CAST(message AS BLOB), CAST(request_id AS BLOB),"
@@ -54,6 +54,12 @@ def conditions(which: Find) -> tuple[str, list[Any]]:
     if not which.keys:
         return text, list(given.values())
     return text + _AMONG, [*given.values(), f"{list(which.keys)}"]
+
+
+def next_places(memory: Memory, state: State, start: int, *, forward: bool, most: int) -> tuple[int, int] | None:
+    """The first and last place of the next so many rows after a place, or before it; -1 is all there are."""
+    ((first, last, count),) = memory.database.rows(about(state, _NEXT if forward else _BEFORE), (start, most))
+    return (first, last) if count else None
 
 
 class Search:
@@ -101,13 +107,11 @@ class Search:
     def _next_bounds(self, memory: Memory, state: State, *, everything: bool) -> tuple[int, int] | None:
         """The first and last place of the next step."""
         forward = self._which.oldest_first
-        start = self._cursor if self._cursor is not None else (_LOWEST if forward else _HIGHEST)
-        ((first, last, count),) = memory.database.rows(
-            about(state, _NEXT if forward else _BEFORE),
-            (start, -1 if everything else _LOOKED_AT_ONCE),
-        )
-        self._cursor = last if forward else first
-        return (first, last) if count else None
+        start = self._cursor if self._cursor is not None else (LOWEST if forward else HIGHEST)
+        bounds = next_places(memory, state, start, forward=forward, most=-1 if everything else _LOOKED_AT_ONCE)
+        if bounds:
+            self._cursor = bounds[1] if forward else bounds[0]
+        return bounds
 
     def _older_only_from_here(self, memory: Memory, bounds: tuple[int, int]) -> bool:
         """Say whether what was delivered before was received before all that is found already."""

@@ -1,17 +1,19 @@
 """Which dead letters are sent again, and what is true of them then."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, Self
+
+import msgspec
 
 from tikrelay.event import DestinationName
-from tikrelay.outbox.look_up import conditions
+from tikrelay.outbox.look_up import HIGHEST, LOWEST, conditions, next_places
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import OF_ENTRY, read_entry
-from tikrelay.outbox.store import UNKNOWN_FOR_S, DeadReason, Entry, Record, Replay, Replayed
+from tikrelay.outbox.store import UNKNOWN_FOR_S, DeadReason, Entry, Find, Record, Replay, Replayed
 from tikrelay.outbox.waiting import insert
 
 _SOURCE: Final = "replay"
+_LOOKED_AT_ONCE: Final = 200  # a put may have to wait for these
 _REASONS: Final = frozenset(DeadReason)
 _MAYBE_TAKEN: Final = frozenset({DeadReason.PARTIAL, DeadReason.UNKNOWN_ANSWER})
 _MOVE: Final = (
@@ -23,29 +25,67 @@ _MOVE: Final = (
 Why = Literal["no_destination", "damaged", "may_be_delivered"]
 
 
-def replay(memory: Memory, order: Replay) -> Replayed:
-    """Let dead letters wait again; none of those that stay is changed."""
+class Replaying(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters on their way back, some hundred at a time; none of those that stay is changed.
+
+    ``at``      the last key that was looked at, or None at the beginning
+    ``until``   the highest there was then: what comes and dies meanwhile is not sent again
+    ``looked``  how many letters matched so far, of those that the order asks for
+    """
+
+    order: Replay
+    at: int | None = None
+    until: int = 0
+    looked: int = 0
+    done: Replayed = Replayed()
+    is_done: bool = False
+
+    def step(self, memory: Memory) -> Self:
+        """Look at the next few letters and send again what goes; returns how far it is then."""
+        which = self.order.which
+        until = self.until if self.at is not None else memory.database.value("SELECT ifnull(max(id), 0) FROM dead")
+        start = self.at if self.at is not None else (LOWEST if which.oldest_first else HIGHEST)
+        bounds = _next_bounds(memory, which, start)
+        if bounds is None or bounds[0] > until or self.looked >= which.most:
+            return msgspec.structs.replace(self, is_done=True)
+        letters = _letters(memory, which, (bounds[0], min(bounds[1], until)), most=which.most - self.looked)
+        at = bounds[1] if which.oldest_first else bounds[0]
+        done = _add(self.done, _replay(memory, self.order, letters))
+        return msgspec.structs.replace(self, at=at, until=until, looked=self.looked + len(letters), done=done)
+
+
+def _next_bounds(memory: Memory, which: Find, start: int) -> tuple[int, int] | None:
+    """The lowest and the highest key of the next few letters."""
+    forward = which.oldest_first
+    if not which.keys:
+        return next_places(memory, "dead", start, forward=forward, most=_LOOKED_AT_ONCE)
+    left = sorted((key for key in which.keys if (key > start if forward else key < start)), reverse=not forward)
+    few = left[:_LOOKED_AT_ONCE]
+    return (min(few), max(few)) if few else None
+
+
+def _replay(memory: Memory, order: Replay, letters: list[Entry]) -> Replayed:
     now = memory.clock.now()
-    kept: Counter[str] = Counter()
-    chosen: list[Entry] = []
-    for entry in _letters(memory, order):
-        if why := _why_kept(entry, order, now):
-            kept[why] += 1
-        else:
-            chosen.append(entry)
+    why = {letter.key: _why_kept(letter, order, now) for letter in letters}
+    chosen = [letter for letter in letters if not why[letter.key]]
     if not order.dry_run and order.test_event_code:
         _copy(memory, chosen, order.test_event_code)
     elif not order.dry_run:
         _take_back(memory, chosen, now)
-    return Replayed(replayed=len(chosen), kept=dict(kept))
+    return Replayed(replayed=len(chosen), kept=Counter(filter(None, why.values())))
 
 
-def _letters(memory: Memory, order: Replay) -> Iterable[Entry]:
-    text, bindings = conditions(order.which)
-    direction = "" if order.which.oldest_first else " DESC"
-    statement = f"{OF_ENTRY['dead']} FROM dead WHERE TRUE{text} ORDER BY id{direction} LIMIT ?"
-    for row in memory.database.each(statement, (*bindings, order.which.most)):
-        yield read_entry("dead", row)[0]
+def _add(one: Replayed, other: Replayed) -> Replayed:
+    kept = dict(Counter(one.kept) + Counter(other.kept))
+    return Replayed(replayed=one.replayed + other.replayed, kept=kept)
+
+
+def _letters(memory: Memory, which: Find, bounds: tuple[int, int], *, most: int) -> list[Entry]:
+    text, bindings = conditions(which)
+    direction = "" if which.oldest_first else " DESC"
+    statement = f"{OF_ENTRY['dead']} FROM dead WHERE id BETWEEN ? AND ?{text} ORDER BY id{direction} LIMIT ?"
+    rows = memory.database.each(statement, (*bounds, *bindings, most))
+    return [read_entry("dead", row)[0] for row in rows]
 
 
 def _why_kept(letter: Entry, order: Replay, now: float) -> Why | None:

@@ -26,7 +26,7 @@ from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
 from tikrelay.outbox.jobs import Long
 from tikrelay.outbox.look_up import Search
-from tikrelay.outbox.replay import replay
+from tikrelay.outbox.replay import Replaying
 from tikrelay.outbox.retention import make_room
 from tikrelay.outbox.room import FAILED, SLOW_AFTER_S, SLOW_DISK, Room, WhyNot
 from tikrelay.outbox.scrub import Scrubbing
@@ -218,13 +218,13 @@ class SqliteOutbox(GroupCommit):
         return next(iter(search.entries()), None)
 
     async def replay(self, order: Replay) -> Replayed:
-        """Let dead letters wait again, in one transaction."""
+        """Let dead letters wait again, some hundred in each transaction."""
         async with self._moving:
-            done = await self._do(lambda: replay(self._memory, order), writes=not order.dry_run)
+            replaying = await self._go_through(Replaying(order=order), writes=not order.dry_run)
         if not order.dry_run:
             for arrival in self._arrivals.values():
                 arrival.set()
-        return done
+        return replaying.done
 
     async def forget(self, digests: Collection[str]) -> Forgotten:
         """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log."""

@@ -355,7 +355,10 @@ class Outbox(Protocol):
         ...
 
     async def replay(self, order: Replay) -> Replayed:
-        """Let dead letters wait again, in one transaction."""
+        """Let dead letters wait again, some hundred in each transaction, lest a put waits for all of them.
+
+        What waits again stays so where a later part fails; the rest can be replayed by the same order.
+        """
         ...
 
     async def forget(self, digests: Collection[str]) -> Forgotten:
