@@ -70,23 +70,46 @@ def test_status_tells_what_is_well_and_what_is_not(gateway, sandbox):
     assert 'tikrelay_event_traits_total{destination="shop",trait="no_click_id"} 1.0' in gateway.metrics()
 
 
+def dead(count: int, *, replayed: int = 0) -> Books:
+    return Books(dead={("shop", "refused"): count}, replayed={("shop", "refused"): replayed})
+
+
 def test_only_what_died_within_the_hour_is_new():
     clock = HandTurnedClock()
     newly = NewlyDead(clock.monotonic)
-    seen = [newly.note(Books(dead={("shop", "refused"): 7}))["shop"]]
+    seen = [newly.note({"a": dead(7)})["shop"]]
     for count in (8, 8):
         clock.time += 1800
-        seen.append(newly.note(Books(dead={("shop", "refused"): count}))["shop"])
+        seen.append(newly.note({"a": dead(count)})["shop"])
     for _ in range(60):
         clock.time += 60
-        newly.note(Books(dead={("shop", "refused"): 8}))
+        newly.note({"a": dead(8)})
 
     assert [0, 1, 1] == seen
-    assert 0 == newly.note(Books(dead={("shop", "refused"): 8}))["shop"]
+    assert 0 == newly.note({"a": dead(8)})["shop"]
 
 
 def test_a_letter_that_was_replayed_is_no_new_one():
     newly = NewlyDead(HandTurnedClock().monotonic)
-    newly.note(Books(dead={("shop", "refused"): 7}))
+    newly.note({"a": dead(7)})
 
-    assert 0 == newly.note(Books(dead={("shop", "refused"): 2}, replayed={("shop", "refused"): 5}))["shop"]
+    assert 0 == newly.note({"a": dead(2, replayed=5)})["shop"]
+
+
+def test_the_letters_of_a_file_that_comes_back_are_not_new_and_those_of_the_others_are():
+    newly = NewlyDead(HandTurnedClock().monotonic)
+    newly.note({"a": dead(1)})
+
+    assert 2 == newly.note({"a": dead(3), "repaired": dead(40)})["shop"]
+    assert 3 == newly.note({"a": dead(3), "repaired": dead(41)})["shop"]
+
+
+def test_a_damaged_file_hides_no_dead_letters(gateway, sandbox):
+    (gateway.outbox / "outbox-007.db").touch()
+    (gateway.outbox / "outbox-007.damaged").touch()
+    sandbox.fault("refuse", event_id="R-1")
+    gateway.hit(purchase(1))
+    wait_for(lambda: gateway.books()["dead"] == 1)
+    troubles = gateway.status()["troubles"]
+
+    assert ["file_damaged", "dead_letters"] == [trouble["kind"] for trouble in troubles]

@@ -114,9 +114,9 @@ class Ledger:
         """Take what a process counted until its end."""
         self._living[pid] = meter
 
-    def books(self, names: Iterable[str]) -> list[Message]:
+    def books(self, names: Iterable[str]) -> dict[str, Message]:
         """The last known counts of the files there are."""
-        return [self._files[name] for name in names if name in self._files]
+        return {name: self._files[name] for name in names if name in self._files}
 
     def never_counted(self, names: Iterable[str]) -> list[str]:
         """The files nobody has spoken for since the server began."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -24,23 +24,36 @@ _LEVELS: Final = {"now": "error", "soon": "warning"}
 
 
 class NewlyDead:
-    """How many events of each destination became dead letters within the last hour, as far as this process saw."""
+    """How many events of each destination became dead letters within the last hour, as far as this process saw.
+
+    Each file is compared with what it itself held when it was first counted: a file that comes later, as after a
+    repair, is no growth, and one that nobody speaks for hides no other's.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._samples: deque[Counter[str]] = deque(maxlen=_SAMPLES)
+        self._samples: deque[dict[str, Counter[str]]] = deque(maxlen=_SAMPLES)
         self._sampled_at = float("-inf")
 
-    def note(self, books: Books) -> Counter[str]:
-        """Take the books of all files; returns the growth since the oldest count of the last hour."""
-        died: Counter[str] = Counter()
-        for kept in (books.dead, books.replayed):  # a letter that was replayed had died, too
-            for (name, _), count in kept.items():
-                died[name] += count
+    def note(self, files: Mapping[str, Books]) -> Counter[str]:
+        """Take the books of each file; returns the growth since the oldest count of the last hour."""
+        died = {file: _died(books) for file, books in files.items()}
         if not self._samples or self._monotonic() - self._sampled_at >= _SAMPLE_EVERY_S:
             self._samples.append(died)
             self._sampled_at = self._monotonic()
-        return died - self._samples[0]
+        growth: Counter[str] = Counter()
+        for file, counts in died.items():
+            self._samples[-1].setdefault(file, counts)
+            growth += counts - next(sample[file] for sample in self._samples if file in sample)
+        return growth
+
+
+def _died(books: Books) -> Counter[str]:
+    died: Counter[str] = Counter()
+    for kept in (books.dead, books.replayed):  # a letter that was replayed had died, too
+        for (name, _), count in kept.items():
+            died[name] += count
+    return died
 
 
 class ClockState:

@@ -14,7 +14,6 @@ import resource
 import signal
 import socket
 import time
-from collections import Counter
 from typing import Any, Final
 
 from tikrelay.app.books import Ledger, add_up, summary, worst_states
@@ -134,10 +133,11 @@ class Server:
         ``uncounted`` are files that nobody could speak for, ``damaged`` those that wait for a repair.
         """
         workers, uncounted, states = await self._count()
-        counts = add_up(self.ledger.books(self._files()))
+        books = self.ledger.books(self._files())
+        counts = add_up(books.values())
         sums = summary(counts, states)
-        new_dead = None if uncounted else self.newly_dead.note(counts)  # a file counted later is no growth
-        tell_more(sums["destinations"], counts, new_dead or Counter(), self.ledger.meters())
+        new_dead = self.newly_dead.note({file: add_up([one]) for file, one in books.items()})
+        tell_more(sums["destinations"], counts, new_dead, self.ledger.meters())
         settings = {"read_at": self.settings.read_at, "digest": self.settings.digest, "reload": self.settings.outcome}
         status = {
             "pid": os.getpid(),
@@ -173,7 +173,7 @@ class Server:
         whole = set(self._files()) - set(self.crew.damaged())
         if self.ledger.never_counted(whole) and time.monotonic() - self.began < _COUNTED_WITHIN_S:
             return None
-        counts = add_up(self.ledger.books(self._files()))
+        counts = add_up(self.ledger.books(self._files()).values())
         names = {name: state["state"] for name, state in states.items()}
         return render([*self.ledger.meters(), self.meter.snapshot()], counts, names, now=time.time())
 
