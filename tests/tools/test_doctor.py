@@ -14,6 +14,7 @@ import pytest
 from harness import purchase, wait_for
 from tikrelay.tiktok.config import TikTokConfig
 from tikrelay.tools.reach import look_at_reach
+from tikrelay.watch.alarms import WAY_TO_TIKTOK
 
 WELL, SOON, NOW = 0, 1, 2
 
@@ -39,25 +40,36 @@ def test_all_is_well_with_a_server_that_runs_as_it_should(gateway, sandbox):
     code, report = doctor(gateway.config)
 
     assert (code, report["first"]) == (WELL, [])
+    assert [] == found(report, "tiktok shop")
     assert {"versions", "settings", "sqlite", "outbox", "dns", "connection", "clock", "server", "shop"} <= {
         one["about"] for one in report["findings"]
     }
     assert "flowing: 1 received = 1 accepted" in found(report, "shop")[0][1]
 
 
-def test_it_needs_no_server_and_says_that_there_is_none(gateways):
-    code, report = doctor(gateways().config)
-
-    assert code == WELL
-    assert found(report, "server") == [("note", "none runs, so its state was not looked at")]
-
-
-def test_a_server_that_ended_is_looked_at_soon(gateway):
-    gateway.process.terminate()
+@pytest.mark.parametrize("has_run", [False, True])
+def test_a_server_that_does_not_run_is_acted_on_now(gateways, has_run: bool):
+    gateway = gateways()
+    if has_run:
+        gateway.start().process.kill()
 
     code, report = doctor(gateway.config)
 
-    assert (code, report["first"]) == (SOON, ["server: start it: tikrelay serve"])
+    assert code == NOW
+    assert found(report, "server") == [("fault", "none runs: hits find nobody, and what waits is not sent")]
+    assert [what.startswith("server: systemctl status tikrelay") for what in report["first"]] == [True]
+
+
+def test_a_test_event_is_sent_only_when_it_is_asked_for_and_a_test_mode_is_told(gateways, sandbox):
+    gateway = gateways(destinations=[{"test_event_code": "TEST1"}]).start()
+
+    code, report = doctor(gateway.config)
+    sent = len(sandbox.events())
+    _, asked = doctor(gateway.config, "--test-event")
+
+    assert (SOON, "warning", 0) == (code, found(report, "test_mode")[0][0], sent)
+    assert "ok" == found(asked, "tiktok shop")[0][0]
+    assert 1 == len(sandbox.events())
 
 
 def test_a_paused_destination_is_acted_on_now_and_dead_letters_soon(gateway, sandbox):
@@ -73,7 +85,8 @@ def test_a_paused_destination_is_acted_on_now_and_dead_letters_soon(gateway, san
     assert code == NOW
     assert report["first"][0].startswith("destination_paused shop: ")
     assert any(text.startswith("1 dead letters, refused; 1 of them since") for _, text in found(report, "shop"))
-    assert any("tikrelay replay" in what for what in report["first"])
+    assert any("tikrelay replay --reason refused --dry-run" in what for what in report["first"])
+    assert [] == [what for what in report["first"] if "tikrelay doctor" in what]
 
 
 @pytest.mark.faults
@@ -110,6 +123,8 @@ def test_a_token_file_that_others_may_read_is_warned_of(gateways, mode: int, lev
     gateway.destinations[0] |= {"access_token_file": "token", "access_token": ""}
     gateway.write()
 
+    gateway.start()
+
     code, report = doctor(gateway.config)
 
     assert code == level
@@ -141,11 +156,24 @@ def test_settings_with_a_secret_that_everybody_may_read_are_noted(gateways):
 @pytest.mark.parametrize(
     ("base_url", "about"), [("https://no-such-host.invalid", "dns"), ("http://127.0.0.1:9", "connection")]
 )
-def test_a_tiktok_that_cannot_be_reached_is_a_fault(gateways, base_url: str, about: str):
-    code, report = doctor(gateways(tiktok={"base_url": base_url}).config)
+def test_a_tiktok_that_cannot_be_reached_is_looked_at_soon(gateways, base_url: str, about: str):
+    gateway = gateways(tiktok={"base_url": base_url}).start()
 
-    assert code == NOW
-    assert found(report, about)[0][0] == "fault"
+    code, report = doctor(gateway.config)
+
+    assert code == SOON
+    assert found(report, about)[0][0] == "warning"
+
+
+def test_one_cause_is_named_once_where_it_shows_in_several_places(gateways):
+    gateway = gateways(tiktok={"base_url": "http://127.0.0.1:9"}).start()
+    gateway.hit(purchase(1))
+    wait_for(lambda: gateway.status()["destinations"]["shop"]["state"] == "failing")
+
+    code, report = doctor(gateway.config)
+
+    assert (SOON, f"connection: {WAY_TO_TIKTOK}") == (code, *report["first"])
+    assert found(report, "destination_failing shop")
 
 
 def test_settings_that_cannot_be_used_keep_their_exit_code(gateways):
@@ -174,7 +202,9 @@ def test_what_to_do_first_is_said_in_words(gateway):
     command = [sys.executable, "-m", "tikrelay", "doctor", "--config", str(gateway.config)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    assert done.stdout.endswith("\nDo this, in this order:\n1. server: start it: tikrelay serve\n")
+    assert (
+        "\nDo this, in this order:\n1. server: systemctl status tikrelay says why it ended; start it: " in done.stdout
+    )
 
 
 # The way to TikTok, against a TLS server of the test's own.
@@ -215,10 +245,10 @@ def tls_server(certificates):
         thread.join()
 
 
-def test_a_certificate_nobody_trusts_is_a_fault(tls_server):
+def test_a_certificate_nobody_trusts_is_told(tls_server):
     last = list(look_at_reach(TikTokConfig(base_url=tls_server)))[-1]
 
-    assert (last.level, last.about) == ("fault", "tls")
+    assert (last.level, last.about) == ("warning", "tls")
     assert "self-signed" in last.text.replace("self signed", "self-signed")
 
 

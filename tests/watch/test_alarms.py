@@ -74,6 +74,24 @@ def test_what_is_wrong_with_the_server_itself_is_told(health: Health, kind: str,
     assert [(kind, about, level)] == kinds(health)
 
 
+@pytest.mark.parametrize(
+    ("waited_s", "level"),
+    [((60, 60), "soon"), ((1000, 60), "soon"), ((1000, 1000), "now"), ((3700, None), "now"), ((1000, None), "soon")],
+)
+def test_calls_that_fail_are_urgent_once_that_lasts(waited_s: tuple[int, int | None], level: str):
+    """For an hour at one destination, or for a quarter of an hour at all of them; None is one that flows."""
+    rows = {
+        f"shop-{number}": WELL
+        if waited is None
+        else DestinationHealth(state="failing", reason="timeout", waiting=1, oldest_waiting_s=waited)
+        for number, waited in enumerate(waited_s)
+    }
+
+    found = [one for one in kinds(Health(destinations=rows)) if one[0] == "destination_failing"]
+
+    assert ("destination_failing", "shop-0", level) in found
+
+
 def test_what_is_urgent_stands_first():
     health = Health(destinations={"shop": WELL}, free_bytes=10**8, damaged=("outbox-000.db",))
 
@@ -150,6 +168,12 @@ def test_two_destinations_are_two_troubles(looks):
     other = Trouble(kind="lag", about="other", level="soon", what="events wait", hint="look")
 
     assert ["begun", "begun"] == looks(LAG, other, times=20)
+
+
+def test_the_end_of_an_alarm_is_not_told_as_if_it_went_on():
+    body = json.loads(body_of(Told(PAUSED, "ended"), host="gw1"))
+
+    assert "tikrelay on gw1, ended: destination_paused shop." == body["text"]
 
 
 def test_what_is_posted_is_a_text_and_what_machines_read():

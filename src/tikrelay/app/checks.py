@@ -32,6 +32,7 @@ _WEBHOOK: Final = re.compile(
     r"https://[^/\s@?#]+(?:[/?]\S*)?|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?(?:[/?]\S*)?"
 )
 SHORTEST_REPEAT_S: Final = 60.0
+TEST_MODE: Final = "test_mode"
 
 Where = Callable[[str, str], str]
 
@@ -300,7 +301,7 @@ _ADVICE: Final = (
         "cookies.generate_ttp is set and privacy.cookies is never: no _ttp is made",
     ),
     _Rule(
-        "test_mode",
+        TEST_MODE,
         lambda config: any(destination.test_event_code for destination in config.destinations),
         "a test_event_code is set: everything sent to that destination counts as a test and not for ads",
     ),

@@ -17,6 +17,7 @@ from tikrelay.base.happenings import Emit, StoreResumed, StoreStopped
 
 MAX_BYTES: Final = "max_bytes"
 RESERVE: Final = "disk_reserve"
+FREE_SOME_ROOM: Final = "free some room on the outbox's disk; what waits is still being delivered"
 GONE: Final = "file_gone"
 REPLACED: Final = "replaced"
 FAILED: Final = "failed"
@@ -128,7 +129,7 @@ class Room:
             f"{free} bytes are free on its disk, and the last {self.reserve_bytes}"
             f" ({self.reserve_bytes // (1024 * 1024)} MiB) are kept for deliveries"
         )
-        return WhyNot(reason=RESERVE, what=what, hint="free some room on its disk; what waits is still being delivered")
+        return WhyNot(reason=RESERVE, what=what, hint=FREE_SOME_ROOM)
 
     def _tell(self, why: WhyNot | None, now: float) -> None:
         reason = why.reason if why else ""

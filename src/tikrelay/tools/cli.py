@@ -171,10 +171,13 @@ def doctor(
         bool, Parameter(negative="", help="Save what can be read of damaged outbox files; the server may run.")
     ] = False,
     dry_run: Annotated[bool, Parameter(negative="", help="With --salvage: only count what can be saved.")] = False,
+    test_event: Annotated[
+        bool, Parameter(negative="", help="Send one test event to each destination with a test_event_code, as check.")
+    ] = False,
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> int:
-    """Look at machine, network, TikTok and the running server; exit code 0 well, 1 look soon, 2 act now.
+    """Look at machine, network and the running server; exit code 0 well, 1 look soon, 2 act now.
 
     Example: tikrelay doctor --config tikrelay.toml
     """
@@ -188,7 +191,7 @@ def doctor(
 
     from tikrelay.tools.doctor import run_doctor
 
-    return run_doctor(config, as_json=json)
+    return run_doctor(config, test_event=test_event, as_json=json)
 
 
 @app.command

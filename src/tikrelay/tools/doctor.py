@@ -1,6 +1,7 @@
 """Everything that can be wrong, looked at in one go: machine, way to TikTok, running server; and what to do first.
 
-The exit code is for cron: 0 all is well, 1 look soon, 2 act now. It needs no running server.
+The exit code is for cron: 0 all is well, 1 look soon, 2 act now. A server that does not run is acted on now: before the
+first start there is ``check``.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from tikrelay.app.checks import TEST_MODE
 from tikrelay.app.load import Loaded, read_settings
 from tikrelay.base.errors import ConfigError
 from tikrelay.tools.check import look_at_folder, look_at_settings, look_at_sqlite, send_test_events
@@ -23,14 +25,14 @@ SOON: Final = 1
 NOW: Final = 2
 
 
-def run_doctor(config: str | None, *, as_json: bool) -> int:
+def run_doctor(config: str | None, *, test_event: bool, as_json: bool) -> int:
     """Print what was found, and what to do first; exit code as the module says, 78 for settings that cannot be used."""
     try:
         loaded = read_settings(config, os.environ)
     except ConfigError as error:
         show([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
         return error.exit_code
-    findings = look(loaded)
+    findings = look(loaded, test_event=test_event)
     levels = {finding.level for finding in findings}
     exit_code = NOW if "fault" in levels else SOON if "warning" in levels else WELL
     first = what_to_do_first(findings)
@@ -45,7 +47,7 @@ def run_doctor(config: str | None, *, as_json: bool) -> int:
     return exit_code
 
 
-def look(loaded: Loaded) -> list[Finding]:
+def look(loaded: Loaded, *, test_event: bool) -> list[Finding]:
     """Look at everything; what stops nothing by itself comes as a note."""
     return [
         *map(_as_advice, look_at_settings(loaded)),
@@ -53,23 +55,31 @@ def look(loaded: Loaded) -> list[Finding]:
         *look_at_folder(loaded),
         *look_at_place(loaded),
         *look_at_reach(loaded.config.tiktok),
-        *asyncio.run(send_test_events(loaded.config)),
+        *(asyncio.run(send_test_events(loaded.config)) if test_event else ()),
         *look_at_server(loaded),
     ]
 
 
 def _as_advice(finding: Finding) -> Finding:
-    """Settings that may surprise were chosen, or were left: no reason to wake somebody each night."""
-    return msgspec.structs.replace(finding, level="note") if finding.level == "warning" else finding
+    """Settings that may surprise were chosen, or were left: no reason to wake somebody each night.
+
+    But a test mode that was left on is: nothing counts for ads.
+    """
+    is_chosen = finding.level == "warning" and finding.about != TEST_MODE
+    return msgspec.structs.replace(finding, level="note") if is_chosen else finding
 
 
 def what_to_do_first(findings: list[Finding]) -> list[str]:
-    """Say what to do, the faults before the warnings, each once.
+    """Say what to do, the faults before the warnings, and once what mends several of them.
 
-    >>> what_to_do_first([Finding("warning", "a", "x", "do a"), Finding("ok", "b", "y"), Finding("fault", "c", "z")])
+    >>> what_to_do_first([Finding("warning", "a", "x", "do a"), Finding("ok", "b", "y"), Finding("fault", "c", "z"),
+    ...     Finding("warning", "d", "x too", "do a")])
     ['c: z', 'a: do a']
     """
     urgent = sorted(
         (one for one in findings if one.level in {"warning", "fault"}), key=lambda one: one.level != "fault"
     )
-    return list(dict.fromkeys(f"{one.about}: {one.do or one.text}" for one in urgent))
+    first_of: dict[str, str] = {}
+    for one in urgent:
+        first_of.setdefault(one.do or one.text, one.about)
+    return [f"{about}: {what}" for what, about in first_of.items()]

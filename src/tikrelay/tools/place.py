@@ -14,10 +14,11 @@ import apsw
 from tikrelay import __version__
 from tikrelay.app.load import Loaded
 from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.tools.findings import Finding
+from tikrelay.watch.alarms import LITTLE_ROOM_BYTES
 
-_LITTLE_ROOM: Final = 8 * RESERVE_BYTES
 _WRITTEN_AFTER: Final = 1_760_000_000.0  # no clock that is right says an earlier time than this line was written
 _NOT_AFTER: Final = 4_102_444_800.0  # 2100
 _SECRET: Final = re.compile(
@@ -37,11 +38,11 @@ def look_at_place(loaded: Loaded) -> Iterator[Finding]:
 
 def _room(folder: OutboxFolder) -> Iterator[Finding]:
     free = folder.free_bytes_or_none()
-    if free is None or free >= _LITTLE_ROOM:
+    if free is None or free >= LITTLE_ROOM_BYTES:
         return  # the folder itself is looked at by `check`
     full = free < RESERVE_BYTES
     text = f"{free / 1e6:.0f} MB are free{'; no event is taken' if full else ''}"
-    yield Finding("fault" if full else "warning", "disk", text, "make room on the disk of the outbox")
+    yield Finding("fault" if full else "warning", "disk", text, FREE_SOME_ROOM)
 
 
 def _modes(loaded: Loaded, folder: OutboxFolder) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""Whether this machine reaches TikTok: name, connection, certificate, and the two clocks; no token is sent."""
+"""Whether this machine reaches TikTok: name, connection, certificate, and the two clocks; no token is sent.
+
+What is found is looked at soon: events wait meanwhile. That they wait for long is told by the server's own troubles.
+"""
 
 import contextlib
 import socket
@@ -11,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tikrelay.tiktok.config import TikTokConfig
 from tikrelay.tools.findings import Finding, Level
+from tikrelay.watch.alarms import WAY_TO_TIKTOK
 
 _CERTIFICATE_DAYS: Final = 14
 _SKEW_S: Final = 60.0
@@ -25,7 +29,7 @@ def look_at_reach(config: TikTokConfig) -> Iterator[Finding]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        yield Finding("fault", "dns", f"{host} has no address: {error}", "check tiktok.base_url and this machine's DNS")
+        yield Finding("warning", "dns", f"{host} has no address: {error}", WAY_TO_TIKTOK)
         return
     addresses = sorted({str(one[4][0]) for one in found})
     yield Finding("ok", "dns", f"{host} is {', '.join(addresses[:4])} ({_ms(began)})")
@@ -33,8 +37,7 @@ def look_at_reach(config: TikTokConfig) -> Iterator[Finding]:
     try:
         connection = socket.create_connection((host, port), timeout=config.connect_timeout_s)
     except OSError as error:
-        hint = "check this machine's firewall and route, and tiktok.base_url"
-        yield Finding("fault", "connection", f"{host} port {port} takes none: {error}", hint)
+        yield Finding("warning", "connection", f"{host} port {port} takes none: {error}", WAY_TO_TIKTOK)
         return
     yield Finding("ok", "connection", f"{host} port {port} ({_ms(began)})")
     with contextlib.closing(connection):
@@ -53,7 +56,7 @@ def _over_tls(connection: socket.socket, host: str) -> Iterator[Finding]:
     except (OSError, ValueError) as error:
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
         hint = "something between may break TLS, or this machine's certificates (ca-certificates) or clock are old"
-        yield Finding("fault", "tls", f"{host} is not trusted: {why}", hint)
+        yield Finding("warning", "tls", f"{host} is not trusted: {why}", hint)
         return
     with contextlib.closing(secured):
         days = _days_left(secured)

@@ -23,13 +23,20 @@ _ENOUGH_EVENTS: Final = 20  # below that a share says nothing
 _MANY: Final = 0.5
 _STANDS_OUT: Final = 0.1
 _LEVELS: Final[dict[str, Level]] = {"now": "fault", "soon": "warning"}
+_START_IT: Final = (
+    "systemctl status tikrelay says why it ended; start it: tikrelay serve (before the first start: tikrelay check)"
+)
 _WHAT_TO_DO: Final = {
-    "refused": "tikrelay events --state dead says why; mend the sender or the setting, then tikrelay replay",
-    "unknown_answer": "ask TikTok with the request id of tikrelay events, then tikrelay replay",
-    "partial": "look in Events Manager whether they are there before you replay them",
-    "maybe_delivered": "they may be there: look in Events Manager before tikrelay replay --accept-duplicates",
-    "too_old": "find out why they waited so long; tikrelay replay sends them all the same",
-    "damaged": "look at the disk (SMART, dmesg)",
+    "refused": "tikrelay events --state dead says why; mend the sender or the setting, then:"
+    " tikrelay replay --reason refused --dry-run",
+    "unknown_answer": "ask TikTok with the request id of tikrelay events REF, then:"
+    " tikrelay replay --reason unknown_answer --dry-run",
+    "partial": "look in Events Manager whether they are there, and if not: tikrelay replay --reason partial --dry-run",
+    "maybe_delivered": "they may be there: look in Events Manager, and if not:"
+    " tikrelay replay --reason maybe_delivered --accept-duplicates --dry-run",
+    "too_old": "find out why they waited so long; to send them all the same:"
+    " tikrelay replay --reason too_old --dry-run",
+    "damaged": "look at the disk (SMART, dmesg); tikrelay events cannot list what was lost with a file",
 }
 
 
@@ -79,13 +86,15 @@ def look_at_server(loaded: Loaded) -> Iterator[Finding]:
         return
     yield Finding("ok", "server", f"process {status.pid}, tikrelay {status.version}")
     yield from _same(loaded, status)
-    for one in status.troubles:
-        yield Finding(_LEVELS[one.level], f"{one.kind} {one.about}".strip(), one.what, one.hint)
     newly = Counter(
         (letter.destination, letter.reason)
         for letter in dead.events
         if time.time() - (letter.ended_at or 0.0) < _NEW_FOR_S
     )
+    told_by_reason = {name for name, _ in newly}
+    for one in status.troubles:
+        if one.kind != "dead_letters" or one.about not in told_by_reason:
+            yield Finding(_LEVELS[one.level], f"{one.kind} {one.about}".strip(), one.what, one.hint)
     for name, row in status.destinations.items():
         yield from _destination(name, row, newly, web=_is_web(loaded, name))
     yield from _warnings(status)
@@ -94,16 +103,14 @@ def look_at_server(loaded: Loaded) -> Iterator[Finding]:
 def _not_running(loaded: Loaded, error: NotRunningError) -> Finding:
     folder = OutboxFolder.of(loaded.config.outbox.url, base=loaded.folder)
     try:
-        was_used, in_use = bool(folder.names()), DirectoryLock(folder.path).is_held()
+        in_use = DirectoryLock(folder.path).is_held()
     except OSError:
-        was_used, in_use = False, False
+        in_use = False
     if in_use:
         text = f"one holds {folder.path}, and its admin port does not answer: {error.what}"
         return Finding("fault", "server", text, error.hint)
-    if was_used:
-        text = "none runs; what waits is not sent, and hits find nobody"
-        return Finding("warning", "server", text, "start it: tikrelay serve")
-    return Finding("note", "server", "none runs, so its state was not looked at")
+    text = "none runs: hits find nobody, and what waits is not sent"
+    return Finding("fault", "server", text, _START_IT)
 
 
 def _same(loaded: Loaded, status: _Status) -> Iterator[Finding]:

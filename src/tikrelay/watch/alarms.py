@@ -4,19 +4,25 @@
 asks every few seconds and sends what is to be told, ``tikrelay doctor`` shows the same troubles.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import msgspec
 
+from tikrelay.outbox.room import FREE_SOME_ROOM
+from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
 
 Level = Literal["soon", "now"]
 State = Literal["begun", "goes on", "ended"]
 
 _DAY_S: Final = 86400.0
-_LITTLE_ROOM_BYTES: Final = 512 * 1024 * 1024  # eight times what is kept for deliveries
+LITTLE_ROOM_BYTES: Final = 8 * RESERVE_BYTES
+_LONG_S: Final = 3600.0  # an event of a destination that fails has waited this long
+_LONG_FOR_ALL_S: Final = 900.0  # an event of each destination has, and all of them fail
+WAY_TO_TIKTOK: Final = "look at this machine's DNS, firewall and route, and at tiktok.base_url"
 _CRASH_LOOP: Final = 3  # deaths of workers in ten minutes; a single one is met by itself
 
 
@@ -83,6 +89,7 @@ def troubles(health: Health, *, limits: AlarmsConfig) -> list[Trouble]:
     found = [
         *_server(health), *_disk(health),
         *(one for name, row in health.destinations.items() for one in _destination(name, row, limits)),
+        *_failing(health.destinations),
     ]  # fmt: skip
     return sorted(found, key=lambda trouble: trouble.level != "now")
 
@@ -128,40 +135,40 @@ def _disk(health: Health) -> Iterator[Trouble]:
                 what=f"{store.outbox} takes no events, and their senders get 503: {store.what or 'it is closing'}",
                 hint=store.hint or "read the log line store_failed",
             )
-    if health.free_bytes is not None and health.free_bytes < _LITTLE_ROOM_BYTES:
+    if health.free_bytes is not None and health.free_bytes < LITTLE_ROOM_BYTES:
         yield Trouble(
             kind="disk_nearly_full",
             level="soon",
-            what=f"{health.free_bytes / 1e6:.0f} MB are free on the outbox's disk",
-            hint="make room: at 64 MiB no more events are taken",
+            what=f"{health.free_bytes / 1e6:.0f} MB are free on the outbox's disk; {_what_is_left(health.free_bytes)}",
+            hint=FREE_SOME_ROOM,
         )
     for file in health.damaged:
         yield Trouble(
             kind="file_damaged",
             about=file,
             level="now",
-            what=f"{file} is damaged; what waits in it is not sent",
+            what=f"{file} is damaged and what waits in it is not sent; new events go to another file",
             hint=f"look at the disk, then: tikrelay doctor --salvage {file}",
         )
 
 
+def _what_is_left(free_bytes: int) -> str:
+    return "no event is taken" if free_bytes < RESERVE_BYTES else f"below {RESERVE_BYTES / 1e6:.0f} MB none is taken"
+
+
 def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Iterator[Trouble]:
     age = _span(row.oldest_waiting_s)
+    why_it_waits = {
+        "paused": row.explained or "see docs/troubleshooting.md, a destination is paused",
+        "failing": WAY_TO_TIKTOK,
+    }
     if row.state == "paused":
         yield Trouble(
             kind="destination_paused",
             about=name,
             level="now",
             what=f"{name} is paused ({row.reason}); {row.waiting} events wait, the oldest for {age}",
-            hint=row.explained or "see docs/troubleshooting.md, a destination is paused",
-        )
-    if row.state == "failing":
-        yield Trouble(
-            kind="destination_failing",
-            about=name,
-            level="soon",
-            what=f"calls for {name} fail ({row.reason}); {row.waiting} events wait, the oldest for {age}",
-            hint="look whether this machine reaches TikTok: tikrelay doctor",
+            hint=why_it_waits[row.state],
         )
     if row.state == "removed" and row.waiting:
         yield Trouble(
@@ -177,7 +184,7 @@ def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Ite
             about=name,
             level="now" if row.oldest_waiting_s > _DAY_S else "soon",
             what=f"{row.waiting} events wait for {name}, the oldest for {age}",
-            hint="if it flows, send.max_requests_per_s may be too low; else its state says why",
+            hint=why_it_waits.get(row.state, "send.max_requests_per_s may be too low, or TikTok slow"),
         )
     if row.new_dead >= limits.dead_letters:
         yield Trouble(
@@ -185,8 +192,26 @@ def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Ite
             about=name,
             level="soon",
             what=f"{row.new_dead} events of {name} were given up within the last hour",
-            hint="tikrelay events --state dead says why; after mending it: tikrelay replay",
+            hint="tikrelay events --state dead says why; after mending it:"
+            f" tikrelay replay --destination {shlex.quote(name)} --dry-run",
         )
+
+
+def _failing(destinations: dict[str, DestinationHealth]) -> Iterator[Trouble]:
+    """Failing calls are made again by themselves, and are urgent when that has not helped for long."""
+    all_fail = all(row.state == "failing" for row in destinations.values())
+    all_wait_s = min((row.oldest_waiting_s for row in destinations.values()), default=0.0)
+    for name, row in destinations.items():
+        if row.state == "failing":
+            lasts = row.oldest_waiting_s > _LONG_S or (all_fail and all_wait_s > _LONG_FOR_ALL_S)
+            age = _span(row.oldest_waiting_s)
+            yield Trouble(
+                kind="destination_failing",
+                about=name,
+                level="now" if lasts else "soon",
+                what=f"calls for {name} fail ({row.reason}); {row.waiting} events wait, the oldest for {age}",
+                hint=WAY_TO_TIKTOK,
+            )
 
 
 def _span(seconds: float) -> str:

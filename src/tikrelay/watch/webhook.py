@@ -20,7 +20,7 @@ from tikrelay.watch.log import say
 _WITHIN_S: Final = 10.0
 _TRY_AGAIN_AFTER_S: Final = (5.0, 30.0)
 _MOST_WAITING: Final = 100
-_BEGINS: Final = {"begun": "", "goes on": "still: ", "ended": "over: "}
+_BEGINS: Final = {"begun": "", "goes on": "still: "}
 
 
 class Webhook:
@@ -63,10 +63,12 @@ class Webhook:
 def body_of(told: Told, *, host: str) -> bytes:
     """Write an alarm as JSON; ``text`` is what chat programs show."""
     trouble = told.trouble
-    hint = "" if told.state == "ended" else f" What to do: {trouble.hint}."
+    text = f"ended: {f'{trouble.kind} {trouble.about}'.strip()}."  # what it said is so no more
+    if told.state != "ended":
+        text = f"{_BEGINS[told.state]}{trouble.what}. What to do: {trouble.hint}."
     return msgspec.json.encode(
         {
-            "text": f"tikrelay on {host}, {_BEGINS[told.state]}{trouble.what}.{hint}",
+            "text": f"tikrelay on {host}, {text}",
             "kind": trouble.kind,
             "about": trouble.about,
             "level": trouble.level,
