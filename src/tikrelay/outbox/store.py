@@ -42,6 +42,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ``source``           "replay" is a copy of a dead letter, made to be sent as a test
     ``test_event_code``  of this event alone; empty is the destination's
+    ``marks``            one bit for each of ``figures.MARKS``, the first the lowest
+    ``warned``           the kinds of warnings there were on the way here
+    ``trace``            where its fields came from (``mapping.trace``), kept beside it for as long as it is; or empty
     """
 
     destination: DestinationName
@@ -51,6 +54,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     event_id: EventId
     body: bytes
     test_event_code: str = ""
+    marks: int = 0
+    warned: tuple[str, ...] = ()
+    trace: bytes = b""
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +182,8 @@ class Find(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Which events to look for; what is empty or None matches all.
 
     ``event``            TikTok's name
-    ``reason``           of dead letters, a DeadReason
+    ``reason``, ``code`` of dead letters: a DeadReason, TikTok's code
+    ``text``             a whole text that is its event id, or stands as a value anywhere in its body
     ``received_from``, ``received_to``  Unix seconds
     ``keys``             these alone
     ``most``             the newest so many; with ``oldest_first`` the oldest
@@ -187,6 +194,8 @@ class Find(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     event: str = ""
     event_id: str = ""
     reason: str = ""
+    code: int | None = None
+    text: str = ""
     test_event_code: str | None = None
     received_from: float | None = None
     received_to: float | None = None
@@ -205,6 +214,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     ``body``        its exact JSON; empty in a list
     ``damaged``     its bytes are not those that were stored
     ``calls``       the last calls it was part of, oldest first; empty in a list
+    ``trace``       as its Record had it; empty where none was kept
     """
 
     key: int
@@ -227,6 +237,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     test_event_code: str = ""
     body: bytes = b""
     calls: tuple[Call, ...] = ()
+    trace: bytes = b""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from tikrelay.outbox.figures import Period, Span, Tally
 from tikrelay.outbox.store import DeadReason, State
 
 MOST_EVENTS: Final = 1000
@@ -19,6 +20,7 @@ Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which events to list: the newest ``most`` that match all of this; what is empty matches all.
 
+    ``text``           a whole value that stands anywhere in the event: an event id, an order id, a product's id
     ``received_from``  Unix seconds, of the first that may come
     ``received_to``    Unix seconds, before which all were received: for the next page, when the last of this one was
     """
@@ -28,6 +30,8 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     event: Text = ""
     event_id: Text = ""
     reason: DeadReason | None = None
+    code: int | None = None
+    text: Text = ""
     received_from: Annotated[float, Meta(ge=0, le=1e11)] | None = None
     received_to: Annotated[float, Meta(ge=0, le=1e11)] | None = None
     most: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
@@ -41,6 +45,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     ``not_before``  when it is tried again
     ``leased``      it is on its way at this moment
     ``damaged``     its bytes are not those that were stored
+    ``given``, ``site``, ``value``, ``currency``, ``keys``  as in its trace (``mapping.trace``); or empty
     """
 
     ref: str
@@ -62,6 +67,11 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     request_id: str = ""
     test_event_code: str = ""
+    given: str = ""
+    site: str = ""
+    value: str = ""
+    currency: str = ""
+    keys: tuple[str, ...] = ()
 
 
 class EventPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +101,153 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 class EventShown(EventRow, frozen=True, kw_only=True):
     """One event with its history.
 
-    ``next``  what happens with it now
-    ``body``  its exact JSON, but for the visitor's address, of which a part is hidden; null where it is damaged
+    ``next``   what happens with it now
+    ``body``   its exact JSON, but for the visitor's address, of which a part is hidden; null where it is damaged
+    ``trace``  how it came about; null where no trace is kept
     """
 
     next: str
     body: msgspec.Raw
     calls: list[CallRow]
+    trace: "TraceShown | None" = None
+
+
+class SourceShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One source of one field, and how the field is cleaned."""
+
+    field: str
+    source: str
+    given: str
+    outcome: str
+    cleaning: str = ""
+
+
+class TraceShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How an event came about; see ``mapping.trace.Trace``."""
+
+    route: str
+    sources: list[SourceShown] = []
+    warnings: list[dict[str, str]] = []
+    rules: list[dict[str, str]] = []
+    not_sent: list[str] = []
+    cut: bool = False
+
+
+# Live.
+
+
+class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as it arrived, or what has become of one since.
+
+    ``at``       Unix seconds of its receipt
+    ``ref``      names it; empty of what was dropped or turned away, which is nowhere to be looked up
+    ``verdict``  ``waiting``, ``delivered``, ``dead``, ``dropped`` or ``turned_away``
+    ``why``      the reason of the last three; of what waits after a failed try, TikTok's code in words
+    """
+
+    at: float
+    ref: str = ""
+    destination: str = ""
+    given: str = ""
+    event: str = ""
+    event_id: str = ""
+    site: str = ""
+    value: str = ""
+    currency: str = ""
+    keys: tuple[str, ...] = ()
+    verdict: str
+    why: str = ""
+
+
+class LiveRows(msgspec.Struct, frozen=True, kw_only=True):
+    """What is new since a cursor. ``skipped``: so many more came than are told of one by one."""
+
+    rows: list[LiveRow]
+    cursor: str
+    skipped: int = 0
+
+
+# Figures.
+
+
+class FiguresQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which figures: of whole hours or days (UTC), from the one that holds ``begin`` to the one before ``end``.
+
+    Times are Unix seconds; None is now.
+    """
+
+    span: Span = "hour"
+    begin: Annotated[float, Meta(ge=0, le=1e11)]
+    end: Annotated[float, Meta(ge=0, le=1e11)] | None = None
+
+
+class FiguresShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of all files together, in order of time."""
+
+    span: Span
+    begin: int
+    end: int
+    periods: list[Period]
+    tallies: list[Tally]
+    unanswered: dict[str, str] = {}
+
+
+# Dead letters, ids, trying.
+
+
+class LetterGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters that died of the same; ``ref`` is the newest of them, ``words`` the code in plain words."""
+
+    destination: str
+    event: str
+    reason: DeadReason
+    code: int | None = None
+    words: str = ""
+    message: str = ""
+    count: int
+    oldest_at: float
+    newest_at: float
+    ref: str
+
+
+class LetterGroups(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them, the largest first."""
+
+    groups: list[LetterGroup]
+    unanswered: dict[str, str] = {}
+
+
+class Repeated(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one destination and name whose ids are the same, or would be but for case.
+
+    ``ids``   how they are spelled, each once
+    ``refs``  some of them
+    """
+
+    destination: str
+    event: str
+    ids: list[str]
+    count: int
+    refs: list[str]
+
+
+class RepeatedIds(msgspec.Struct, frozen=True, kw_only=True):
+    """What repeats among the newest ``looked_at`` events that are still kept.
+
+    ``doubled``   ids that came more than once: TikTok counts those of one name once (within 48 h)
+    ``by_case``   ids that differ in case alone: TikTok counts each
+    """
+
+    looked_at: int
+    doubled: list[Repeated]
+    by_case: list[Repeated]
+    unanswered: dict[str, str] = {}
+
+
+class TryOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A hit as ``tikrelay explain`` takes it: an address, a curl line, a body, lines of a log."""
+
+    text: Annotated[str, Meta(max_length=65536)]
 
 
 class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
