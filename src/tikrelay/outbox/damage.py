@@ -1,7 +1,7 @@
 """The mark beside an outbox file that SQLite found damaged.
 
 ``outbox-000.damaged`` says when, and in SQLite's words. A marked file is opened by nobody: each worker would fail on
-it as the one before. It stays as it is, with its events, until somebody has repaired it and removes the mark.
+it as the one before. It stays as it is, with its events, until these are salvaged (``outbox/salvage.py``).
 """
 
 import contextlib
@@ -33,6 +33,15 @@ def leave_mark(path: Path, words: str, *, at: float) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def how_to_mend(path: Path) -> str:
+    """What to do about a damaged file, in the same words wherever one is told of.
+
+    >>> how_to_mend(Path("data/outbox-000.db"))
+    'new events go to another file; look at the disk, then: tikrelay doctor --salvage outbox-000.db'
+    """
+    return f"new events go to another file; look at the disk, then: tikrelay doctor --salvage {path.name}"
 
 
 def read_mark(path: Path) -> str:

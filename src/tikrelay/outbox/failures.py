@@ -1,9 +1,11 @@
 """What a failed write means: for the jobs that shared it, for the connection, and in words."""
 
+from pathlib import Path
 from typing import Final
 
 import apsw
 
+from tikrelay.outbox.damage import how_to_mend
 from tikrelay.outbox.room import REPLACED
 
 
@@ -18,18 +20,17 @@ class EscapedError(Exception):
 DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 FATAL: Final = (*DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, ReplacedError, EscapedError)
 NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
-WAITS_FOR_A_REPAIR: Final = "its events wait in it for a repair, see the page on troubleshooting"
 
 
-def hint_of(error: Exception) -> str:
-    """What to do about it."""
+def hint_of(error: Exception, path: Path) -> str:
+    """What to do about an error that a file met."""
     match error:
         case apsw.FullError():
             return "free some room on its disk"
         case apsw.BusyError():
             return "another program has the file open; close it there"
         case apsw.CorruptError() | apsw.NotADBError():
-            return WAITS_FOR_A_REPAIR
+            return how_to_mend(path)
         case ReplacedError():
             return "stop the server before a copy is restored, and leave its .lock files alone; it is starting anew"
         case EscapedError():

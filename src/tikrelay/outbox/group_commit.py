@@ -43,12 +43,11 @@ from tikrelay.base.happenings import (
     Unexpected,
 )
 from tikrelay.outbox import retention
-from tikrelay.outbox.damage import leave_mark
+from tikrelay.outbox.damage import how_to_mend, leave_mark
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.failures import (
     DAMAGE,
     FATAL,
-    WAITS_FOR_A_REPAIR,
     EscapedError,
     ReplacedError,
     hint_of,
@@ -151,8 +150,7 @@ class GroupCommit:
                 raise
         except (*DAMAGE, UnicodeDecodeError) as error:
             self._mark_damaged(error)
-            hint = "move it away to start with an empty one; what waits in it is not delivered until it is repaired"
-            raise OutboxBroken(f"{self.path} is damaged: {error}", hint=hint) from None
+            raise OutboxBroken(f"{self.path} is damaged: {error}", hint=how_to_mend(self.path)) from None
         except (apsw.Error, OSError) as error:
             hint = "check the folder's owner, its permissions and the room on its disk"
             raise OutboxUnavailable(f"cannot open {self.path}: {error}", hint=hint) from None
@@ -383,9 +381,10 @@ class GroupCommit:
             if isinstance(error, DAMAGE):
                 self._mark_damaged(error)
         told: Exception = error
+        hint = hint_of(error, self.path)
         if isinstance(error, apsw.Error | MemoryError | ReplacedError | EscapedError):
-            told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=hint_of(error))
-        failure = StoreFailed(path=str(self.path), reason=reason_of(error), what=words_of(error), hint=hint_of(error))
+            told = OutboxUnavailable(f"cannot write {self.path}: {error}", hint=hint)
+        failure = StoreFailed(path=str(self.path), reason=reason_of(error), what=words_of(error), hint=hint)
 
         def resume() -> None:
             if fatal:
@@ -406,7 +405,7 @@ class GroupCommit:
     def _mark_damaged(self, error: Exception) -> None:
         words = words_of(error)
         leave_mark(self.path, words, at=self._clock.now())
-        self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=words, hint=WAITS_FOR_A_REPAIR))
+        self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=words, hint=how_to_mend(self.path)))
 
     def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -21,7 +21,7 @@ from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Emit, PutRefused
 from tikrelay.event import DestinationName
 from tikrelay.outbox import outcomes as results
-from tikrelay.outbox.damage import is_marked, mark_of, read_mark
+from tikrelay.outbox.damage import how_to_mend, is_marked, mark_of, read_mark
 from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
 from tikrelay.outbox.jobs import Long
@@ -127,8 +127,8 @@ class SqliteOutbox(GroupCommit):
         if not self.path.exists():
             mark_of(self.path).unlink(missing_ok=True)
         elif is_marked(self.path):
-            hint = f"tikrelay doctor --salvage {self.path.name}; or repair it, then remove {mark_of(self.path)}"
-            raise OutboxBroken(f"{self.path} was found damaged: {read_mark(self.path)}", hint=hint)
+            what = f"{self.path} was found damaged: {read_mark(self.path)}"
+            raise OutboxBroken(what, hint=how_to_mend(self.path))
 
     @property
     def why_not(self) -> WhyNot | None:

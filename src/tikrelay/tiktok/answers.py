@@ -236,7 +236,8 @@ PAUSE_WORDS: Final[dict[str, str]] = {
     "http_407": "a proxy asks for a login: let this machine reach TikTok directly",
     "http_413": "the address answers 413, too large, to one small event: a firewall or proxy may stand between, or"
     " tiktok.base_url is wrong",
-    "systematic": "TikTok refuses every event in the same way; none is buried, look at one with `tikrelay explain`",
+    "systematic": "TikTok refuses every event in the same way, and no more are buried meanwhile; look at one with"
+    " tikrelay explain",
 }
 
 

@@ -7,10 +7,12 @@ asks every few seconds and sends what is to be told, ``tikrelay doctor`` shows t
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
+from tikrelay.outbox.damage import how_to_mend
 from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
@@ -147,8 +149,8 @@ def _disk(health: Health) -> Iterator[Trouble]:
             kind="file_damaged",
             about=file,
             level="now",
-            what=f"{file} is damaged and what waits in it is not sent; new events go to another file",
-            hint=f"look at the disk, then: tikrelay doctor --salvage {file}",
+            what=f"{file} is damaged and what waits in it is not sent",
+            hint=how_to_mend(Path(file)),
         )
 
 
