@@ -120,6 +120,32 @@ async def test_a_flipped_byte_shows_as_damaged_wherever_the_event_is(open_outbox
     assert {"e1": True, "e0": False, "e2": False} == {entry.event_id: entry.damaged for entry in found}
 
 
+async def test_a_flipped_byte_in_the_destination_shows_as_damaged_wherever_the_event_is(open_outbox, clock, path):
+    await fill(open_outbox, clock)
+    other = apsw.Connection(str(path))
+    for table in EVENTS:
+        other.execute(f"UPDATE {table} SET destination = 'shoq' WHERE event_id = 'e1'")
+    other.close()
+    found = await (await open_outbox()).find(Find())
+
+    assert 3 == len([entry for entry in found if entry.destination == "shoq"])
+    assert {"e1": True, "e0": False, "e2": False} == {entry.event_id: entry.damaged for entry in found}
+
+
+async def test_an_event_whose_destination_was_changed_goes_to_nobody(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(1))
+    await outbox.close()
+    other = apsw.Connection(str(path))
+    other.execute("UPDATE waiting SET destination = 'shoq'")
+    other.close()
+    outbox = await open_outbox()
+    lease = await lease_all(outbox, clock, to="shoq")
+
+    assert () == lease.events
+    assert {("shoq", "damaged"): 1} == (await outbox.books()).dead
+
+
 async def test_a_damaged_letter_is_not_sent_again(open_outbox, clock, path):
     await fill(open_outbox, clock)
     other = apsw.Connection(str(path))

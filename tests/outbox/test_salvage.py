@@ -195,6 +195,20 @@ async def test_an_event_whose_bytes_were_changed_is_not_saved(open_outbox, clock
     assert (2, 2) == balance(await outbox.books())
 
 
+@pytest.mark.parametrize("table", ["waiting", "dead", "delivered"])
+async def test_an_event_whose_destination_was_changed_is_not_saved(open_outbox, clock, path, table):
+    outbox = await open_outbox()
+    await outbox.put(records(2))
+    outcomes = {"waiting": RetryAt(at=0.0), "dead": Dead(reason=DeadReason.REFUSED), "delivered": Accepted()}
+    await settle_all(outbox, clock, outcomes[table])
+    await outbox.close()
+    overwrite(path, path.read_bytes().index(b"shopPurchasee1"), b"shoq")
+    done = salvage(marked(path), now=clock.now())
+
+    assert (1, 1) == (done.saved[table], done.lost[table])
+    assert ["e0"] == ids(await (await open_outbox()).find(Find()))
+
+
 async def test_an_event_that_was_settled_does_not_wait_again(open_outbox, clock, path):
     outbox = await open_outbox()
     await outbox.put(records(3))

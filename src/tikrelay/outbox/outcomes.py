@@ -145,9 +145,9 @@ def _deliver(  # noqa: PLR0917
         memory.database.run_many(
             _DELIVER,
             [
-                (first + i, e.key, destination, e.test_event_code, e.event, e.event_id, FORMAT, checksum_of_leased(e),
-                 e.body, e.received_at, now, e.attempts + 1, e.unknown_since, e.replayed_at,
-                 request_ids.get(e.key, ""), history[e.key])
+                (first + i, e.key, destination, e.test_event_code, e.event, e.event_id, FORMAT,
+                 checksum_of_leased(destination, e), e.body, e.received_at, now, e.attempts + 1, e.unknown_since,
+                 e.replayed_at, request_ids.get(e.key, ""), history[e.key])
                 for i, e in enumerate(gone)
             ],
         )  # fmt: skip

@@ -8,21 +8,19 @@ from typing import Any, Final, NamedTuple
 
 from tikrelay.event import DestinationName, EventId
 from tikrelay.outbox.database import Row
-from tikrelay.outbox.schema import FORMAT
+from tikrelay.outbox.schema import FORMAT, FORMAT_WITHOUT_DESTINATION
 from tikrelay.outbox.store import MOST_CALLS_KEPT, Entry, Leased, Record, State
 
 KEY_BYTES: Final = 8
 _WHAT: Final = (
-    "id, CAST(test_event_code AS BLOB), CAST(event AS BLOB), CAST(event_id AS BLOB), body, format, checksum,"
-    " received_at, attempts, unknown_since, replayed_at, calls"
+    "id, CAST(destination AS BLOB), CAST(test_event_code AS BLOB), CAST(event AS BLOB), CAST(event_id AS BLOB), body,"
+    " format, checksum, received_at, attempts, unknown_since, replayed_at, calls"
 )
 OF_LEASED: Final = f"SELECT {_WHAT}"
 OF_ENTRY: Final[dict[State, str]] = {
-    "waiting": f"{OF_LEASED}, CAST(destination AS BLOB), not_before, NULL, x'', NULL, x'', x''",
-    "dead": f"{OF_LEASED}, CAST(destination AS BLOB), NULL, died_at, CAST(reason AS BLOB), code,"
-    " CAST(message AS BLOB), CAST(request_id AS BLOB)",
-    "delivered": f"{OF_LEASED}, CAST(destination AS BLOB), NULL, delivered_at, x'', NULL, x'',"
-    " CAST(request_id AS BLOB)",
+    "waiting": f"{OF_LEASED}, not_before, NULL, x'', NULL, x'', x''",
+    "dead": f"{OF_LEASED}, NULL, died_at, CAST(reason AS BLOB), code, CAST(message AS BLOB), CAST(request_id AS BLOB)",
+    "delivered": f"{OF_LEASED}, NULL, delivered_at, x'', NULL, x'', CAST(request_id AS BLOB)",
 }
 PLACE: Final[dict[State, str]] = {"waiting": "id", "dead": "id", "delivered": "n"}
 """The tables of events in the order in which one moves through them, and the column of each that is its order."""
@@ -41,6 +39,7 @@ class _Stored(NamedTuple):
     """The columns of _WHAT."""
 
     key: Any
+    destination: Any
     code: Any
     event: Any
     event_id: Any
@@ -56,15 +55,23 @@ class _Stored(NamedTuple):
     def is_sound(self) -> bool:
         """Say whether its bytes are those that were stored, in a format this version can read."""
         return (
-            self.form == FORMAT
+            self.form in {FORMAT, FORMAT_WITHOUT_DESTINATION}
             and isinstance(self.key, int)
-            and all(isinstance(part, bytes) for part in (self.code, self.event, self.event_id, self.body, self.calls))
+            and all(isinstance(part, bytes) for part in (*self._texts(), self.body, self.calls))
             and isinstance(self.received_at, float)
             and isinstance(self.attempts, int)
             and isinstance(self.unknown_since, float | None)
             and isinstance(self.replayed_at, float | None)
-            and _checksum(self.code, self.event, self.event_id, self.body) == self.checksum
+            and _checksum(*self._covered()) == self.checksum
         )
+
+    def _texts(self) -> tuple[Any, ...]:
+        return self.destination, self.code, self.event, self.event_id
+
+    def _covered(self) -> tuple[bytes, ...]:
+        """What its checksum covers."""
+        texts = self._texts()
+        return (*(texts[1:] if self.form == FORMAT_WITHOUT_DESTINATION else texts), self.body)
 
 
 _WIDTH: Final = len(_Stored._fields)
@@ -92,12 +99,12 @@ def read_leased(row: Row) -> tuple[Leased, bytes] | None:
 def read_entry(state: State, row: Row) -> tuple[Entry, bytes]:
     """Read one row of OF_ENTRY as far as it can be read, with its body, and the calls it was part of."""
     stored = _Stored(*row[:_WIDTH])
-    destination, not_before, ended_at, reason, code, message, request_id = row[_WIDTH:]
-    texts = (destination, reason, message, request_id)
+    not_before, ended_at, reason, code, message, request_id = row[_WIDTH:]
+    texts = (reason, message, request_id)
     entry = Entry(
         key=stored.key if isinstance(stored.key, int) else 0,
         state=state,
-        destination=DestinationName(text_of(destination)),
+        destination=DestinationName(text_of(stored.destination)),
         event=text_of(stored.event),
         event_id=EventId(text_of(stored.event_id)),
         received_at=_seconds(stored.received_at) or 0.0,
@@ -127,19 +134,19 @@ def _seconds(value: Any) -> float | None:
 
 
 def checksum_of(record: Record) -> int:
-    """Cover what is sent and what is shown."""
-    texts = (record.test_event_code, record.event, record.event_id)
+    """Cover where it goes, what is sent and what is shown."""
+    texts = (record.destination, record.test_event_code, record.event, record.event_id)
     return _checksum(*(text.encode() for text in texts), record.body)
 
 
-def checksum_of_leased(leased: Leased) -> int:
+def checksum_of_leased(destination: str, leased: Leased) -> int:
     """As that of its record."""
-    texts = (leased.test_event_code, leased.event, leased.event_id)
+    texts = (destination, leased.test_event_code, leased.event, leased.event_id)
     return _checksum(*(text.encode() for text in texts), leased.body)
 
 
 def _checksum(*stored: bytes) -> int:
-    """Cover what is sent and what is shown. An empty test code, which comes first, leaves it as it was without one.
+    """Add up parts in their order. Files of version 1 have no test code, and an empty one changes nothing.
 
     >>> _checksum(b"", b"Lead", b"e1", b"{}") == _checksum(b"Lead", b"e1", b"{}")
     True

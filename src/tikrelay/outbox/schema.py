@@ -20,9 +20,10 @@ from tikrelay.outbox.database import Database
 
 APPLICATION_ID: Final = 0x74696B72  # "tikr", as file(1) shows it
 PAGE_SIZE: Final = 8192
-# Of the stored bodies, and of what their checksum covers. The test code came into the checksum without a new number:
-# an empty one changes no checksum, and a file of version 1 holds no other.
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Of the stored bodies, and of what their checksum covers. Rows of an older format stay as they are."""
+FORMAT_WITHOUT_DESTINATION: Final = 1
+"""Its checksum leaves the destination out."""
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
