@@ -3,7 +3,7 @@ import random
 import pytest
 
 from tikrelay.base.happenings import DestinationPaused, DestinationResumed
-from tikrelay.send.gate import FAILURES_TO_SHRINK, LONGEST_PROBE_S, LONGEST_WAIT_S, Gate
+from tikrelay.send.gate import FAILURES_TO_SHRINK, LONGEST_BACK_OFF_S, LONGEST_PROBE_S, Gate
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_each_failure_waits_longer_up_to_a_limit(gate, hand_clock):
     assert gate.state == "failing"
     assert 0.5 <= waits[0] <= 1
     assert 2 <= waits[2] <= 4
-    assert LONGEST_WAIT_S / 2 <= max(waits) <= LONGEST_WAIT_S
+    assert LONGEST_BACK_OFF_S / 2 <= max(waits) <= LONGEST_BACK_OFF_S
 
 
 def test_after_some_failures_one_event_at_a_time_goes_out(gate):

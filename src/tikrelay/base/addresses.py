@@ -6,6 +6,7 @@ from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LONGEST: Final = 100
+_IPV6_OF_ONE: Final = 64  # bits: a customer gets a /64 at least (RFC 6177), and makes up the rest
 
 
 def read_address(text: str) -> Address | None:
@@ -42,6 +43,18 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def place_of(address: Address) -> Address:
+    """The address that stands for all of one customer: of IPv6 the first of its network.
+
+    >>> from ipaddress import ip_address
+    >>> place_of(ip_address("2001:db8:1:2::3")), place_of(ip_address("203.0.113.7"))
+    (IPv6Address('2001:db8:1:2::'), IPv4Address('203.0.113.7'))
+    """
+    if address.version == 4:
+        return address
+    return ipaddress.IPv6Address(int(address) >> _IPV6_OF_ONE << _IPV6_OF_ONE)
 
 
 def mask_address(text: str) -> str:

@@ -1,10 +1,9 @@
 """How many requests a visitor's address may make: ``limits.requests_per_address_per_s``."""
 
-import ipaddress
 import math
 from typing import Final
 
-from tikrelay.base.addresses import Address
+from tikrelay.base.addresses import Address, place_of
 from tikrelay.base.clock import Clock
 from tikrelay.collect.client_ip import Proxies
 
@@ -13,7 +12,6 @@ MOST_ADDRESSES: Final = 65_536
 BURST_REQUESTS: Final = 10
 """At once, or two seconds' worth if that is more: one page can send several hits in one moment."""
 _BURST_S: Final = 2.0
-_ONE_PLACE: Final = 64  # bits: an IPv6 customer gets a /64 at least (RFC 6177), and makes up the rest
 
 
 class Pace:
@@ -37,7 +35,7 @@ class Pace:
         if address is None or address.is_loopback or self._proxies.trusts(address):
             return 0
         now = self._clock.monotonic()
-        key = _place(address)
+        key = place_of(address)
         paid_at = max(now, self._paid_at.pop(key, now))
         ahead_s = paid_at - now
         too_fast = ahead_s > self._ahead_s
@@ -45,9 +43,3 @@ class Pace:
         if len(self._paid_at) > MOST_ADDRESSES:
             del self._paid_at[next(iter(self._paid_at))]
         return math.ceil(ahead_s - self._ahead_s) if too_fast else 0
-
-
-def _place(address: Address) -> Address:
-    if address.version == 4:
-        return address
-    return ipaddress.IPv6Address(int(address) >> _ONE_PLACE << _ONE_PLACE)

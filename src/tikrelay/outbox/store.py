@@ -23,9 +23,10 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from tikrelay.event import DestinationName, DropReason, EventId, Source
+from tikrelay.tiktok.answers import LONGEST_RETRY_AFTER_S
 
-LONGEST_WAIT_S: Final = 3600.0
-"""No event is put off for longer; as long as the longest Retry-After that is obeyed (``tiktok.api``)."""
+LONGEST_WAIT_S: Final = LONGEST_RETRY_AFTER_S
+"""No event is put off for longer."""
 
 UNKNOWN_FOR_S: Final = 36 * 3600.0
 """How long an event may be sent again after an attempt whose outcome nobody knows.

@@ -22,7 +22,7 @@ from tikrelay.tiktok.answers import explain_pause
 State = Literal["flowing", "failing", "paused"]
 
 FAILURES_TO_SHRINK: Final = 5
-LONGEST_WAIT_S: Final = 30.0
+LONGEST_BACK_OFF_S: Final = 30.0  # unless TikTok asks for a longer one
 FIRST_PROBE_S: Final = 2.0
 LONGEST_PROBE_S: Final = 60.0
 
@@ -68,7 +68,7 @@ class Gate:
     def failed(self, *, after_s: float | None, slow: bool, tests: bool = False) -> None:
         """A call came to nothing; ``tests``: one of tests."""
         self.failures += 1
-        wait_s = min(LONGEST_WAIT_S, back_off(self.failures, jitter=0.5 + self._rng.random() / 2))
+        wait_s = min(LONGEST_BACK_OFF_S, back_off(self.failures, jitter=0.5 + self._rng.random() / 2))
         if slow:
             wait_s = back_off(self.failures, jitter=self._rng.random(), slow=True)
         self._hold(max(wait_s, after_s or 0.0), tests=tests)

@@ -12,6 +12,7 @@ import msgspec
 
 # Failures of a call that ended without an answer: before its body can have gone out, or after.
 Failure = Literal["", "not_sent", "lost"]
+LONGEST_RETRY_AFTER_S: Final = 3600.0  # our own choice: whoever asks for more is asked again
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

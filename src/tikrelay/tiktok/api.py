@@ -16,12 +16,11 @@ import msgspec
 from aiohttp.abc import AbstractStreamWriter
 
 from tikrelay.base.secret import Secret
-from tikrelay.tiktok.answers import Answer
+from tikrelay.tiktok.answers import LONGEST_RETRY_AFTER_S, Answer
 from tikrelay.tiktok.config import TikTokConfig
 from tikrelay.tiktok.payload import MAX_EVENTS_PER_CALL, TRACK_PATH, Envelope, call_body
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-LONGEST_RETRY_AFTER_S: Final = 3600.0
 _LONGEST_READ: Final = 16_384
 _LONGEST_TEXT: Final = 300
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")

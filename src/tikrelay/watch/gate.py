@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tikrelay.base.addresses import read_address
+from tikrelay.base.addresses import place_of, read_address
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
 
@@ -23,7 +23,6 @@ OPEN_PATH: Final = "/healthy"
 MOST_WRONG_GUESSES: Final = 10
 WRONG_GUESSES_COUNT_FOR_S: Final = 60.0
 _MOST_ADDRESSES: Final = 1000
-_IPV6_OF_ONE: Final = 64  # bits: a network of so many belongs to one customer
 _LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
 
@@ -70,14 +69,14 @@ class Guesses:
 
     def too_many(self, client: str) -> bool:
         """Say whether an address has to wait."""
-        since, count = self._wrong.get(_network(client), (0.0, 0))
+        since, count = self._wrong.get(_place(client), (0.0, 0))
         return count >= MOST_WRONG_GUESSES and self._monotonic() - since < WRONG_GUESSES_COUNT_FOR_S
 
     def note(self, client: str) -> None:
         """Count one more."""
-        network, now = _network(client), self._monotonic()
-        since, count = self._wrong.pop(network, (now, 0))
-        self._wrong[network] = (since, count + 1) if now - since < WRONG_GUESSES_COUNT_FOR_S else (now, 1)
+        place, now = _place(client), self._monotonic()
+        since, count = self._wrong.pop(place, (now, 0))
+        self._wrong[place] = (since, count + 1) if now - since < WRONG_GUESSES_COUNT_FOR_S else (now, 1)
         if len(self._wrong) > _MOST_ADDRESSES:
             self._wrong.popitem(last=False)
 
@@ -125,8 +124,6 @@ def _names_this_machine(headers: list[tuple[bytes, bytes]]) -> bool:
     return hosts[0] in _LOCAL_HOSTS or hosts[0].rpartition(":")[0] in _LOCAL_HOSTS
 
 
-def _network(client: str) -> str:
+def _place(client: str) -> str:
     address = read_address(client)
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.IPv6Network((address, _IPV6_OF_ONE), strict=False))
-    return client
+    return str(place_of(address)) if address else client
