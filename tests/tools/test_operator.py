@@ -119,6 +119,16 @@ def test_a_refused_purchase_is_found_mended_and_replayed_and_delivered_once(run,
     assert ("delivered", "nothing: TikTok took it") == (history["state"], history["next"])
 
 
+def test_attempts_say_which_calls_do_not_count(run, gateway, sandbox):
+    sandbox.fault("code", code=40105)
+    gateway.hit(purchase(1))
+    wait_for(lambda: gateway.status()["destinations"]["shop"]["state"] == "paused")
+
+    shown = run(gateway, "events", ref_of(run, gateway, "R-1"))
+
+    assert re.search(r"attempts: +0; calls of a pause, .* do not count\n", shown.out), shown
+
+
 def test_a_narrow_terminal_shows_every_reference_whole(run, refused):
     refs = [event["ref"] for event in run(refused, "events", "--json").json["events"]]
     command = [sys.executable, "-m", "tikrelay", "events", "--config", str(refused.config)]
@@ -280,6 +290,17 @@ def test_forgetting_goes_without_a_server(run, refused):
     assert [] == holds(refused.outbox, DIGEST)
 
 
+def test_damaged_files_that_a_salvage_left_are_named_as_not_reached(run, refused):
+    assert 0 == refused.process.terminate()
+    kept = "outbox-001.db.damaged-20261124T093000Z"
+    (refused.outbox / kept).write_bytes(b"")
+    (refused.outbox / f"{kept}-wal").write_bytes(b"")
+
+    said = run(refused, "forget", "--email", EMAIL, "--yes")
+
+    assert f"Not reached: the damaged files {kept}; delete them" in said.out
+
+
 def test_every_hash_the_mapping_may_have_made_is_looked_for():
     def sha(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
@@ -305,6 +326,7 @@ def test_what_cannot_be_read_is_told_without_repeating_it(wrong: dict[str, list[
 
     (value,) = next(iter(wrong.values()))
     assert value not in str(caught.value) or not value.strip()
+    assert ("phones" in wrong) == ("country" in caught.value.hint)
 
 
 # Who answers.

@@ -448,7 +448,7 @@ def test_an_unknown_profile_is_an_error_with_a_hint():
     command = [sys.executable, "-m", "tikrelay", "sandbox", "--port", "0", "--profile", "cruel"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
-    assert (70, "tikrelay: no profile is called 'cruel' (take lenient or strict)\n") == (ended.returncode, ended.stderr)
+    assert (64, "tikrelay: no profile is called 'cruel' (take lenient or strict)\n") == (ended.returncode, ended.stderr)
 
 
 def test_a_taken_port_is_an_error_with_a_hint():
@@ -456,7 +456,7 @@ def test_a_taken_port_is_an_error_with_a_hint():
         command = [sys.executable, "-m", "tikrelay", "sandbox", "--port", str(taken.getsockname()[1])]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
-    assert 70 == ended.returncode
+    assert 75 == ended.returncode
     assert "take another --port" in ended.stderr
 
 

@@ -8,6 +8,10 @@ import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
+
+KEPT: Final = ".damaged-"
+"""Stands in the name of a damaged file after a salvage, before the time of it."""
 
 
 def mark_of(path: Path) -> Path:

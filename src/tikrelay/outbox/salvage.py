@@ -22,7 +22,7 @@ import msgspec
 
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
 from tikrelay.base.failpoints import passing
-from tikrelay.outbox.damage import is_marked, mark_of
+from tikrelay.outbox.damage import KEPT, is_marked, mark_of
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.folder import sync_folder
 from tikrelay.outbox.lock import OutboxLock
@@ -32,7 +32,6 @@ from tikrelay.outbox.remains import Remains, Row
 from tikrelay.outbox.schema import PAGE_SIZE, prepare
 from tikrelay.outbox.store import State
 
-_KEPT: Final = ".damaged-"
 _BESIDE: Final = ("", "-wal", "-shm")
 
 
@@ -136,7 +135,7 @@ def _rows_found(path: Path, size: int) -> int:
 def _put_in_place(path: Path, whole: Path, done: Salvaged, now: float) -> Salvaged:
     """Rename the damaged file, then the new one, and remove the mark."""
     sync_folder(path.parent)
-    begun = sorted(path.parent.glob(f"{path.name}{_KEPT}*Z"))
+    begun = sorted(path.parent.glob(f"{path.name}{KEPT}*Z"))
     kept = _new_name(path, now) if path.exists() or not begun else begun[-1]
     for ending in _BESIDE:  # the file first: as long as it bears its name, its log is beside it
         with contextlib.suppress(FileNotFoundError):
@@ -153,7 +152,7 @@ def _put_in_place(path: Path, whole: Path, done: Salvaged, now: float) -> Salvag
 
 def _new_name(path: Path, now: float) -> Path:
     """A name for the damaged file that none before it has."""
-    name = path.with_name(f"{path.name}{_KEPT}{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+    name = path.with_name(f"{path.name}{KEPT}{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
     return _new_name(path, now + 1) if name.exists() else name
 
 

@@ -87,7 +87,7 @@ def _print_event(event: EventShown) -> None:
         "replayed": _when(event.replayed_at),
         event.state: _when(event.ended_at),
         "test event code": event.test_event_code,
-        "attempts": str(event.attempts),
+        "attempts": _attempts(event),
         "unknown since": _when(event.unknown_since),
         "next": event.next,
     }
@@ -102,6 +102,12 @@ def _print_event(event: EventShown) -> None:
     else:
         console.print("its JSON (of the address a part is hidden):")
         console.print(body)
+
+
+def _attempts(event: EventShown) -> str:
+    if event.attempts >= len(event.calls):
+        return str(event.attempts)
+    return f"{event.attempts}; calls of a pause, of a search for a bad event or before a replay do not count"
 
 
 def _of_call(call: CallRow) -> str:

@@ -15,7 +15,7 @@ from tikrelay.base.errors import EXIT_USAGE, TikrelayError
 from tikrelay.event import Event, Json
 from tikrelay.mapping.cleaning import Cleaner, Context, Left, Settings
 from tikrelay.mapping.user import hash_email, hash_external_id, hash_phone
-from tikrelay.tools.operator import EXIT_NOT_ALL, ask_first, operator_of, tell_unanswered
+from tikrelay.tools.operator import EXIT_NOT_ALL, ask_first, folder_of, operator_of, tell_unanswered
 from tikrelay.watch.operations import ForgetDone, ForgetOrder
 
 FROM_STDIN: Final = "-"
@@ -23,7 +23,11 @@ FROM_STDIN: Final = "-"
 # have come in with a hit.
 _DOTLESS: Final = re.compile(r"(.+)@(gmail\.com|googlemail\.com)", re.IGNORECASE)
 _NOBODY: Final = Event(name="", source="data", received_at=0.0)
-_NOT_REACHED: Final = "Not reached: copies of the outbox made before, and what TikTok has; ask it there to erase that."
+_HINTS: Final = {
+    "--external-id": "it is empty",
+    "--email": "write it as ann@shop.example",
+    "--phone": "it needs + and its country, or mapping.default_phone_country",
+}
 
 
 class NobodyNamedError(TikrelayError):
@@ -50,8 +54,7 @@ def digests_of(
         for number, value in enumerate(values, 1):
             found = dict.fromkeys(_hashes(value, clean, phone_country))
             if not found:
-                hint = "a phone number needs + and its country, or mapping.default_phone_country; an e-mail an @"
-                raise NobodyNamedError(f"{option} number {number} cannot be read", hint=hint)
+                raise NobodyNamedError(f"value {number} of {option} cannot be read", hint=_HINTS[option])
             digests |= found
     return tuple(digests)
 
@@ -99,7 +102,7 @@ def forget(
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
     else:
-        _print(done)
+        _print(done, kept=folder_of(loaded).kept())
     tell_unanswered(done.unanswered)
     return EXIT_NOT_ALL if done.unanswered else 0
 
@@ -116,8 +119,10 @@ def _stdin() -> Callable[[], str]:
     return next_line
 
 
-def _print(done: ForgetDone) -> None:
+def _print(done: ForgetDone, *, kept: list[str]) -> None:
     total = done.waiting + done.dead + done.delivered
     events = "event" if total == 1 else "events"
     print(f"{total} {events} erased: {done.waiting} waiting, {done.dead} dead, {done.delivered} delivered")
-    print(_NOT_REACHED)
+    if kept:
+        print(f"Not reached: the damaged files {', '.join(kept)}; delete them when you need them no more.")
+    print("Not reached: copies of the outbox made before, and what TikTok has; ask it there to erase that.")

@@ -34,7 +34,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tikrelay.app.http_server import HttpServer
 from tikrelay.base.clock import Clock, SystemClock
-from tikrelay.base.errors import TikrelayError
+from tikrelay.base.errors import EXIT_TEMPORARY, EXIT_USAGE, TikrelayError
 from tikrelay.tiktok.payload import TRACK_PATH
 from tikrelay.tools.sandbox import page
 from tikrelay.tools.sandbox.broken import (
@@ -64,10 +64,22 @@ _PORT: Final = re.compile(r":[0-9]+$")
 _MOST_LINE: Final = 1000
 
 
+class WrongProfileError(TikrelayError):
+    """There is no such profile."""
+
+    exit_code = EXIT_USAGE
+
+
+class PortInUseError(TikrelayError):
+    """The address cannot be listened on."""
+
+    exit_code = EXIT_TEMPORARY
+
+
 def run_sandbox(*, host: str, port: int, profile: str, tokens: tuple[str, ...], pixels: tuple[str, ...]) -> int:
     """Listen until SIGTERM or Ctrl-C; return the exit code."""
     if profile not in PROFILES:
-        raise TikrelayError(f"no profile is called {profile!r}", hint=f"take {' or '.join(PROFILES)}")
+        raise WrongProfileError(f"no profile is called {profile!r}", hint=f"take {' or '.join(PROFILES)}")
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
     address = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
@@ -93,9 +105,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(1024)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise TikrelayError(
-            f"cannot listen on {host}:{port}: {error}", hint="take another --port; 0 is a free one"
-        ) from error
+        what = f"cannot listen on {host}:{port}: {error}"
+        raise PortInUseError(what, hint="take another --port; 0 is a free one") from error
     listener.setblocking(False)
     return listener
 
