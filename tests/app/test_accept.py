@@ -163,3 +163,17 @@ def test_an_event_no_destination_has_room_for_is_told_as_dropped(gateways, sandb
     ]
     sandbox.heal()
     assert {"received": 2, "accepted": 1, "waiting": 0, "dead": 0, "dropped": 1} == gateway.wait_until_settled()
+
+
+def test_an_address_has_the_same_rate_however_many_workers_it_meets(gateways):
+    once_in_s = 50
+    gateway = gateways(
+        server={"workers": 2, "trusted_proxies": ["127.0.0.1"]},
+        limits={"requests_per_address_per_s": 1 / once_in_s},
+    ).start()
+    visitor = {"X-Forwarded-For": "8.8.8.8"}
+    tries = (get(f"{gateway.url}/g/collect?{purchase(number)}", headers=visitor) for number in range(100))
+
+    held_up = next(headers for status, headers, _ in tries if status == 429)
+
+    assert once_in_s < int(held_up["Retry-After"]) <= 2 * once_in_s
