@@ -298,3 +298,27 @@ def test_rules_that_are_no_list_say_how_to_write_them(text: str, key: str):
 )
 def test_a_list_or_a_cookie_that_cannot_work_is_named(setting: str, words: str):
     assert any(words in mistake for mistake in mistakes_of(setting + GOOD))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "read"),
+    [
+        ("[send]\nmax_batch = 0", True),
+        ('[[rules]]\ndrop = "maybe"', True),
+        ("[server]\nadmin_prt = 9000", False),
+        ("[servr]\nadmin_port = 9000", False),
+        ('[outbox]\nurl = "redis:"', False),
+        ("[send", False),
+    ],
+)
+def test_a_server_is_looked_at_with_settings_whose_mistakes_cannot_mislead(wrong: str, read: bool):
+    text = GOOD.replace("[server]\nport = 9000\n", wrong)
+
+    def mistakes_of_what_is_read() -> int:
+        try:
+            return len(parse_settings(text, None, {}, to_look=True).mistakes)
+        except ConfigError:
+            return 0
+
+    assert (1 if read else 0) == mistakes_of_what_is_read()
+    assert len(mistakes_of(text)) == 1

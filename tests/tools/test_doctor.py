@@ -176,13 +176,33 @@ def test_one_cause_is_named_once_where_it_shows_in_several_places(gateways):
     assert found(report, "destination_failing shop")
 
 
-def test_settings_that_cannot_be_used_keep_their_exit_code(gateways):
-    gateway = gateways(send={"max_batch": 0})
-    command = [sys.executable, "-m", "tikrelay", "doctor", "--config", str(gateway.config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def test_a_server_that_runs_is_looked_at_although_the_settings_were_edited_wrongly(gateways):
+    gateway = gateways().start()
+    gateway.settings["send"] = {"max_batch": 0}
+    gateway.write()
 
-    assert done.returncode == 78
-    assert "send.max_batch" in done.stdout
+    seen, report = doctor(gateway.config)
+    shown = subprocess.run(
+        [sys.executable, "-m", "tikrelay", "status", "--config", str(gateway.config)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    gateway.process.terminate()
+    acted_on, _ = doctor(gateway.config)
+
+    assert (78, "ok", NOW) == (seen, found(report, "server")[0][0], acted_on)
+    assert "send.max_batch" in found(report, "settings")[0][1]
+    assert [] == found(report, "dns")
+    assert (0, True) == (shown.returncode, "wrong in the settings: " in shown.stderr and "max_batch" in shown.stderr)
+
+
+def test_settings_that_do_not_say_where_the_server_is_end_with_78(gateways):
+    gateway = gateways(server={"admin_prt": 1})
+
+    code, report = doctor(gateway.config)
+
+    assert 78 == code
+    assert ["settings"] == [one["about"] for one in report["findings"]]
+    assert "server.admin_prt" in report["first"][0]
 
 
 @pytest.mark.faults

@@ -129,6 +129,12 @@ def test_attempts_say_which_calls_do_not_count(run, gateway, sandbox):
     assert re.search(r"attempts: +0; calls of a pause, .* do not count\n", shown.out), shown
 
 
+def test_that_a_lost_event_cannot_be_listed_is_said_where_it_is_looked_for(run, refused):
+    said = run(refused, "events", "--state", "dead", "--reason", "damaged")
+
+    assert said.out.startswith("no event matches\nnothing is left to list of events that were lost with a damaged file")
+
+
 def test_a_narrow_terminal_shows_every_reference_whole(run, refused):
     refs = [event["ref"] for event in run(refused, "events", "--json").json["events"]]
     command = [sys.executable, "-m", "tikrelay", "events", "--config", str(refused.config)]
@@ -389,6 +395,16 @@ def test_with_a_password_the_commands_give_it_and_nobody_else_gets_anything(run,
     assert (65, True) == (wrong.code, "that is not the password" in wrong.err)
     assert 200 == get(f"{gateway.admin_url}/metrics", headers={"Authorization": f"Bearer {PASSWORD}"})[0]
     assert PASSWORD not in gateway.log.read_text()
+
+
+def test_somebody_who_guesses_beside_the_operator_does_not_lock_him_out(run, gateways):
+    gateway = gateways(server={"admin_password": PASSWORD}).start()
+
+    guesses = [get(f"{gateway.admin_url}/metrics", headers={"Authorization": "Bearer x"}) for _ in range(11)]
+
+    assert [401] * 10 + [429] == [status for status, _, _ in guesses]
+    assert "1" == guesses[-1][1]["retry-after"]
+    assert 0 == run(gateway, "status").code
 
 
 # The admin port itself.

@@ -25,6 +25,7 @@ DEFAULT_FILE: Final = "tikrelay.toml"
 _NO_SETTING: Final = re.compile(r"TIKRELAY_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?|FAILPOINTS)")
 _PREFIX: Final = "TIKRELAY_"
 _LISTS: Final = frozenset({"rules", "destinations"})  # sections that may stand several times
+_TO_ASK: Final = frozenset({"server", "outbox"})  # the sections that say where a running server is asked
 _AT_LINE: Final = re.compile(r"at line (\d+)")
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([\w.\-]+)\s*\]\]?")
 _KEY: Final = re.compile(r"\s*([\w\-]+)\s*=")
@@ -33,11 +34,12 @@ Section = dict[str, Any]
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A Config, and where it came from."""
+    """A Config, and where it came from; ``mistakes`` stand in it only where it is read to look at a server."""
 
     config: Config
     text: str
     path: Path | None
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -45,7 +47,9 @@ class Loaded(msgspec.Struct, frozen=True):
         return self.path.parent if self.path else Path.cwd()
 
 
-def read_settings(file: str | None, environment: Mapping[str, str], *, to_send: bool = True) -> Loaded:
+def read_settings(
+    file: str | None, environment: Mapping[str, str], *, to_send: bool = True, to_look: bool = False
+) -> Loaded:
     """Read the file (``./tikrelay.toml`` when none is named and it exists) and the environment.
 
     Raises ConfigError with every mistake found.
@@ -54,12 +58,12 @@ def read_settings(file: str | None, environment: Mapping[str, str], *, to_send: 
     if not path.exists() or path.is_dir():
         if file is not None:
             raise ConfigError([Mistake(str(path), "--config", "there is no such file")])
-        return parse_settings("", None, environment, to_send=to_send)
+        return parse_settings("", None, environment, to_send=to_send, to_look=to_look)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Mistake(str(path), "--config", f"cannot be read: {error}")]) from None
-    return parse_settings(text, path, environment, to_send=to_send)
+    return parse_settings(text, path, environment, to_send=to_send, to_look=to_look)
 
 
 def parse_settings(
@@ -68,11 +72,13 @@ def parse_settings(
     environment: Mapping[str, str],
     *,
     to_send: bool = True,
+    to_look: bool = False,
     tokens: Sequence[str] = (),
 ) -> Loaded:
     """Make a Config of a file's text and the environment. Raises ConfigError.
 
     ``to_send`` False is for what looks at events and sends none: neither a destination nor a token is needed.
+    ``to_look`` is for what asks a server that may run with older settings: mistakes that cannot mislead it are noted.
     ``tokens`` stand in for token files that cannot be read any more: those of the destinations, in their order.
     """
     place = str(path) if path else "settings" if text else "environment"
@@ -89,9 +95,16 @@ def parse_settings(
     contradictions = find_contradictions(config, reader.where, need_destination=need_destination, need_token=to_send)
     mangled = {f"{key.rpartition('.')[0]}.name" for key in told}  # what is left of a rule may look like nothing
     mistakes = [*reader.mistakes, *(one for one in contradictions if one.key not in told | mangled)]
-    if mistakes:
-        raise ConfigError(sorted(mistakes, key=_by_line))
-    return Loaded(config, text, path)
+    mistakes.sort(key=_by_line)
+    if mistakes and not (to_look and all(map(_misleads_nobody, mistakes))):
+        raise ConfigError(mistakes)
+    return Loaded(config, text, path, tuple(mistakes))
+
+
+def _misleads_nobody(mistake: Mistake) -> bool:
+    """Say whether it is surely not about where the server is asked; an unknown name may be meant as one of those."""
+    section = re.split(r"\W", mistake.key)[0]
+    return section in Config.__struct_fields__ and section not in _TO_ASK
 
 
 def _by_line(mistake: Mistake) -> tuple[str, int]:

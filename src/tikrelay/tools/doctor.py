@@ -1,7 +1,7 @@
 """Everything that can be wrong, looked at in one go: machine, way to TikTok, running server; and what to do first.
 
-The exit code is for cron: 0 all is well, 1 look soon, 2 act now. A server that does not run is acted on now: before the
-first start there is ``check``.
+The exit code is for cron: 0 all is well, 1 look soon, 2 act now, 78 settings with mistakes and nothing to act on now. A
+server that does not run is acted on now: before the first start there is ``check``.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 
 from tikrelay.app.checks import TEST_MODE
 from tikrelay.app.load import Loaded, read_settings
-from tikrelay.base.errors import ConfigError
+from tikrelay.base.errors import EXIT_CONFIG, ConfigError
 from tikrelay.tools.check import look_at_folder, look_at_settings, look_at_sqlite, send_test_events
 from tikrelay.tools.findings import Finding, show
 from tikrelay.tools.place import look_at_place
@@ -26,15 +26,15 @@ NOW: Final = 2
 
 
 def run_doctor(config: str | None, *, test_event: bool, as_json: bool) -> int:
-    """Print what was found, and what to do first; exit code as the module says, 78 for settings that cannot be used."""
+    """Print what was found, and what to do first; exit code as the module says."""
     try:
-        loaded = read_settings(config, os.environ)
+        loaded = read_settings(config, os.environ, to_look=True)
+        mistakes, findings = loaded.mistakes, look(loaded, test_event=test_event)
     except ConfigError as error:
-        show([Finding("fault", "settings", str(mistake)) for mistake in error.mistakes], as_json=as_json)
-        return error.exit_code
-    findings = look(loaded, test_event=test_event)
+        mistakes, findings = tuple(error.mistakes), []
     levels = {finding.level for finding in findings}
-    exit_code = NOW if "fault" in levels else SOON if "warning" in levels else WELL
+    exit_code = NOW if "fault" in levels else EXIT_CONFIG if mistakes else SOON if "warning" in levels else WELL
+    findings = [*(Finding("fault", "settings", str(mistake)) for mistake in mistakes), *findings]
     first = what_to_do_first(findings)
     if as_json:
         report = {"exit_code": exit_code, "findings": msgspec.to_builtins(findings), "first": first}
@@ -48,12 +48,16 @@ def run_doctor(config: str | None, *, test_event: bool, as_json: bool) -> int:
 
 
 def look(loaded: Loaded, *, test_event: bool) -> list[Finding]:
-    """Look at everything; what stops nothing by itself comes as a note."""
+    """Look at everything; what stops nothing by itself comes as a note.
+
+    Of settings with mistakes nobody knows what they should say: only the machine and the running server are looked at.
+    """
+    machine = [look_at_sqlite(), *look_at_folder(loaded), *look_at_place(loaded)]
+    if loaded.mistakes:
+        return [*machine, *look_at_server(loaded)]
     return [
         *map(_as_advice, look_at_settings(loaded)),
-        look_at_sqlite(),
-        *look_at_folder(loaded),
-        *look_at_place(loaded),
+        *machine,
         *look_at_reach(loaded.config.tiktok),
         *(asyncio.run(send_test_events(loaded.config)) if test_event else ()),
         *look_at_server(loaded),

@@ -10,6 +10,7 @@ from rich.table import Table
 from tikrelay.base.errors import EXIT_USAGE, TikrelayError
 from tikrelay.base.shown import one_line
 from tikrelay.base.units import Duration
+from tikrelay.outbox.store import DeadReason
 from tikrelay.tools.operator import EXIT_NOT_ALL, operator_of, tell_unanswered
 from tikrelay.tools.screen import screen
 from tikrelay.watch.operations import CallRow, EventPage, EventQuery, EventRow, EventShown
@@ -37,7 +38,7 @@ def query_of(options: dict[str, object], *, since: str | None) -> EventQuery:
 
 def list_events(config: str | None, query: EventQuery, *, as_json: bool) -> int:
     """Print the newest events that match; exit code 1 when a file could not be asked."""
-    operator, _ = operator_of(config)
+    operator, _ = operator_of(config, to_look=True)
     page = operator.page(query)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(page), indent=2).decode())
@@ -49,7 +50,7 @@ def list_events(config: str | None, query: EventQuery, *, as_json: bool) -> int:
 
 def show_event(config: str | None, ref: str, *, as_json: bool) -> int:
     """Print one event with its history."""
-    operator, _ = operator_of(config)
+    operator, _ = operator_of(config, to_look=True)
     event = operator.shown(ref)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(event), indent=2).decode())
@@ -62,6 +63,8 @@ def _print_page(page: EventPage, query: EventQuery) -> None:
     console = screen()
     if not page.events:
         console.print("no event matches")
+        if query.reason == DeadReason.DAMAGED:
+            console.print("nothing is left to list of events that were lost with a damaged file; status counts them")
         return
     rows = page.events[: query.most]
     table = Table(box=None, pad_edge=False)

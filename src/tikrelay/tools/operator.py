@@ -69,9 +69,20 @@ class Operator(Protocol):
         ...
 
 
-def operator_of(config: str | None) -> tuple[Operator, Loaded]:
+def read_to_look(config: str | None) -> Loaded:
+    """Read the settings of a command that only looks, and tell of mistakes that do not keep it from that.
+
+    Raises ConfigError.
+    """
+    loaded = read_settings(config, os.environ, to_send=False, to_look=True)
+    for mistake in loaded.mistakes:
+        print(f"wrong in the settings: {mistake}", file=sys.stderr)
+    return loaded
+
+
+def operator_of(config: str | None, *, to_look: bool = False) -> tuple[Operator, Loaded]:
     """Find out who answers. Raises ConfigError, NoOutboxError."""
-    loaded = read_settings(config, os.environ, to_send=False)
+    loaded = read_to_look(config) if to_look else read_settings(config, os.environ, to_send=False)
     folder = folder_of(loaded)
     if DirectoryLock(folder.path).is_held():
         return _Server(loaded, folder), loaded

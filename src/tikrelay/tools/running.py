@@ -117,7 +117,7 @@ def _same(loaded: Loaded, status: _Status) -> Iterator[Finding]:
     if status.version != __version__:
         text = f"tikrelay {status.version} runs, and {__version__} is installed"
         yield Finding("warning", "server", text, "restart the server to run what is installed")
-    if status.settings.digest != digest_of(loaded.config):
+    if not loaded.mistakes and status.settings.digest != digest_of(loaded.config):
         read = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(status.settings.read_at))
         text = f"it runs with settings read at {read} UTC that are not these (or with other variables)"
         yield Finding("note", "server", text, "reload it (systemctl reload, or SIGHUP) if these are to count")

@@ -1,17 +1,16 @@
 """What the running server received, delivered, holds and gave up on, on one screen."""
 
-import os
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 from rich.table import Table
 
-from tikrelay.app.load import read_settings
 from tikrelay.base.shown import one_line
 from tikrelay.outbox.store import DeadReason
 from tikrelay.tiktok.answers import explain_pause
 from tikrelay.tools.admin_client import AdminClient
+from tikrelay.tools.operator import read_to_look
 from tikrelay.tools.screen import screen
 from tikrelay.watch.alarms import Trouble
 from tikrelay.watch.operations import EventPage, EventRow
@@ -53,7 +52,7 @@ class _Status(msgspec.Struct, frozen=True):
 
 def show_status(config: str | None, *, as_json: bool) -> int:
     """Print the books; exit code 1 when there is a trouble, such as a destination that is paused or failing."""
-    client = AdminClient(read_settings(config, os.environ, to_send=False).config.server)
+    client = AdminClient(read_to_look(config).config.server)
     raw, status = client.get("/api/status", _Status)
     if as_json:
         print(msgspec.json.format(raw, indent=2).decode(errors="replace"))
