@@ -12,11 +12,13 @@ import structlog
 from clocks import HandTurnedClock
 from tikrelay.base.happenings import (
     CommitDone,
+    LogKept,
     OutboxDamaged,
     PutRefused,
     StoreFailed,
     StoreResumed,
     StoreStopped,
+    TakenBack,
 )
 from tikrelay.watch.log import Repeats, _Patient, fitting, log_happening
 
@@ -88,6 +90,8 @@ def test_a_fault_that_went_away_is_forgotten(lines, repeats, clock):
         (StoreStopped(path="p", reason="max_bytes", what="full", hint="raise it"), "error", "store_stopped"),
         (StoreResumed(path="p"), "info", "store_resumed"),
         (OutboxDamaged(path="p", what="malformed", hint="repair it"), "error", "outbox_damaged"),
+        (LogKept(path="p", kept="k", frames=7, hint="look"), "error", "log_kept"),
+        (TakenBack(path="p", kept="k", events=3), "warning", "events_taken_back"),
     ],
 )
 def test_a_change_of_the_store_has_a_line(lines, happening, level, event):

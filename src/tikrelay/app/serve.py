@@ -145,6 +145,7 @@ class Server:
             "settings": settings,
             "uncounted": uncounted,
             "damaged": self.crew.damaged(),
+            "kept_logs": self.folder.kept_logs(),
             "free_bytes": self.folder.free_bytes_or_none(),
             "accepting": self.crew.somebody.is_set(),
             "deaths": self.crew.recent_deaths,

@@ -83,6 +83,23 @@ class OutboxDamaged(Happening, frozen=True, kw_only=True):
     hint: str
 
 
+class LogKept(Happening, frozen=True, kw_only=True):
+    """SQLite left out the end of a file's log, for something before it is damaged; the log is kept beside the file."""
+
+    path: str
+    kept: str
+    frames: int
+    hint: str
+
+
+class TakenBack(Happening, frozen=True, kw_only=True):
+    """What could be read of a kept log, and was in no table, waits again."""
+
+    path: str
+    kept: str
+    events: int
+
+
 class BatchAnswered(Happening, frozen=True, kw_only=True):
     """One call to TikTok ended; ``outcome`` is the verdict's name."""
 
@@ -93,6 +110,13 @@ class BatchAnswered(Happening, frozen=True, kw_only=True):
     message: str
     request_id: str
     seconds: float
+
+
+class EventsDelivered(Happening, frozen=True, kw_only=True):
+    """TikTok accepted events; each took so many seconds since its receipt, or since it was replayed."""
+
+    destination: str
+    lags_s: tuple[float, ...]
 
 
 class EventsBuried(Happening, frozen=True, kw_only=True):

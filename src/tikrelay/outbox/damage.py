@@ -12,6 +12,10 @@ from typing import Final
 
 KEPT: Final = ".damaged-"
 """Stands in the name of a damaged file after a salvage, before the time of it."""
+KEPT_LOG: Final = "-wal.kept-"
+"""Stands in the name of a kept log (``outbox.log_tail``), behind its file's and before the time of it."""
+TAKEN_BACK: Final = ".done"
+"""Ends the name of a kept log whose events were taken back (``outbox.kept_log``)."""
 
 
 def mark_of(path: Path) -> Path:

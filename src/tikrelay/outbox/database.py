@@ -93,6 +93,11 @@ class Database:
         self._pages_in_wal = 0
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
+    def frames_in_log(self) -> int:
+        """How many frames of its log SQLite reads."""
+        self.pragma("user_version")  # only now SQLite looks at the log
+        return max(0, self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0])
+
     @contextlib.contextmanager
     def raw(self) -> Generator[apsw.VFSFile, None, None]:
         """The file as its layer has it. Opened by SQLite itself: else closing it would drop the locks on it."""

@@ -11,7 +11,7 @@ import msgspec
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import Advice
-from tikrelay.outbox.damage import KEPT, is_marked
+from tikrelay.outbox.damage import KEPT, KEPT_LOG, is_marked
 from tikrelay.outbox.lock import is_free
 
 _NAME: Final = re.compile(r"outbox-(\d{3})\.db")
@@ -59,9 +59,14 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         return [self.path / name for name in sorted({*self.damaged(), *filter(_NAME.fullmatch, whole)})]
 
     def kept(self) -> list[str]:
-        """The damaged files that were left after a salvage; ``forget`` does not reach into them."""
+        """The damaged files that were left after a salvage, and logs; ``forget`` does not reach into them."""
         logs = ("-wal", "-shm")
-        return sorted(path.name for path in self.path.glob(f"outbox-*.db{KEPT}*") if not path.name.endswith(logs))
+        files = [path.name for path in self.path.glob(f"outbox-*.db{KEPT}*") if not path.name.endswith(logs)]
+        return sorted([*files, *self.kept_logs()])
+
+    def kept_logs(self) -> list[str]:
+        """The logs with a damaged place, behind which SQLite reads nothing."""
+        return sorted(path.name for path in self.path.glob(f"outbox-*.db{KEPT_LOG}*"))
 
     def is_free(self, name: str) -> bool:
         """Say whether a file may be taken: nobody owns it, and it was not found damaged."""

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import apsw
 
@@ -55,7 +55,9 @@ from tikrelay.outbox.failures import (
     words_of,
 )
 from tikrelay.outbox.jobs import Job, parts_of
+from tikrelay.outbox.kept_log import take_back_events
 from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.log_tail import keep_left_out, open_log
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.outcomes import find_cut_off
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
@@ -136,24 +138,39 @@ class GroupCommit:
 
     def _connect(self) -> None:
         try:
-            self._database = Database(self.path, vfs=self._vfs)
-            try:
-                self.path.chmod(0o600)
-                self._room.remember_file()
-                prepare(self._database)
-                self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
-                self._memory.load()
-                self._find_cut_off()
-                self._measure()
-            except BaseException:
-                self._database.close()
-                raise
+            with open_log(self.path) as log:
+                self._open(log)
         except (*DAMAGE, UnicodeDecodeError) as error:
             self._mark_damaged(error)
             raise OutboxBroken(f"{self.path} is damaged: {error}", hint=how_to_mend(self.path)) from None
         except (apsw.Error, OSError) as error:
             hint = "check the folder's owner, its permissions and the room on its disk"
             raise OutboxUnavailable(f"cannot open {self.path}: {error}", hint=hint) from None
+
+    def _open(self, log: IO[bytes]) -> None:
+        self._database = Database(self.path, vfs=self._vfs)
+        try:
+            self.path.chmod(0o600)
+            self._room.remember_file()
+            self._keep_log(log)
+            prepare(self._database)
+            self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
+            self._memory.load()
+            self._take_back()
+            self._find_cut_off()
+            self._measure()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _keep_log(self, log: IO[bytes]) -> None:
+        """Keep the log when SQLite leaves out the end of it."""
+        if told := keep_left_out(self._database, log, at=self._clock.now()):
+            self._call_loop(self._emit, told)
+
+    def _take_back(self) -> None:
+        for told in take_back_events(self._memory):
+            self._call_loop(self._emit, told)
 
     def _find_cut_off(self) -> None:
         """Note what was under way when the process ended. On a full disk that is left for the next opening."""

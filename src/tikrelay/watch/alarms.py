@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tikrelay.outbox.damage import how_to_mend
+from tikrelay.outbox.damage import TAKEN_BACK, how_to_mend
 from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
@@ -69,6 +69,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     destinations: dict[str, DestinationHealth]
     stores: tuple[StoreHealth, ...] = ()
     damaged: tuple[str, ...] = ()
+    kept_logs: tuple[str, ...] = ()
     free_bytes: int | None = None
     deaths: int = 0
     accepting: bool = True
@@ -89,7 +90,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 def troubles(health: Health, *, limits: AlarmsConfig) -> list[Trouble]:
     """Find what needs a human, the most urgent first."""
     found = [
-        *_server(health), *_disk(health),
+        *_server(health), *_disk(health), *_kept_logs(health),
         *(one for name, row in health.destinations.items() for one in _destination(name, row, limits)),
         *_failing(health.destinations),
     ]  # fmt: skip
@@ -151,6 +152,18 @@ def _disk(health: Health) -> Iterator[Trouble]:
             level="now",
             what=f"{file} is damaged and what waits in it is not sent",
             hint=how_to_mend(Path(file)),
+        )
+
+
+def _kept_logs(health: Health) -> Iterator[Trouble]:
+    for log in health.kept_logs:
+        back = "is back in the file" if log.endswith(TAKEN_BACK) else "comes back when the file is opened next"
+        yield Trouble(
+            kind="log_kept",
+            about=log,
+            level="now",
+            what=f"a log had a damaged place; what could be read behind it {back}, and some of it may be lost",
+            hint=f"look at the disk (SMART, dmesg); then delete {log}",
         )
 
 

@@ -28,11 +28,13 @@ from tikrelay.base.happenings import (
     DestinationResumed,
     EventsBuried,
     Happening,
+    LogKept,
     OutboxAdopted,
     OutboxDamaged,
     StoreFailed,
     StoreResumed,
     StoreStopped,
+    TakenBack,
     Unexpected,
 )
 
@@ -47,6 +49,8 @@ _LINES: Final[dict[type[Happening], tuple[str, str]]] = {
     StoreResumed: ("info", "store_resumed"),
     OutboxAdopted: ("info", "outbox_adopted"),
     OutboxDamaged: ("error", "outbox_damaged"),
+    LogKept: ("error", "log_kept"),
+    TakenBack: ("warning", "events_taken_back"),
     ClockSet: ("warning", "clock_set"),
 }
 _OFTEN_THE_SAME: Final = (StoreFailed,)  # one for each group commit while a disk is full

@@ -1,0 +1,118 @@
+"""How events come back out of a log that was kept (``outbox.log_tail``), of which SQLite did not read all.
+
+Whoever opens the file next takes back every event that waits or is dead in the kept log, whose bytes are those that
+were stored, and of which the file knows nothing. Frames need not be whole for that: each event has its own checksum.
+The last frame of a page is the one that counts, as for SQLite. Then the kept log gets another name, and can be deleted.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from tikrelay.base.happenings import TakenBack
+from tikrelay.outbox.damage import KEPT_LOG, TAKEN_BACK
+from tikrelay.outbox.folder import sync_folder
+from tikrelay.outbox.log_tail import frames_of
+from tikrelay.outbox.memory import Memory
+from tikrelay.outbox.pages import Pages
+from tikrelay.outbox.rebuild import SOURCE
+from tikrelay.outbox.remains import Remains, Row
+from tikrelay.outbox.schema import PAGE_SIZE
+
+_IS_KNOWN: Final = """
+    SELECT EXISTS (SELECT 1 FROM waiting WHERE id = ?1 AND CAST(event_id AS BLOB) = ?2)
+    OR EXISTS (SELECT 1 FROM dead WHERE id = ?1 AND CAST(event_id AS BLOB) = ?2)
+"""
+_WRITE: Final = "INSERT INTO TABLE (id, COLUMNS) VALUES (?, PLACES)"
+_DELIVERED: Final = "SELECT id, CAST(event_id AS BLOB) FROM delivered WHERE id BETWEEN ? AND ?"
+
+Name = tuple[int, bytes]
+"""An event by its key and its id: the key alone may have been changed."""
+
+
+def take_back_events(memory: Memory) -> list[TakenBack]:
+    """Take back the events of every kept log of a file; one for which there is no room now is left for later."""
+    done: list[TakenBack] = []
+    path = memory.database.path
+    for kept in sorted(path.parent.glob(f"{path.name}{KEPT_LOG}*Z")):
+        undo = memory.begin()
+        try:
+            events = _take_back(memory, kept)
+        except (OSError, apsw.FullError):
+            undo()
+            memory.database.roll_back()
+            continue
+        with contextlib.suppress(OSError):  # else it is looked through again, and all is known
+            kept.rename(kept.with_name(kept.name + TAKEN_BACK))
+            sync_folder(kept.parent)
+        done.append(TakenBack(path=str(path), kept=kept.name, events=events))
+    return done
+
+
+def _take_back(memory: Memory, kept: Path) -> int:
+    """Write, in one transaction, what nobody else has."""
+    rows = _events_in(kept, most_pages=memory.database.pragma("page_count"))
+    memory.database.run("BEGIN IMMEDIATE")
+    delivered = _delivered(memory, rows)
+    missing = [row for row in rows if row.table != "delivered" and _name_of(row) not in delivered]
+    missing = [row for row in missing if not memory.database.value(_IS_KNOWN, _name_of(row))]
+    for row in missing:
+        _write(memory, row)
+    memory.write()
+    memory.database.run("COMMIT")
+    memory.written()
+    return len(missing)
+
+
+def _events_in(kept: Path, *, most_pages: int) -> list[Row]:
+    with _KeptPages(kept, most_pages) as pages:
+        found = [row for row in Remains(pages).rows() if isinstance(row, Row)]
+    return [row for row in found if row.table in {"waiting", "dead", "delivered"}]
+
+
+def _name_of(row: Row) -> Name:
+    key = row.values.get("id", row.key)
+    return key if isinstance(key, int) else 0, str(row.values["event_id"]).encode()
+
+
+def _delivered(memory: Memory, rows: Iterable[Row]) -> set[Name]:
+    """Which of these, or of what lies between them, were delivered, as the log or the file says."""
+    keys = [key for key, _ in map(_name_of, rows)]
+    found = memory.database.rows(_DELIVERED, (min(keys, default=0), max(keys, default=0)))
+    return {(key, event_id) for key, event_id in found} | {_name_of(row) for row in rows if row.table == "delivered"}
+
+
+def _write(memory: Memory, row: Row) -> None:
+    """Write a row under its key, or, where another event has it, under a new one, and count it."""
+    statement = _WRITE.replace("TABLE", row.table).replace("COLUMNS", ", ".join(row.values))
+    statement = statement.replace("PLACES", ", ".join("?" * len(row.values)))
+    try:
+        memory.database.run(statement, (row.key, *row.values.values()))
+    except apsw.ConstraintError:
+        memory.database.run(statement, (memory.next_keys(1), *row.values.values()))
+    destination = str(row.values["destination"])
+    memory.count_received(destination, SOURCE, str(row.values["event"]))
+    if row.table == "dead":
+        memory.count("dead", destination, str(row.values["reason"]))
+    else:
+        memory.waiting[destination] += 1
+
+
+class _KeptPages(Pages):
+    """The last of each page in a log, whether it is whole or not. Numbers that no page can have are left out."""
+
+    def __init__(self, kept: Path, most_pages: int) -> None:
+        super().__init__(kept, PAGE_SIZE)
+        with kept.open("rb", buffering=0) as log:
+            frames = frames_of(log)
+        most_pages += len(frames)
+        self._at = {frame.page: frame.at for frame in frames if 0 < frame.page <= most_pages}
+        self.count = max(self._at, default=0)
+
+    def page(self, number: int) -> bytes:
+        """One page; zeroes where the log has none."""
+        return os.pread(self._file, PAGE_SIZE, self._at[number]) if number in self._at else bytes(PAGE_SIZE)

@@ -1,0 +1,200 @@
+"""A log with a damaged byte: what SQLite leaves out behind it is not lost, and not in silence."""
+
+import shutil
+
+import pytest
+
+from tikrelay.base.happenings import LogKept, TakenBack
+from tikrelay.outbox.log_tail import frames_of, log_of
+from tikrelay.outbox.schema import PAGE_SIZE
+from tikrelay.outbox.store import Accepted, Dead, DeadReason
+
+PUTS = 20
+FRAME = 24 + PAGE_SIZE
+BODY = b"x" * 6_000
+
+
+@pytest.fixture
+async def killed(open_outbox, record, path):
+    """A file and its log as a killed process left them: a put of two events in each commit."""
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    await outbox._do(outbox._database.empty_log, writes=False)
+    for number in range(0, 2 * PUTS, 2):
+        await outbox.put([record(n, body=b'"%d%s"' % (n, BODY)) for n in (number, number + 1)])
+    copy_open(away, path)
+    return path
+
+
+def copy_open(source, target):
+    shutil.copyfile(source, target)
+    shutil.copyfile(log_of(source), log_of(target))
+
+
+def flip(path, at):
+    with log_of(path).open("r+b") as log:
+        log.seek(at)
+        (byte,) = log.read(1)
+        log.seek(at)
+        log.write(bytes([byte ^ 1]))
+
+
+def frames(path):
+    with log_of(path).open("rb") as log:
+        return frames_of(log)
+
+
+def kept_in(folder):
+    return sorted(found.name for found in folder.glob("outbox-000.db-wal.kept-*"))
+
+
+def told(happenings, kind):
+    return [what for what in happenings if isinstance(what, kind)]
+
+
+async def ids_waiting(outbox, clock):
+    lease = await outbox.lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+    return sorted(int(event.event_id[1:]) for event in lease.events)
+
+
+async def test_a_log_that_is_whole_is_not_kept(open_outbox, clock, happenings, killed):
+    outbox = await open_outbox(killed)
+
+    assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+    assert [] == kept_in(killed.parent)
+    assert [] == told(happenings, LogKept)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(32 + 12, id="in the number of pages of a frame"),
+        pytest.param(32 + 8, id="in a salt of a frame"),
+        pytest.param(32 + 4 * FRAME + 16, id="in the checksum of a frame"),
+        pytest.param(0, id="in the header"),
+        pytest.param(17, id="in a salt of the header"),
+        pytest.param(24, id="in the checksum of the header"),
+    ],
+)
+async def test_a_flipped_bit_that_hides_commits_loses_no_event(open_outbox, clock, happenings, killed, place):
+    before = log_of(killed).read_bytes()
+    flip(killed, place)
+    outbox = await open_outbox(killed)
+    waiting = await ids_waiting(outbox, clock)
+    books = await outbox.books()
+
+    assert list(range(2 * PUTS)) == waiting
+    assert (2 * PUTS, {"shop": 2 * PUTS}) == (sum(books.received.values()), books.waiting)
+    (kept,) = told(happenings, LogKept)
+    (name,) = kept_in(killed.parent)
+    differing = [
+        at for at, (one, two) in enumerate(zip(before, (killed.parent / name).read_bytes(), strict=True)) if one != two
+    ]
+    assert [place] == differing
+    assert 0o600 == (killed.parent / name).stat().st_mode & 0o777
+    assert (str(killed), f"{kept.kept}.done") == (kept.path, name)
+    assert kept.frames > PUTS
+
+
+async def test_what_a_flipped_bit_changed_is_not_believed(open_outbox, clock, happenings, killed):
+    """Of the last frame of a page the events whose bytes are sound come back, and no other."""
+    last = {frame.page: frame.at for frame in frames(killed)}
+    data = log_of(killed).read_bytes()
+    place = next(at for at in (data.find(b'"31x', start) for start in last.values()) if at in
+                 {found for start in last.values() for found in range(start, start + PAGE_SIZE)})  # fmt: skip
+    flip(killed, place)
+    outbox = await open_outbox(killed)
+
+    assert sorted({*range(2 * PUTS)} - {31}) == await ids_waiting(outbox, clock)
+    assert [2 * PUTS - 1 - 30] == [found.events for found in told(happenings, TakenBack)]
+
+
+async def test_it_is_told_once(open_outbox, clock, happenings, killed):
+    flip(killed, 32 + 8)
+    await (await open_outbox(killed)).close()
+    again = await open_outbox(killed)
+
+    assert list(range(2 * PUTS)) == await ids_waiting(again, clock)
+    assert (1, 1) == (len(told(happenings, LogKept)), len(kept_in(killed.parent)))
+
+
+async def test_what_was_settled_behind_the_damage_is_as_it_was_settled(open_outbox, record, clock, path):
+    """What had not come before the damage comes back as what it was; what was delivered does not."""
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    await outbox.put([record(number) for number in range(4)])
+    await outbox._do(outbox._database.empty_log, writes=False)
+    await outbox.put([record(number) for number in range(4, 8)])
+    lease = await outbox.lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+    refused = Dead(reason=DeadReason.REFUSED)
+    await outbox.settle(lease, [Accepted() if number % 2 else refused for number in range(8)])
+    copy_open(away, path)
+    flip(path, 32 + 8)
+    opened = await open_outbox(path)
+    books = await opened.books()
+
+    assert [0, 1, 2, 3] == await ids_waiting(opened, clock)
+    assert {("shop", "refused"): 2} == books.dead
+    assert sum(books.received.values()) == sum(books.waiting.values()) + sum(books.dead.values())
+
+
+async def test_what_a_killed_process_had_not_committed_is_no_damage(open_outbox, clock, happenings, killed):
+    commits = [frame for frame in frames(killed) if frame.ends_commit]
+    with log_of(killed).open("r+b") as log:
+        log.truncate(commits[-1].at - 24)
+    outbox = await open_outbox(killed)
+
+    assert list(range(2 * PUTS - 2)) == await ids_waiting(outbox, clock)
+    assert [] == kept_in(killed.parent) + told(happenings, LogKept)
+
+
+async def test_frames_of_an_older_log_are_no_damage(open_outbox, record, clock, happenings, path):
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    for number in range(PUTS):
+        await outbox.put([record(number, body=BODY)])
+    await outbox._do(outbox._database.checkpoint, writes=False)
+    await outbox.put([record(PUTS, body=BODY)])
+    copy_open(away, path)
+    older = [frame for frame in frames(path) if not frame.page]
+    opened = await open_outbox(path)
+
+    assert older
+    assert list(range(PUTS + 1)) == await ids_waiting(opened, clock)
+    assert [] == kept_in(path.parent) + told(happenings, LogKept)
+
+
+async def test_a_log_whose_header_was_being_written_anew_is_no_damage(open_outbox, record, clock, happenings, path):
+    """All it holds was carried into the file before."""
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    for number in range(PUTS):
+        await outbox.put([record(number, body=BODY)])
+    await outbox._do(outbox._database.checkpoint, writes=False)
+    copy_open(away, path)
+    with log_of(path).open("r+b") as log:
+        log.write(b"\xff" * 32)
+    opened = await open_outbox(path)
+
+    assert list(range(PUTS)) == await ids_waiting(opened, clock)
+    assert [] == kept_in(path.parent) + told(happenings, LogKept)
+
+
+async def test_the_log_of_a_file_that_was_cut_to_nothing_comes_back(open_outbox, clock, happenings, killed):
+    """SQLite deletes it."""
+    killed.write_bytes(b"")
+    outbox = await open_outbox(killed)
+
+    assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+    assert 1 == len(told(happenings, LogKept))
+
+
+async def test_a_log_that_cannot_be_taken_back_now_is_taken_back_later(open_outbox, clock, happenings, killed):
+    flip(killed, 32 + 8)
+    shutil.copyfile(log_of(killed), killed.parent / "outbox-000.db-wal.kept-20200101T000000Z")
+    log_of(killed).unlink()
+    outbox = await open_outbox(killed)
+
+    assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+    assert ["outbox-000.db-wal.kept-20200101T000000Z.done"] == kept_in(killed.parent)
+    assert [2 * PUTS] == [found.events for found in told(happenings, TakenBack)]
