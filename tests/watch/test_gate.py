@@ -1,5 +1,6 @@
 """Who may use the admin port."""
 
+import asyncio
 import base64
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from clocks import HandTurnedClock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
-from tikrelay.watch.gate import MOST_WRONG_GUESSES, WRONG_GUESSES_COUNT_FOR_S, Gate, Guesses, check_same_origin
+from tikrelay.watch.gate import (
+    MOST_IN_LINE,
+    MOST_WRONG_GUESSES,
+    TURN_S,
+    WRONG_GUESSES_COUNT_FOR_S,
+    Gate,
+    Guesses,
+    check_same_origin,
+)
 
 PASSWORD = "a long and random öne"
 
@@ -25,7 +34,7 @@ def basic(password: str, user: str = "anybody") -> str:
 def answer(gate: Gate, scope) -> str:
     """The code of the refusal, or nothing."""
     try:
-        gate.check(scope)
+        asyncio.run(gate.check(scope))
     except InputRefused as refused:
         return f"{refused.status} {refused.code}"
     return ""
@@ -39,7 +48,7 @@ def clock() -> HandTurnedClock:
 @pytest.fixture
 def make(clock):
     def gate(password: str = "", *, host: str = "127.0.0.1") -> Gate:
-        return Gate(host=host, password=lambda: Secret(password), monotonic=clock.monotonic)
+        return Gate(host=host, password=lambda: Secret(password), clock=clock)
 
     return gate
 
@@ -94,7 +103,7 @@ def test_without_one_it_is_asked_for_and_that_is_no_guess(make):
 
 def test_a_new_password_is_taken_at_once(clock):
     passwords = ["old", "new"]
-    gate = Gate(host="127.0.0.1", password=lambda: Secret(passwords[0]), monotonic=clock.monotonic)
+    gate = Gate(host="127.0.0.1", password=lambda: Secret(passwords[0]), clock=clock)
     before = answer(gate, request(authorization=basic("old")))
     passwords.pop(0)
 
@@ -107,33 +116,88 @@ def test_whether_it_lives_can_be_asked_without_the_password(make):
     assert "" == answer(make(PASSWORD), request(path="/healthy"))
 
 
+def guess(gate: Gate, *, client: str = "192.0.2.1", times: int = MOST_WRONG_GUESSES) -> list[str]:
+    return [answer(gate, request(client=client, authorization=basic("x"))) for _ in range(times)]
+
+
 def test_an_address_that_guesses_has_to_wait_and_others_have_not(make, clock):
     gate = make(PASSWORD, host="0.0.0.0")
-    guesses = [answer(gate, request(client="192.0.2.1", authorization=basic("x"))) for _ in range(MOST_WRONG_GUESSES)]
-    right = {"authorization": basic(PASSWORD)}
+    quick, began = guess(gate), clock.time
+    slow = guess(gate, times=3)
+    waited = clock.time - began
+    elsewhere = answer(gate, request(client="192.0.2.2", authorization=basic(PASSWORD)))
 
-    assert ["401 wrong_password"] * MOST_WRONG_GUESSES == guesses
-    assert "429 too_many_guesses" == answer(gate, request(client="192.0.2.1", **right))
-    assert "" == answer(gate, request(client="192.0.2.2", **right))
-    clock.time += WRONG_GUESSES_COUNT_FOR_S + 1
-    assert "" == answer(gate, request(client="192.0.2.1", **right))
+    assert ["401 wrong_password"] * MOST_WRONG_GUESSES == quick
+    assert (["429 too_many_guesses"] * 3, 3 * TURN_S) == (slow, waited)
+    assert ("", waited) == (elsewhere, clock.time - began)
+
+
+def test_a_guesser_does_not_lock_out_who_sits_beside_him_and_knows_it(make, clock):
+    gate = make(PASSWORD)
+    guess(gate, client="127.0.0.1", times=MOST_WRONG_GUESSES + 5)
+    began = clock.time
+
+    assert "" == answer(gate, request(authorization=basic(PASSWORD)))
+    assert TURN_S == clock.time - began
+    assert "401 password_needed" == answer(gate, request())
+    assert TURN_S == clock.time - began
+
+
+def test_a_minute_after_the_first_wrong_guess_they_count_anew(make, clock):
+    gate = make(PASSWORD)
+    guess(gate, client="127.0.0.1")
+    clock.time += WRONG_GUESSES_COUNT_FOR_S
+    began = clock.time
+
+    assert ["401 wrong_password"] == guess(gate, client="127.0.0.1", times=1)
+    assert began == clock.time
+
+
+class StandingClock(HandTurnedClock):
+    """Keeps whoever waits until all have asked."""
+
+    async def sleep(self, _: float) -> None:
+        await asyncio.sleep(0)
+
+
+async def test_so_many_wait_at_once_and_no_more_are_looked_at():
+    clock = StandingClock()
+    gate = Gate(host="127.0.0.1", password=lambda: Secret(PASSWORD), clock=clock)
+    await asyncio.gather(*[gate.check(request(authorization="Bearer x")) for _ in range(10)], return_exceptions=True)
+    right = [gate.check(request(authorization=basic(PASSWORD))) for _ in range(MOST_IN_LINE * 3)]
+
+    ends = await asyncio.gather(*right, return_exceptions=True)
+
+    assert [None] * MOST_IN_LINE == ends[:MOST_IN_LINE]
+    assert {429} == {getattr(end, "status", None) for end in ends[MOST_IN_LINE:]}
+
+
+def test_turns_come_one_after_the_other(clock):
+    guesses = Guesses(clock)
+    for _ in range(MOST_WRONG_GUESSES):
+        guesses.note("192.0.2.1")
+    waits = [guesses.next_turn_s("192.0.2.1") for _ in range(MOST_IN_LINE + 1)]
+
+    assert [*(TURN_S * turn for turn in range(1, MOST_IN_LINE + 1)), None] == waits
+    clock.time += TURN_S
+    assert MOST_IN_LINE * TURN_S == guesses.next_turn_s("192.0.2.1")
 
 
 def test_a_network_of_one_customer_counts_as_one_address(clock):
-    guesses = Guesses(clock.monotonic)
+    guesses = Guesses(clock)
     for number in range(MOST_WRONG_GUESSES):
         guesses.note(f"2001:db8:1:2::{number:x}")
 
-    assert guesses.too_many("2001:db8:1:2:ffff::1")
-    assert not guesses.too_many("2001:db8:1:3::1")
+    assert TURN_S == guesses.next_turn_s("2001:db8:1:2:ffff::1")
+    assert 0 == guesses.next_turn_s("2001:db8:1:3::1")
 
 
 def test_guesses_from_anywhere_take_bounded_memory(clock):
-    guesses = Guesses(clock.monotonic)
+    guesses = Guesses(clock)
     for number in range(5000):
         guesses.note(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
 
-    assert 1000 == len(guesses._wrong)
+    assert 1000 == len(guesses._guessers)
 
 
 def test_a_port_for_other_machines_takes_any_name_with_the_password(make):

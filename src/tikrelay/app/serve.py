@@ -190,6 +190,7 @@ class Server:
             operations=Events(files, destinations=self._destinations, states=self.states, clock=SystemClock()),
             host=self.admin.getsockname()[0],
             password=lambda: self.settings.config.server.admin_password,
+            clock=SystemClock(),
         )
         with socket.socket(fileno=os.dup(self.admin.fileno())) as listener:  # the server closes what it is given
             await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(listener)

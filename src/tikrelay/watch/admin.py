@@ -6,7 +6,6 @@ log: what, how many, from where.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
 from tikrelay.watch.gate import OPEN_PATH, Gate, check_same_origin, client_of
@@ -73,7 +73,7 @@ def admin_app(
     operations: Operations,
     host: str,
     password: Callable[[], Secret],
-    monotonic: Callable[[], float] = time.monotonic,
+    clock: Clock,
 ) -> Any:
     """Build the application from what it shows; ``host`` is the address it listens on, in numbers."""
 
@@ -122,7 +122,7 @@ def admin_app(
         exception_handlers={HTTPException: _no_route, InputRefused: _refused, Exception: _defect},
     )
     application.router.redirect_slashes = False  # nothing here redirects
-    return _Guarded(application, Gate(host=host, password=password, monotonic=monotonic))
+    return _Guarded(application, Gate(host=host, password=password, clock=clock))
 
 
 class _Guarded:
@@ -134,7 +134,7 @@ class _Guarded:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            self._gate.check(scope)
+            await self._gate.check(scope)
         except InputRefused as refused:
             await _refusal(refused)(scope, receive, send)
         else:
@@ -220,7 +220,7 @@ def _refusal(refused: InputRefused) -> Response:
     if refused.status == 401:
         response.headers["www-authenticate"] = 'Basic realm="tikrelay", charset="UTF-8"'
     elif refused.status in {429, 503}:
-        response.headers["retry-after"] = "60" if refused.status == 429 else "1"
+        response.headers["retry-after"] = "1"
     elif refused.status in {408, 413}:
         response.headers["connection"] = "close"  # the rest of the body is not read
     return response

@@ -2,8 +2,9 @@
 
 Without a password only this machine can reach it (``app/checks.py`` sees to that), and a Host that is not this machine
 is refused, lest a web page reads the port by pointing a name of its own here. With a password every request but
-``/healthy`` must give it, and an address that guesses is told to wait. Where the port listens for other machines any
-Host is taken: by what names they know this one is not known here, and the password stands against their pages.
+``/healthy`` must give it, and what comes from an address that guesses is looked at one at a time, slowly, so that a
+guesser does not lock out who sits beside him and knows it. Where the port listens for other machines any Host is taken:
+by what names they know this one is not known here, and the password stands against their pages.
 """
 
 import base64
@@ -15,13 +16,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from tikrelay.base.addresses import place_of, read_address
+from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
 
 OPEN_PATH: Final = "/healthy"
 MOST_WRONG_GUESSES: Final = 10
 WRONG_GUESSES_COUNT_FOR_S: Final = 60.0
+TURN_S: Final = 0.5
+MOST_IN_LINE: Final = 10  # five seconds, within the ten that Prometheus waits by default
 _MOST_ADDRESSES: Final = 1000
 _LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
@@ -30,12 +36,13 @@ _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
 class Gate:
     """Lets requests through or refuses them, before anything else of them is looked at."""
 
-    def __init__(self, *, host: str, password: Callable[[], Secret], monotonic: Callable[[], float]) -> None:
+    def __init__(self, *, host: str, password: Callable[[], Secret], clock: Clock) -> None:
         self._is_local = ipaddress.ip_address(host).is_loopback
         self._password = password  # asked each time, for it may be changed
-        self._guesses = Guesses(monotonic)
+        self._clock = clock
+        self._guesses = Guesses(clock)
 
-    def check(self, scope: Mapping[str, Any]) -> None:
+    async def check(self, scope: Mapping[str, Any]) -> None:
         """Raise InputRefused unless the request may go on."""
         if self._is_local and not _names_this_machine(scope["headers"]):
             hint = "open it as 127.0.0.1, through an SSH tunnel if you are elsewhere"
@@ -46,39 +53,63 @@ class Gate:
             raise InputRefused(403, "no_password_set", "the admin port has lost its password", hint=hint)
         if password and scope["path"] != OPEN_PATH:
             given: bytes = dict(scope["headers"]).get(b"authorization", b"")
-            self._check_password(given, password, client_of(scope))
+            await self._check_password(given, password, client_of(scope))
 
-    def _check_password(self, given: bytes, password: Secret, client: str) -> None:
+    async def _check_password(self, given: bytes, password: Secret, client: str) -> None:
         hint = "give server.admin_password, as a password (any user) or as Authorization: Bearer"
         if not given:
             raise InputRefused(401, "password_needed", "the admin port asks for its password", hint=hint)
-        if self._guesses.too_many(client):
-            wait = f"wait {WRONG_GUESSES_COUNT_FOR_S:.0f} seconds"
-            raise InputRefused(429, "too_many_guesses", "too many wrong passwords came from there", hint=wait)
+        wait_s = self._guesses.next_turn_s(client)
+        if wait_s is None:
+            raise _too_many()
+        if wait_s:
+            await self._clock.sleep(wait_s)
         if not hmac.compare_digest(_digest(_password_in(given)), _digest(password.reveal())):
             self._guesses.note(client)
-            raise InputRefused(401, "wrong_password", "that is not the password", hint=hint)
+            raise _too_many() if wait_s else InputRefused(401, "wrong_password", "that is not the password", hint=hint)
+
+
+class _Guesser(msgspec.Struct):
+    """What came from one address."""
+
+    since: float
+    wrong: int = 0
+    busy_until: float = 0.0
 
 
 class Guesses:
-    """Counts the wrong passwords that came from each address, of the last thousand that gave one."""
+    """Counts the wrong passwords that came from each address, and gives out turns; of the last thousand alone."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, and how many
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._guessers: OrderedDict[str, _Guesser] = OrderedDict()
 
-    def too_many(self, client: str) -> bool:
-        """Say whether an address has to wait."""
-        since, count = self._wrong.get(_place(client), (0.0, 0))
-        return count >= MOST_WRONG_GUESSES and self._monotonic() - since < WRONG_GUESSES_COUNT_FOR_S
+    def next_turn_s(self, client: str) -> float | None:
+        """How long a password from an address waits to be looked at: 0 unless it guessed; None if too many wait."""
+        guesser, now = self._guessers.get(_place(client)), self._clock.monotonic()
+        if guesser is None or guesser.wrong < MOST_WRONG_GUESSES or now - guesser.since >= WRONG_GUESSES_COUNT_FOR_S:
+            return 0.0
+        turn_at = max(now, guesser.busy_until) + TURN_S
+        if turn_at - now > MOST_IN_LINE * TURN_S:
+            return None
+        guesser.busy_until = turn_at
+        return turn_at - now
 
     def note(self, client: str) -> None:
         """Count one more."""
-        place, now = _place(client), self._monotonic()
-        since, count = self._wrong.pop(place, (now, 0))
-        self._wrong[place] = (since, count + 1) if now - since < WRONG_GUESSES_COUNT_FOR_S else (now, 1)
-        if len(self._wrong) > _MOST_ADDRESSES:
-            self._wrong.popitem(last=False)
+        place, now = _place(client), self._clock.monotonic()
+        guesser = self._guessers.pop(place, None)
+        if guesser is None or now - guesser.since >= WRONG_GUESSES_COUNT_FOR_S:
+            guesser = _Guesser(now)
+        guesser.wrong += 1
+        self._guessers[place] = guesser
+        if len(self._guessers) > _MOST_ADDRESSES:
+            self._guessers.popitem(last=False)
+
+
+def _too_many() -> InputRefused:
+    hint = "the right one is taken still, at its turn; without wrong ones there are no turns after a minute"
+    return InputRefused(429, "too_many_guesses", "too many wrong passwords came from there", hint=hint)
 
 
 def check_same_origin(headers: Mapping[str, str]) -> None:
