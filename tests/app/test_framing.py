@@ -21,6 +21,23 @@ def test_any_other_target_is_refused(target: bytes):
     assert "target" in str(find_fault(b"OPTIONS", target, "1.1", [HOST]))
 
 
+@pytest.mark.parametrize("name", [b"content_length", b"transfer_encoding"])
+def test_a_name_that_a_front_may_take_for_a_framing_header_is_refused(name: bytes):
+    assert "almost" in str(find_fault(b"POST", b"/data", "1.1", [HOST, (name, b"5")]))
+
+
+@pytest.mark.parametrize("name", [b"x_forwarded_for", b"content-length", b"my_content_length", b"accept_encoding"])
+def test_another_name_is_not(name: bytes):
+    assert find_fault(b"POST", b"/data", "1.1", [HOST, (name, b"5")]) is None
+
+
+def test_one_authorization_is_taken_and_two_are_not():
+    given = (b"authorization", b"Bearer x")
+
+    assert find_fault(b"POST", b"/data", "1.1", [HOST, given]) is None
+    assert "Authorization" in str(find_fault(b"POST", b"/data", "1.1", [HOST, given, given]))
+
+
 @pytest.mark.parametrize("host", [b"", b"x", b"x:1", b"[::1]:80", b"a_b.example"])
 def test_a_host_is_taken_as_names_and_addresses_are_written(host: bytes):
     assert find_fault(b"GET", b"/", "1.1", [(b"host", host)]) is None

@@ -66,6 +66,10 @@ REFUSED = {
     "no colon": GET + b"Host: x\r\nAbc\r\n\r\n",
     "no Host": GET + b"\r\n",
     "two Hosts": GET + b"Host: x\r\nHost: x\r\n\r\n",
+    "almost a length": DATA + b"Content_Length: 5\r\n\r\n",
+    "almost a length beside one": DATA + b"Content_Length: 5\r\nContent-Length: 3\r\n\r\nabc",
+    "almost an encoding": DATA + b"Transfer_Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two Authorizations": DATA + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
     "a Host with a path": GET + b"Host: x/y\r\n\r\n",
     "a Host with a person": GET + b"Host: a@x\r\n\r\n",
     "HTTP/0.9": b"GET /healthy\r\n\r\n",
@@ -107,6 +111,12 @@ def test_what_can_be_read_in_two_ways_gets_one_400_and_nothing_behind_it_is_read
     assert 400 == answer.status
     assert "close" == answer.headers["connection"]
     assert "bad_request" == json.loads(answer.body)["error"]["code"]
+
+
+def test_the_admin_port_takes_no_two_authorizations(open_gateway):
+    sent = GET + b"Host: 127.0.0.1\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"
+
+    assert [400] == statuses(talk(open_gateway.admin_port, sent, within_s=5))
 
 
 @pytest.mark.parametrize("sent", TAKEN_AS_LAST.values(), ids=TAKEN_AS_LAST)

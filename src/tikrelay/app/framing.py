@@ -2,7 +2,8 @@
 
 llhttp refuses by itself what is no HTTP: bare CR and LF, NUL and other control characters, folded lines, spaces before
 a colon, a Content-Length that is no number or stands twice, Content-Length beside Transfer-Encoding, chunks with bad
-sizes or ends. What is left stands here.
+sizes or ends. What is left stands here, and with it two Authorizations: one program takes the first, another
+the last.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Final
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~:%\[\]-]{0,300}")
+_FOLDED: Final = frozenset({b"content_length", b"transfer_encoding"})  # some fronts read "_" in a name as "-"
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#]*)(?=/)")
 
 
@@ -22,16 +24,23 @@ def find_fault(method: bytes, target: bytes, version: str, headers: Sequence[tup
     'the request needs exactly one Host'
     >>> find_fault(b"POST", b"/data", "1.1", [(b"host", b"x"), (b"transfer-encoding", b"gzip, chunked")])
     'the Transfer-Encoding must be chunked and nothing else'
+    >>> find_fault(b"POST", b"/data", "1.1", [(b"host", b"x"), (b"content_length", b"5")])
+    'a header is named almost like one that says where the request ends'
     """
     if version not in _VERSIONS:
         return "only HTTP/1.0 and HTTP/1.1 are spoken here"
     hosts: list[bytes] = []
     encodings: list[bytes] = []
+    authorizations = 0
     for name, value in headers:
         if name == b"host":
             hosts.append(value.strip())
         elif name == b"transfer-encoding":
             encodings.append(value.strip().lower())
+        elif name == b"authorization":
+            authorizations += 1
+        elif name in _FOLDED:
+            return "a header is named almost like one that says where the request ends"
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "the request needs exactly one Host"
     if hosts and not _HOST.fullmatch(hosts[0]):
@@ -40,6 +49,8 @@ def find_fault(method: bytes, target: bytes, version: str, headers: Sequence[tup
         return "the Transfer-Encoding must be chunked and nothing else"
     if encodings and version == "1.0":
         return "HTTP/1.0 has no Transfer-Encoding"
+    if authorizations > 1:
+        return "the request has more than one Authorization"
     return _fault_of_target(method, target, hosts[0] if hosts else b"")
 
 
