@@ -109,13 +109,37 @@ async def test_what_a_flipped_bit_changed_is_not_believed(open_outbox, clock, ha
     assert [2 * PUTS - 1 - 30] == [found.events for found in told(happenings, TakenBack)]
 
 
-async def test_it_is_told_once(open_outbox, clock, happenings, killed):
+async def test_a_changed_salt_of_the_last_frame_loses_no_event(open_outbox, clock, killed):
+    flip(killed, frames(killed)[-1].at - 24 + 8)
+    outbox = await open_outbox(killed)
+
+    assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+
+
+async def test_it_is_told_once(open_outbox, record, clock, happenings, killed):
+    """Also when the next process is killed before the log was written anew to its end."""
+    again = killed.with_name("outbox-001.db")
     flip(killed, 32 + 8)
-    await (await open_outbox(killed)).close()
+    opened = await open_outbox(killed)
+    await opened.put([record(2 * PUTS)])
+    copy_open(killed, again)
+
+    assert list(range(2 * PUTS + 1)) == await ids_waiting(await open_outbox(again), clock)
+    assert 1 == len(told(happenings, LogKept))
+
+
+async def test_what_was_delivered_since_does_not_come_back(open_outbox, clock, happenings, killed):
+    flip(killed, 32 + 8)
+    outbox = await open_outbox(killed)
+    lease = await outbox.lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+    await outbox.settle(lease, [Accepted() for _ in lease.events])
+    await outbox.close()
+    (kept,) = kept_in(killed.parent)
+    (killed.parent / kept).rename(killed.parent / kept.removesuffix(".done"))
     again = await open_outbox(killed)
 
-    assert list(range(2 * PUTS)) == await ids_waiting(again, clock)
-    assert (1, 1) == (len(told(happenings, LogKept)), len(kept_in(killed.parent)))
+    assert [] == await ids_waiting(again, clock)
+    assert [2 * PUTS, 0] == [found.events for found in told(happenings, TakenBack)]
 
 
 async def test_what_was_settled_behind_the_damage_is_as_it_was_settled(open_outbox, record, clock, path):

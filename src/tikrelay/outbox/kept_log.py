@@ -7,7 +7,6 @@ The last frame of a page is the one that counts, as for SQLite. Then the kept lo
 
 import contextlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from tikrelay.base.happenings import TakenBack
 from tikrelay.outbox.damage import KEPT_LOG, TAKEN_BACK
 from tikrelay.outbox.folder import sync_folder
 from tikrelay.outbox.log_tail import frames_of
-from tikrelay.outbox.memory import Memory
+from tikrelay.outbox.memory import NO_KEY, Memory
 from tikrelay.outbox.pages import Pages
 from tikrelay.outbox.rebuild import SOURCE
 from tikrelay.outbox.remains import Remains, Row
@@ -58,7 +57,7 @@ def _take_back(memory: Memory, kept: Path) -> int:
     rows = _events_in(kept, most_pages=memory.database.pragma("page_count"))
     memory.database.run("BEGIN IMMEDIATE")
     delivered = _delivered(memory, rows)
-    missing = [row for row in rows if row.table != "delivered" and _name_of(row) not in delivered]
+    missing = [row for row in rows if _name_of(row) not in delivered]
     missing = [row for row in missing if not memory.database.value(_IS_KNOWN, _name_of(row))]
     for row in missing:
         _write(memory, row)
@@ -71,29 +70,33 @@ def _take_back(memory: Memory, kept: Path) -> int:
 def _events_in(kept: Path, *, most_pages: int) -> list[Row]:
     with _KeptPages(kept, most_pages) as pages:
         found = [row for row in Remains(pages).rows() if isinstance(row, Row)]
-    return [row for row in found if row.table in {"waiting", "dead", "delivered"}]
+    return [row for row in found if row.table in {"waiting", "dead"}]
 
 
 def _name_of(row: Row) -> Name:
-    key = row.values.get("id", row.key)
-    return key if isinstance(key, int) else 0, str(row.values["event_id"]).encode()
+    return row.key, str(row.values["event_id"]).encode()
 
 
-def _delivered(memory: Memory, rows: Iterable[Row]) -> set[Name]:
-    """Which of these, or of what lies between them, were delivered, as the log or the file says."""
-    keys = [key for key, _ in map(_name_of, rows)]
-    found = memory.database.rows(_DELIVERED, (min(keys, default=0), max(keys, default=0)))
-    return {(key, event_id) for key, event_id in found} | {_name_of(row) for row in rows if row.table == "delivered"}
+def _delivered(memory: Memory, rows: list[Row]) -> set[Name]:
+    """Which of these, or of what lies between them, the file has as delivered."""
+    keys = [row.key for row in rows]
+    return {
+        (key, event_id)
+        for key, event_id in memory.database.rows(_DELIVERED, (min(keys, default=0), max(keys, default=0)))
+    }
 
 
 def _write(memory: Memory, row: Row) -> None:
     """Write a row under its key, or, where another event has it, under a new one, and count it."""
     statement = _WRITE.replace("TABLE", row.table).replace("COLUMNS", ", ".join(row.values))
     statement = statement.replace("PLACES", ", ".join("?" * len(row.values)))
+    key = row.key if 0 < row.key < NO_KEY else memory.next_keys(1)
     try:
-        memory.database.run(statement, (row.key, *row.values.values()))
+        memory.database.run(statement, (key, *row.values.values()))
     except apsw.ConstraintError:
-        memory.database.run(statement, (memory.next_keys(1), *row.values.values()))
+        key = memory.next_keys(1)
+        memory.database.run(statement, (key, *row.values.values()))
+    memory.last_key = max(memory.last_key, key)
     destination = str(row.values["destination"])
     memory.count_received(destination, SOURCE, str(row.values["event"]))
     if row.table == "dead":

@@ -14,7 +14,7 @@ from tikrelay.outbox.store import Books, Drop, Retention
 MOST_NAMES: Final = 50
 _OTHER: Final = "other"
 _LAST_DELIVERED: Final = 1000  # rows at the end of a table in order of delivery, of which one has the highest key
-_NO_KEY: Final = 1 << 53  # microseconds in the year 2255: a key beyond is a damaged one, and none to count on from
+NO_KEY: Final = 1 << 53  # microseconds in the year 2255: a key beyond is a damaged one, and none to count on from
 
 _STAYS: Final = frozenset({"database", "clock", "retention", "frugal", "waiting_on_disk", "_leased", "_undo"})
 
@@ -71,18 +71,18 @@ class Memory:
             self.waiting[destination] = n
         self.waiting_on_disk = self.waiting.copy()
         self.last_key = max(
-            self.database.value("SELECT ifnull(max(id), 0) FROM waiting WHERE id < ?", (_NO_KEY,)),
-            self.database.value("SELECT ifnull(max(id), 0) FROM dead WHERE id < ?", (_NO_KEY,)),
+            self.database.value("SELECT ifnull(max(id), 0) FROM waiting WHERE id < ?", (NO_KEY,)),
+            self.database.value("SELECT ifnull(max(id), 0) FROM dead WHERE id < ?", (NO_KEY,)),
             self.database.value(
                 "SELECT ifnull(max(CAST(id AS INTEGER)), 0) FROM (SELECT id FROM delivered ORDER BY n DESC LIMIT ?)"
                 " WHERE id < ?",
-                (_LAST_DELIVERED, _NO_KEY),
+                (_LAST_DELIVERED, NO_KEY),
             ),
         )
         ((self.first_delivered, last),) = rows("SELECT ifnull(min(n), 1), ifnull(max(n), 0) FROM delivered")
         self.next_delivered = last + 1
         ((self.last_call, self.calls),) = rows(
-            "SELECT ifnull(max(id), 0), count(*) FROM calls WHERE id < ?", (_NO_KEY,)
+            "SELECT ifnull(max(id), 0), count(*) FROM calls WHERE id < ?", (NO_KEY,)
         )
 
     # A transaction.
