@@ -6,6 +6,7 @@ import subprocess
 import sys
 from itertools import count
 
+import apsw
 import pytest
 
 from harness import SEED
@@ -22,6 +23,9 @@ from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Find, RetryA
 
 LARGE = b"x" * 20_000  # over several pages
 ENDINGS = ("", "-wal", "-shm")
+EMPTY_LEAF = bytes([13, 0, 0, 0, 0, *PAGE_SIZE.to_bytes(2, "big"), 0]).ljust(PAGE_SIZE, b"\0")
+LOG_HEADER = 32
+FRAME_HEADER = 24
 ONE_DAMAGED = """
 import sys
 from pathlib import Path
@@ -47,9 +51,21 @@ def zero_page(path, number):
 
 
 def root_of(path, table):
+    return pages_of(path, table)[0]
+
+
+def pages_of(path, table):
     with Pages(path, PAGE_SIZE) as pages:
         found, _ = pages.tables({table})
-        return min(found[table].pages)
+        return sorted(found[table].pages)
+
+
+def page_of(path, number):
+    return path.read_bytes()[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+
+def put_page(path, number, content):
+    overwrite(path, (number - 1) * PAGE_SIZE, content)
 
 
 async def fill(open_outbox, clock):
@@ -97,9 +113,7 @@ async def test_of_a_file_whose_rows_are_whole_everything_is_saved(open_outbox, c
 async def test_what_only_the_log_holds_is_saved_too(open_outbox, clock, path):
     outbox = await fill(open_outbox, clock)
     before = await state_of(outbox)
-    copy = path.with_name("outbox-007.db")
-    for ending in ENDINGS[:2]:
-        copy.with_name(copy.name + ending).write_bytes(path.with_name(path.name + ending).read_bytes())
+    copy = copy_of(path)
     done = salvage(marked(copy), now=clock.now())
 
     assert copy.with_name(f"{done.kept_as}-wal").exists()
@@ -107,14 +121,51 @@ async def test_what_only_the_log_holds_is_saved_too(open_outbox, clock, path):
     assert before == await state_of(await open_outbox(copy))
 
 
+async def test_what_an_older_log_left_behind_the_newer_is_not_read(open_outbox, clock, path):
+    outbox = await open_outbox()
+    for number in range(5):
+        await outbox.put(named(records(number + 1)))
+    await outbox._do(lambda: outbox._database.run("PRAGMA wal_checkpoint(RESTART)"), writes=False)
+    await settle_all(outbox, clock, Accepted())
+    copy = copy_of(path)
+    done = salvage(marked(copy), now=clock.now())
+
+    assert ({"waiting": 0, "dead": 0, "delivered": 5}, True) == (done.saved, done.is_all)
+
+
+@pytest.mark.parametrize("at", [3, 8, 12, 16, FRAME_HEADER + PAGE_SIZE // 2], ids=str)
+async def test_a_log_is_believed_as_far_as_sqlite_believes_it_and_the_rest_is_told(open_outbox, clock, path, at):
+    """A byte is changed in a frame's page number, salts, checksum or the unused part of its page."""
+    outbox = await open_outbox()
+    for number in range(6):
+        await outbox.put(named(records(number + 1)))
+    copy, seen = copy_of(path), copy_of(path, "outbox-008.db")
+    log = copy.with_name(f"{copy.name}-wal").read_bytes()
+    begin = log.index(b"Purchasee3")
+    frame = (begin - LOG_HEADER) // (FRAME_HEADER + PAGE_SIZE) * (FRAME_HEADER + PAGE_SIZE) + LOG_HEADER
+    for file in (copy, seen):
+        overwrite(file.with_name(f"{file.name}-wal"), frame + at, bytes([log[frame + at] ^ 64]))
+    done = salvage(marked(copy), now=clock.now())
+    as_sqlite_reads_it = apsw.Connection(str(seen)).execute("SELECT count(*) FROM waiting").get
+
+    assert (3, 3) == (as_sqlite_reads_it, done.saved["waiting"])
+    assert ("waiting", "dead", "delivered") == done.at_least
+
+
+def copy_of(path, name="outbox-007.db"):
+    """Copy a file that is open, with its log."""
+    copy = path.with_name(name)
+    for ending in ENDINGS[:2]:
+        copy.with_name(copy.name + ending).write_bytes(path.with_name(path.name + ending).read_bytes())
+    return copy
+
+
 async def test_an_event_that_was_on_its_way_is_unknown_afterwards(open_outbox, clock, path):
     outbox = await open_outbox()
     await outbox.put(records(2))
     lease = await lease_all(outbox, clock, most=1)
     await outbox.begin(lease)
-    copy = path.with_name("outbox-007.db")
-    for ending in ENDINGS[:2]:
-        copy.with_name(copy.name + ending).write_bytes(path.with_name(path.name + ending).read_bytes())
+    copy = copy_of(path)
     salvage(marked(copy), now=clock.now())
     salvaged = await open_outbox(copy)
 
@@ -126,10 +177,7 @@ async def test_the_loss_of_a_page_of_waiting_events_is_counted_as_damaged(open_o
     outbox = await open_outbox()
     await outbox.put(records(100, body=b"x" * 3000))
     await outbox.close()
-    with Pages(path, PAGE_SIZE) as pages:
-        found, _ = pages.tables({"waiting"})
-        leaf = max(found["waiting"].pages)
-    zero_page(path, leaf)
+    zero_page(path, pages_of(path, "waiting")[-1])
     done = salvage(marked(path), now=clock.now())
     outbox = await open_outbox()
     books = await outbox.books()
@@ -139,6 +187,55 @@ async def test_the_loss_of_a_page_of_waiting_events_is_counted_as_damaged(open_o
     assert {("shop", "damaged"): 2} == books.dead
     assert (100, 100) == balance(books)
     assert 98 == len((await settle_all(outbox, clock, Accepted())).events)
+
+
+async def test_the_events_of_a_page_that_another_was_copied_over_are_counted_as_damaged(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(100, body=b"x" * 3000))
+    await outbox.close()
+    *_, one, other = pages_of(path, "waiting")
+    put_page(path, other, page_of(path, one))
+    done = salvage(marked(path), now=clock.now())
+    books = await (await open_outbox()).books()
+
+    assert (98, 2, ()) == (done.saved["waiting"], done.lost["waiting"], done.counts_made)
+    assert {("shop", "damaged"): 2} == books.dead
+    assert (100, 100) == balance(books)
+
+
+@pytest.mark.parametrize("what", ["calls", "delivered", "nothing", "no page"])
+async def test_a_page_in_the_place_of_delivered_events_shows_that_some_are_lost(open_outbox, clock, path, what):
+    outbox = await open_outbox()
+    await outbox.put(records(100, body=b"x" * 3000))
+    lease = await lease_all(outbox, clock)
+    call = Call(began_at=1.0, keys=tuple(event.key for event in lease.events), outcome="accepted")
+    await outbox.settle(lease, [Accepted()] * 100, [call])
+    await outbox.close()
+    *_, one, other = pages_of(path, "delivered")
+    stray = {
+        "calls": page_of(path, root_of(path, "calls")),
+        "delivered": page_of(path, one),
+        "nothing": EMPTY_LEAF,
+        "no page": bytes(PAGE_SIZE),
+    }
+    put_page(path, other, stray[what])
+    done = salvage(marked(path), now=clock.now())
+
+    assert 98 == done.saved["delivered"]
+    assert ("delivered",) == done.at_least
+    assert not done.is_all
+
+
+@pytest.mark.parametrize("head", [bytes(8), b"\xff" * 8, b"\x0d\0\0\0\1", b"\x05"])
+async def test_the_rows_of_a_page_whose_head_is_spoilt_are_found(open_outbox, clock, path, head):
+    outbox = await open_outbox()
+    await outbox.put(records(300))
+    await outbox.close()
+    overwrite(path, (pages_of(path, "waiting")[1] - 1) * PAGE_SIZE, head)
+    done = salvage(marked(path), now=clock.now())
+
+    assert (300, 0, True) == (done.saved["waiting"], done.lost["waiting"], done.is_all)
+    assert 300 == len((await lease_all(await open_outbox(), clock)).events)
 
 
 @pytest.mark.parametrize("page", [1, 2])
@@ -179,6 +276,19 @@ async def test_counts_that_cannot_be_read_are_made_of_what_was_found(open_outbox
     assert not done.is_all
     assert {("shop", "salvage", "other"): 60} == books.received
     assert (20, 20, 20) == (books.accepted["shop"], books.waiting["shop"], books.dead["shop", "refused"])
+    assert (60, 60) == balance(books)
+
+
+async def test_counts_that_do_not_fit_say_nothing_of_what_was_lost(open_outbox, clock, path):
+    outbox = await fill(open_outbox, clock)
+    raise_a_count = "UPDATE counts SET n = n + 1000 WHERE kind = 'received'"
+    await outbox._do(lambda: outbox._database.run(raise_a_count), writes=True)
+    await outbox.close()
+    done = salvage(marked(path), now=clock.now())
+    books = await (await open_outbox()).books()
+
+    assert (("shop",), ("waiting", "dead", "delivered")) == (done.counts_made, done.at_least)
+    assert {("shop", "refused"): 20} == books.dead
     assert (60, 60) == balance(books)
 
 

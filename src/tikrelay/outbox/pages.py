@@ -4,7 +4,8 @@ Nothing in the file is believed: a number that leads out of a page or out of the
 and no bytes whatsoever make this raise. Each page is looked at once, and all chains of overflow pages together a few
 times as often as there are pages, so that the time is linear in the file's size. A page the disk cannot read is empty.
 
-Only cells that their page points to are read: what SQLite has deleted is not found again.
+Only cells that their page points to are read: what SQLite has deleted is not found again. Where the head of a page is
+spoilt, and with it how many pointers there are, they are followed as long as their rows are in order.
 
 The format: https://www.sqlite.org/fileformat2.html, sections 1.3 (header), 1.6 (pages), 2.1 (records), 4 (the log).
 """
@@ -27,6 +28,10 @@ _FAMILY: Final = {
     _LEAF_TABLE: (_INNER_TABLE, _LEAF_TABLE),
 }
 _LEAVES: Final = frozenset({_LEAF_INDEX, _LEAF_TABLE})
+_INNER: Final = frozenset({_INNER_INDEX, _INNER_TABLE})
+_LEAF_HEADER: Final = 8
+_INNER_HEADER: Final = 12
+_MOST_FRAGMENTS: Final = 60  # bytes of a page's cells that are in no cell and in no block that is free
 _FILE_HEADER: Final = 100
 _LOG_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
@@ -73,13 +78,17 @@ def page_sizes(path: Path) -> list[int]:
 
 
 class Pages:
-    """The pages of a file, with those its log holds in place of theirs."""
+    """The pages of a file, with those its log holds in place of theirs.
+
+    ``log_is_cut`` says that more was committed behind a damaged place of the log, after which nothing can be believed.
+    """
 
     def __init__(self, path: Path, size: int) -> None:
         self.size = size
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._log: int | None = None
         self._in_log: dict[int, int] = {}
+        self.log_is_cut = False
         self.count = -(-os.fstat(self._file).st_size // size)
         with contextlib.suppress(OSError):
             self._log = os.open(_log_of(path), os.O_RDONLY | os.O_CLOEXEC)
@@ -98,16 +107,16 @@ class Pages:
         """Note where the pages of whole commits lie; SQLite's log ends at the first frame that is not its own."""
         head = _read(log, _LOG_HEADER, 0)
         order = _LOG_MAGIC.get(_uint(head, 0))
-        if order is None or _uint(head, 8) != self.size:
-            return
-        sums = _sums(head[:24], order, (0, 0))
-        if sums != struct.unpack_from(">II", head, 24):
+        sums = _sums(head[:24], order or "<", (0, 0))
+        if order is None or _uint(head, 8) != self.size or sums != struct.unpack_from(">II", head, 24):
+            self.log_is_cut = self._has_commit(log, _LOG_HEADER)
             return
         since_commit: dict[int, int] = {}
         in_file, frames, at = self.count, 0, _LOG_HEADER
         while len(frame := _read_up_to(log, _FRAME_HEADER + self.size, at)) == _FRAME_HEADER + self.size:
             sums = _sums(frame[_FRAME_HEADER:], order, _sums(frame[:8], order, sums))
             if frame[8:16] != head[16:24] or sums != struct.unpack_from(">II", frame, 16):
+                self.log_is_cut = self._has_commit(log, at, salts=head[16:24])
                 return
             number, pages_after_commit = struct.unpack_from(">II", frame, 0)
             since_commit[number] = at + _FRAME_HEADER
@@ -117,6 +126,14 @@ class Pages:
                 self.count = min(pages_after_commit, in_file + frames)
                 since_commit = {}
             at += len(frame)
+
+    def _has_commit(self, log: int, at: int, *, salts: bytes = b"") -> bool:
+        """Say whether a frame of this log, or of any, ends a commit behind this place; old logs have other salts."""
+        while len(head := _read_up_to(log, _FRAME_HEADER, at)) == _FRAME_HEADER:
+            if _uint(head, 4) and head[8:16].startswith(salts):
+                return True
+            at += _FRAME_HEADER + self.size
+        return False
 
     def page(self, number: int) -> bytes:
         """One page, counted from 1; zeroes where there is none."""
@@ -131,15 +148,25 @@ class Pages:
         for number in range(1, self.count + 1):
             page = self.page(number)
             start = _start(number)
-            is_leaf = page[start] == _LEAF_TABLE
-            if not (is_leaf or _may_be_leaf(page, start)):
+            if not _is_whole(page, start, _LEAF_HEADER):
+                yield from self._rows_in_order(number, page, start)
                 continue
-            for at in _pointers(page, start, 8):
+            for at in _pointers(page, start, _LEAF_HEADER):
                 try:
                     yield self._leaf(number, page, at)
                 except (_UnreadableError, IndexError, struct.error):
-                    if is_leaf:
+                    if page[start] == _LEAF_TABLE:  # a damaged byte may say that it is another kind
                         yield number
+
+    def _rows_in_order(self, number: int, page: bytes, start: int) -> Iterator[Cell]:
+        """The rows of a page that does not say how many it has."""
+        last: int | None = None
+        for at in _plausible_pointers(page, start + _LEAF_HEADER):
+            with contextlib.suppress(_UnreadableError, IndexError, struct.error):
+                cell = self._leaf(number, page, at)
+                if last is None or cell.rowid > last:
+                    last = cell.rowid
+                    yield cell
 
     def index_rows(self, among: frozenset[int]) -> Generator[Cell | int, None, None]:
         """Every row of the indexes, and of tables that are one, in these pages; as ``rows``."""
@@ -149,7 +176,7 @@ class Pages:
             if page[start] not in {_INNER_INDEX, _LEAF_INDEX}:
                 continue
             inner = page[start] == _INNER_INDEX
-            for at in _pointers(page, start, 12 if inner else 8):
+            for at in _pointers(page, start, _header_of(page, start)):
                 try:
                     length, begin = _varint(page, at + 4 if inner else at)
                     most = (self.size - 12) * 64 // 255 - 23
@@ -165,7 +192,7 @@ class Pages:
         for number in sorted(listed.pages):
             page = self.page(number)
             start = _start(number)
-            for at in _pointers(page, start, 8) if page[start] == _LEAF_TABLE else ():
+            for at in _pointers(page, start, _LEAF_HEADER) if page[start] == _LEAF_TABLE else ():
                 try:
                     cell = self._leaf(number, page, at)
                 except (_UnreadableError, IndexError, struct.error):
@@ -188,12 +215,13 @@ class Pages:
             page = self.page(number)
             start = _start(number)
             is_empty = number != root and page[start + 3 : start + 5] == b"\0\0" and page[start] in _LEAVES
-            if number in seen or page[start] not in family or is_empty:
+            header = _header_of(page, start)
+            if number in seen or page[start] not in family or is_empty or not _is_whole(page, start, header):
                 broken += 1
                 continue
             seen.add(number)
-            if page[start] in {_INNER_INDEX, _INNER_TABLE}:
-                at = [start + 8, *_pointers(page, start, 12)]
+            if page[start] in _INNER:
+                at = [start + _LEAF_HEADER, *_pointers(page, start, header)]
                 wanted += [_uint(page, child) for child in at if child + 4 <= self.size]
         return Tree(frozenset(seen), broken)
 
@@ -236,10 +264,27 @@ def _start(number: int) -> int:
     return _FILE_HEADER if number == 1 else 0
 
 
-def _may_be_leaf(page: bytes, start: int) -> bool:
-    """Say whether a page may hold rows although it says that it is another kind, for that may be the damage."""
-    count = int.from_bytes(page[start + 3 : start + 5], "big")
-    return 0 < count <= (len(page) - start - 8) // 2
+def _header_of(page: bytes, start: int) -> int:
+    return _INNER_HEADER if page[start] in _INNER else _LEAF_HEADER
+
+
+def _is_whole(page: bytes, start: int, header: int) -> bool:
+    """Say whether the number of cells in a page's header, where their bytes begin and where they lie go together."""
+    count, stored = struct.unpack_from(">HH", page, start + 3)
+    content: int = stored or 65536
+    lowest = min((at for at in _pointers(page, start, header) if at >= content), default=len(page))
+    return start + header + 2 * int(count) <= content <= lowest <= content + _MOST_FRAGMENTS
+
+
+def _plausible_pointers(page: bytes, first: int) -> Iterator[int]:
+    """Where cells may begin that a page points to from here on: behind all the pointers."""
+    lowest = len(page)
+    for at in range(first, len(page) - 1, 2):
+        pointer = int.from_bytes(page[at : at + 2], "big")
+        lowest = min(lowest, pointer)
+        if not at + 2 <= lowest <= pointer < len(page):
+            return
+        yield pointer
 
 
 def _pointers(page: bytes, start: int, header: int) -> Iterator[int]:

@@ -2,11 +2,14 @@
 
 No event comes twice: what stands among the delivered or the dead does not wait too. The books balance: an event that
 was received, and is neither counted as settled nor found waiting, is counted as dead, ``damaged``. Where the counts of
-a destination cannot be relied on, they are made of what was found.
+a destination cannot be relied on, they are made of what was found, and nobody knows what was lost.
+
+A row that is there twice, or that waits although it is settled, shows that a page stands in another one's place, or
+again as it was once: what the one that is gone held is lost.
 """
 
 from collections import Counter
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import apsw
 
@@ -38,6 +41,9 @@ _LAST_KEY: Final = """
 """
 
 
+_Fate = Literal["written", "there already", "misplaced"]
+
+
 class Rebuilt(NamedTuple):
     """What became of the events; see ``outbox.salvage.Salvaged``."""
 
@@ -51,18 +57,26 @@ def rebuild(database: Database, remains: Remains) -> Rebuilt:
     """Write what is left into an empty outbox, in the transaction that is open."""
     lost: Counter[str] = Counter()
     misplaced: list[Row] = []
+    replaced: set[str] = set()
     for row in remains.rows():
         if isinstance(row, Lost):
             lost[row.table] += 1
-        elif not _write(database, row):
+            continue
+        fate = _write(database, row)
+        if fate == "misplaced":
             misplaced.append(row)
+        elif fate == "there already":
+            replaced.add(row.table)
     if misplaced:
         _write_under_new_keys(database, misplaced)
-    database.run(_WAITS_AND_IS_SETTLED)
-    database.run(_DEAD_AND_DELIVERED)
+    for state, delete in (("waiting", _WAITS_AND_IS_SETTLED), ("dead", _DEAD_AND_DELIVERED)):
+        database.run(delete)
+        if database.value("SELECT changes()"):
+            replaced.add(state)
     _part_keys(database)
-    books = _Books(database, remains, may_lack_events=bool(lost) or any(n != 0 for n in remains.broken.values()))
-    return _tell(lost, books, remains, count_events(database))
+    lacking = replaced | {table for table, broken in remains.broken.items() if broken != 0}
+    books = _Books(database, remains, may_lack_events=bool(lost or lacking))
+    return _tell(lost, lacking, books, remains, count_events(database))
 
 
 def count_events(database: Database) -> dict[State, int]:
@@ -70,33 +84,41 @@ def count_events(database: Database) -> dict[State, int]:
     return {state: database.value(about(state, "SELECT count(*) FROM EVENTS")) for state in STATES}
 
 
-def _tell(lost: Counter[str], books: "_Books", remains: Remains, saved: dict[State, int]) -> Rebuilt:
-    at_least = {state for state in STATES if remains.broken[state] != 0 or lost[""]}
-    seen = {"dead": books.dead, "delivered": books.accepted}
-    if not books.made and (remains.counts or remains.has_all_counts):
-        at_least -= {"waiting"} | {state for state in STATES if seen.get(state) == saved[state]}
+def _tell(lost: Counter[str], lacking: set[str], books: "_Books", remains: Remains, saved: dict[State, int]) -> Rebuilt:
     lost["waiting"] = max(lost["waiting"], books.missing) if books.made else books.missing
     return Rebuilt(
         saved=saved,
         lost={state: lost[state] for state in STATES},
-        at_least=tuple(state for state in STATES if state in at_least),
+        at_least=tuple(state for state in STATES if _may_be_more(state, lost, lacking, books, remains, saved[state])),
         counts_made=tuple(sorted(books.made)),
     )
 
 
-def _write(database: Database, row: Row) -> bool:
-    """Write a row; False where its key cannot be, or is that of another event."""
+def _may_be_more(  # noqa: PLR0917
+    state: State, lost: Counter[str], lacking: set[str], books: "_Books", remains: Remains, saved: int
+) -> bool:
+    """Say whether more may be lost of a table than is known to be."""
+    if books.made or remains.log_is_cut:
+        return True
+    is_counted = remains.has_all_counts or (bool(remains.counts) and not remains.knows_tables)
+    is_complete = {"waiting": True, "dead": books.dead == saved, "delivered": books.accepted == saved}[state]
+    return (state in lacking or lost[""] > 0) and not (is_counted and is_complete)
+
+
+def _write(database: Database, row: Row) -> _Fate:
+    """Write a row, unless its key cannot be, or is that of another event, or the same is there."""
     state = _state_of(row)
     if state and not 0 < row.key < _BEYOND:
-        return False
+        return "misplaced"
     statement = _WRITE.replace("COLUMNS", ", ".join(row.values)).replace("PLACES", ", ".join("?" * len(row.values)))
     statement = statement.replace("TABLE", row.table).replace("KEY", _KEYS.get(row.table, "id"))
     try:
         database.run(statement, (row.key, *row.values.values()))
     except apsw.ConstraintError:
         same = (row.values.get("event_id"), row.values.get("checksum"), row.key)
-        return not state or bool(database.value(about(state, _IS_THERE), same))  # a page may be there twice
-    return True
+        is_there = not state or database.value(about(state, _IS_THERE), same)
+        return "there already" if is_there else "misplaced"
+    return "written"
 
 
 def _state_of(row: Row) -> State | None:
@@ -135,7 +157,9 @@ class _Books:
             counts = Counter({key: n for key, n in remains.counts.items() if key[1] == destination})
             here = Counter({key: n for key, n in found.items() if key[1] == destination})
             missing = _sum(counts, "received") - _sum(counts, "accepted", "dropped", "dead") - _sum(here, "waiting")
-            if missing == 0 or (missing > 0 and remains.has_all_counts and may_lack_events):
+            holds_more = any(_sum(here, kind) > _sum(counts, kind) for kind in ("accepted", "dead"))
+            may_be_missing = missing > 0 and remains.has_all_counts and may_lack_events
+            if not holds_more and (missing == 0 or may_be_missing):
                 self.missing += missing
                 counts["dead", destination, DeadReason.DAMAGED.value, ""] += missing
             else:

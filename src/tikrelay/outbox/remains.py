@@ -61,7 +61,7 @@ class Remains:
     """What one look through the pages of a file finds.
 
     ``broken`` says how many pages of each table are none any more; None for a table of which that is not known. It is
-    complete when all rows were read.
+    complete when all rows were read. ``log_is_cut`` is that of the pages.
     """
 
     def __init__(self, pages: Pages) -> None:
@@ -69,8 +69,9 @@ class Remains:
         self._layouts = layouts()
         tables = sorted({layout.table for layout in self._layouts})
         trees, is_whole = pages.tables(tables)
-        self._owner = {page: name for name, tree in trees.items() for page in tree.pages}
-        self._knows_tables = is_whole
+        self._owner = {page: name for name, tree in trees.items() if name != _COUNTS for page in tree.pages}
+        self.knows_tables = is_whole
+        self.log_is_cut = pages.log_is_cut
         none = 0 if is_whole else None  # an older version has fewer tables
         self.broken = {table: trees[table].broken if table in trees else none for table in tables}
         self.counts: Counter[CountKey] = Counter()
@@ -78,10 +79,10 @@ class Remains:
         among = trees[_COUNTS].pages if _COUNTS in trees else frozenset(range(1, pages.count + 1))
         for cell in pages.index_rows(among):
             count = _read_count(cell) if isinstance(cell, Cell) else None
+            if count is None or count[0] in self.counts:  # no count is there twice, but a page may be
+                self.has_all_counts = False
             if count:
                 self.counts[count[0]] = max(count[1], self.counts[count[0]])
-            else:
-                self.has_all_counts = False
 
     def rows(self) -> Iterator[Row | Lost]:
         """Every row of every table but the counts."""
@@ -100,7 +101,7 @@ class Remains:
         if owner != table:
             self._owner[page] = table
             for spoilt in {table, owner or table}:
-                self.broken[spoilt] = (self.broken[spoilt] or 0) + 1 if self._knows_tables else None
+                self.broken[spoilt] = (self.broken[spoilt] or 0) + 1 if self.knows_tables else None
 
     def _layout_of(self, kinds: str) -> Layout | None:
         return next((one for one in self._layouts if one.table != _COUNTS and one.kinds.fullmatch(kinds)), None)
