@@ -1,7 +1,9 @@
 """Nothing of a forgotten person is left in the bytes of the file or its log."""
 
+import asyncio
 import hashlib
 import random
+import time
 
 import apsw
 import pytest
@@ -103,6 +105,32 @@ async def test_pages_that_were_scrubbed_are_read_anew(open_outbox, clock, path):
         found |= {digest: left for digest in PERSONS[:6] if (left := traces(at.parent, digest))}
 
     assert {} == found
+
+
+def hold_up(seconds):
+    """Keep this thread, and the event loop with it, from going on."""
+    time.sleep(seconds)
+
+
+async def test_no_page_is_moved_while_all_are_gone_through(open_outbox, clock):
+    """A page that moves to where the scrub has been keeps its traces."""
+    outbox = await open_outbox(retention=Retention(delivered_events=0))
+    await outbox.put([record(number, body=b"x" * 500_000) for number in range(24)])
+    lease = await lease_all(outbox, clock, max_bytes=1 << 30)
+    await outbox.settle(lease, [Accepted()] * len(lease.events))
+    to_give_back = outbox._room.free_bytes_inside
+    scrubbing = asyncio.create_task(outbox._scrub())
+    await asyncio.sleep(0)
+    hold_up(1.0)  # longer than it rests before it gives room back
+    meanwhile = outbox._room.free_bytes_inside
+    await scrubbing
+    deadline = time.monotonic() + 20
+    while outbox._room.free_bytes_inside == to_give_back and time.monotonic() < deadline:
+        await asyncio.sleep(0.7)
+        await outbox.books()  # the thread looks again after a job
+
+    assert to_give_back == meanwhile
+    assert outbox._room.free_bytes_inside < meanwhile
 
 
 def test_only_pages_of_trees_have_an_unused_part():

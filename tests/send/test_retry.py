@@ -11,10 +11,8 @@ DAY = 24 * HOUR
 jitters = st.floats(0, 1, exclude_max=True)
 
 
-def event(*, received_at=0.0, unknown_since=None):
-    return Leased(
-        key=1, event="Lead", event_id=EventId("a"), body=b"{}", received_at=received_at, unknown_since=unknown_since
-    )
+def event(*, received_at=0.0, **more):
+    return Leased(key=1, event="Lead", event_id=EventId("a"), body=b"{}", received_at=received_at, **more)
 
 
 @given(attempt=st.integers(1, 10**6), jitter=jitters)
@@ -54,6 +52,14 @@ def test_what_surely_was_not_accepted_is_given_up_after_max_age(age_s, max_age_s
     expected = None if reason is None else Dead(reason=reason)
 
     assert expected == give_up(event(received_at=1e9), now=1e9 + age_s, max_age_s=max_age_s)
+
+
+@pytest.mark.parametrize(("since_s", "reason"), [(0, None), (HOUR, None), (HOUR + 1, DeadReason.TOO_OLD)])
+def test_a_letter_that_was_replayed_has_its_time_from_then_however_old_it_is(since_s, reason):
+    expected = None if reason is None else Dead(reason=reason)
+    replayed = event(received_at=1e9 - 90 * DAY, replayed_at=1e9)
+
+    assert expected == give_up(replayed, now=1e9 + since_s, max_age_s=HOUR)
 
 
 @pytest.mark.parametrize(
