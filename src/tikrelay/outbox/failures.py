@@ -32,7 +32,7 @@ def hint_of(error: Exception, path: Path) -> str:
         case apsw.CorruptError() | apsw.NotADBError():
             return how_to_mend(path)
         case ReplacedError():
-            return "stop the server before a copy is restored, and leave its .lock files alone; it is starting anew"
+            return "stop the server before you restore a copy, leave .lock and -wal files alone; it is starting anew"
         case EscapedError():
             return "give the server more memory where that is what it wants for; the server is starting anew"
         case _ if isinstance(error, FATAL):

@@ -72,6 +72,7 @@ _LOOKS_TAKE_AT_MOST: Final = 0.01  # of the thread's time
 _MOST_TRIES: Final = 8  # to make room on a full disk, each for twice as much as the one before
 _FREED_FIRST: Final = 16 * 1024
 _FRUGAL_FOR_S: Final = 10.0  # after the disk was full
+_CARRIES_WITHIN_S: Final = 10.0  # the log of a file that was replaced, while somebody reads it
 _REST_BEFORE_TIDYING_S: Final = 0.5
 _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
 _PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
@@ -154,6 +155,7 @@ class GroupCommit:
             self._room.remember_file()
             self._keep_log(log)
             prepare(self._database)
+            self._room.remember_log()
             self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
             self._memory.load()
             self._take_back()
@@ -362,14 +364,16 @@ class GroupCommit:
 
     def _find_in_place(self) -> None:
         """Answer nobody for a commit to a file that the next process will not find."""
-        if self._room.is_replaced():
-            why = "another file was put in its place while it was open"
-        elif self.path.exists() and not self._lock.is_in_place():
+        why = self._room.what_is_replaced()
+        if not why and self.path.exists() and not self._lock.is_in_place():
             why = "its lock file was removed while it was open"
-        else:
+        if not why:
             return
+        self._database.wait_for_others(seconds=_CARRIES_WITHIN_S)
         with contextlib.suppress(apsw.Error):
             self._database.empty_log()
+        with contextlib.suppress(OSError):
+            self._room.put_strange_log_aside(at=self._clock.now())
         raise ReplacedError(why)
 
     def _tell(self, jobs: list[Job]) -> None:

@@ -56,6 +56,12 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def new_name_for_log(path: Path, at: float) -> Path:
+    """A name to keep a log under that none before it has."""
+    name = path.with_name(f"{path.name}{KEPT_LOG}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}")
+    return new_name_for_log(path, at + 1) if name.exists() else name
+
+
 def open_log(path: Path) -> IO[bytes]:
     """Open the log of a file that SQLite has not opened yet, for it deletes the log of an empty file."""
     with contextlib.suppress(FileNotFoundError):
@@ -70,7 +76,7 @@ def keep_left_out(database: Database, log: IO[bytes], *, at: float) -> LogKept |
     left_out = [frame for frame in frames[read:] if frame.page]
     if not any(frame.ends_commit for frame in left_out) or not _are_missed(database, log, frames[:read], left_out):
         return None
-    kept = _new_name(database.path, at)
+    kept = new_name_for_log(database.path, at)
     _copy(log, kept, owner=database.path)
     with contextlib.suppress(apsw.BusyError):
         database.empty_log()  # lest the same frames are found again
@@ -126,11 +132,6 @@ def _page_of(file: apsw.VFSFile, page: int) -> bytes:
     with contextlib.suppress(apsw.IOError):  # there is none
         return file.xRead(PAGE_SIZE, (page - 1) * PAGE_SIZE)
     return b""
-
-
-def _new_name(path: Path, at: float) -> Path:
-    name = path.with_name(f"{path.name}{KEPT_LOG}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}")
-    return _new_name(path, at + 1) if name.exists() else name
 
 
 def _copy(log: IO[bytes], target: Path, *, owner: Path) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.happenings import Emit, StoreResumed, StoreStopped
+from tikrelay.outbox.log_tail import log_of, new_name_for_log
 
 MAX_BYTES: Final = "max_bytes"
 RESERVE: Final = "disk_reserve"
@@ -61,6 +62,7 @@ class Room:
         self._max_bytes = max_bytes
         self._slow_after_s = slow_after_s
         self._file: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None
         self._seen: WhyNot | None = None
         self._looked_at = float("-inf")
         self._told = ""
@@ -70,12 +72,25 @@ class Room:
         """Note which file was opened."""
         self._file = _identity(self._path)
 
-    def is_replaced(self) -> bool:
-        """Say whether another file lies where the opened one was."""
+    def remember_log(self) -> None:
+        """Note which log was opened with it."""
+        self._log = _identity(log_of(self._path))
+
+    def what_is_replaced(self) -> str:
+        """Say what lies where the opened file or its log was; nothing while the file itself is just gone."""
         try:
-            return _identity(self._path) != self._file
+            if _identity(self._path) != self._file:
+                return "another file was put in its place while it was open"
+            return "" if _identity(log_of(self._path)) == self._log else "another log was put in the place of its own"
+        except FileNotFoundError:
+            return "its log (-wal) was removed while it was open" if self._path.exists() else ""
         except OSError:
-            return False
+            return ""
+
+    def put_strange_log_aside(self, *, at: float) -> None:
+        """Leave no log to the opened file that is not its own: the next to open it would read that over its pages."""
+        if _identity(self._path) == self._file and _identity(log := log_of(self._path)) != self._log:
+            log.rename(new_name_for_log(self._path, at))
 
     def look_again(self) -> None:
         """Do not trust the last look."""
@@ -116,9 +131,9 @@ class Room:
     def _look(self) -> WhyNot | None:
         try:
             room = os.statvfs(self._path.parent)
-            if _identity(self._path) != self._file:
-                what = "another file was put in its place while it was open"
-                return WhyNot(reason=REPLACED, what=what, hint="stop the server before a copy is restored")
+            _identity(self._path)
+            if what := self.what_is_replaced():
+                return WhyNot(reason=REPLACED, what=what, hint="stop the server before you restore a copy")
         except OSError as error:
             what = f"cannot be looked at: {error.strerror}"
             return WhyNot(reason=GONE, what=what, hint="put the file back, or stop the server and start it anew")
