@@ -262,12 +262,17 @@ def test_a_place_written_twice_is_written_once(value: str, clean: Cleaner):
 
 # ---- nobody's address ------------------------------------------------------------------------------------------------
 
+ENCODED = b64encode(b"canary.ann@canary-shop.example").decode()
 CANARIES = [
     "canary.ann@canary-shop.example", "CANARY.ANN@Canary-Shop.example", "canary.ann%40canary-shop.example",
     "canary.ann%2540canary-shop.example", "canary.ann@canary-shop.example,b@c.example",
     "canary.ann\uff20canary-shop.example", "canary.ann%EF%BC%A0canary-shop.example",
     "canary.ann&#64;canary-shop.example",
     "canary.ann%40canary-shop%2Eexample", "canary.ann@canary-shop\u3002example", r"canary.ann\u0040canary-shop.example",
+    *(f"canary.ann{at}canary-shop.example" for at in (
+        " @ ", "@ ", " @", "\t@\t", "  @  ", "\u00a0@\u00a0", "%20@%20", "%20%40%20", "+@+", " %40 ", " \uff20 ", "\n@",
+    )),
+    "canary.ann @ canary-shop.example, b@c.example", ENCODED, ENCODED.rstrip("="), f"b@c.example|{ENCODED}",
     "+49 151 55501234", "+4915155501234", "%2B4915155501234", "004915155501234", "0049 151 555-01234",
     "+49\u2013151\u201355501234", "+49\u00a0151\u00a055501234", "+(49) 151.555.01234",
     "+\u0664\u0669151555\u0660\u06611234", "\uff0b4915155501234",
@@ -357,6 +362,8 @@ def event_with(kind: str, key: str, text: str) -> Event:
 
 def gives_canary_away(shown: str) -> bool:
     """Look for a canary however it is written: in any case, percent-encoded, its digits spaced."""
+    if ENCODED.rstrip("=") in shown:
+        return True
     for _ in range(4):
         lower = unicodedata.normalize("NFKC", shown).lower()
         lower = "".join(str(unicodedata.digit(sign, sign)) for sign in lower)

@@ -2,6 +2,8 @@
 
 import re
 import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -23,7 +25,14 @@ EMAILS = ["ann@shop.example", "Ann.Lee+x@mail.shop.example", "ann%40shop.example
           "ANN@SHOP.EXAMPLE", "x" * 80 + "@shop.example", "ann\uff20shop.example", "ann\ufe6bshop.example",
           "ann@shop\u3002example", "ann%40shop%2Eexample", "ann%25252540shop%252Eexample", "ann%EF%BC%A0shop.example",
           "ann&#64;shop.example", "ann&#x40;shop.example", "ann&commat;shop.example",
-          r"ann\u0040shop.example"]  # fmt: skip
+          r"ann\u0040shop.example",
+          "ann @ shop.example", "ann@ shop.example", "ann @shop.example", "ann\t@\tshop.example",
+          "ann   @   shop.example",
+          "ann\u00a0@\u3000shop.example", "ann\n@\r\nshop.example", "ann%20@%20shop.example", "ann+@+shop.example",
+          "ann%20%40%20shop.example", "ann%2520%2540%2520shop.example", "ann+%40+shop.example",
+          "ann &#64; shop.example",
+          "ann\u200b @ \u200bshop.example", "ann @ \uff20 shop.example",
+          "YW5uQHNob3AuZXhhbXBsZQ==", "YW5uQHNob3AuZXhhbXBsZQ", "YUB4LmRl", "YW5uIEAgc2hvcC5leGFtcGxlCg=="]  # fmt: skip
 PHONES = ["+49 151 55501234", "+4915155501234", "+1 (213) 373-4253", "%2B4915155501234", "%252B4915155501234",
           "004915155501234", "0049 151 55501234", "+49.151.555.01234",
           "+49\u2013151\u201355501234", "+49\u00a0151\u202f55501234", "\uff0b4915155501234",
@@ -85,7 +94,11 @@ HARMLESS = ["", "12345678", "0012345678", "00123456789012", "2026-11-22T10:12:25
             "user at shop", "E.C.P.0012345678_-", "10.20.30.40", "00000000000", "mug+blue", "5+12",
             "+10 - 20 - 30", "+1 2 3 4 5", "hotel:12345678", "(100) 200-3000", "size (213)", "größe 10", "東京 2024",
             "0049123456787", "Kabel 0049123456787", "ean:0049123456787", "%0012345678", "logo@2x.png", "@x.de",
-            "R&B &amp; Soul", "C:\\u0040", "a=b", "100%", "1\u20132"]  # fmt: skip
+            "R&B &amp; Soul", "C:\\u0040", "a=b", "100%", "1\u20132",
+            "5 @ 3.20", "2 @ 1.5kg", "3 @ 9.99, 4 @ 8.99", "@home", "lunch @ Joe's", "Dinner @ St. Pauli",
+            "icon @2x.png", "and then, @shop.example", "Made in QATAR", "Quality AB", "YW5uQHNob3A",
+            "Q2F0ZWdvcnkAQ2F0ZWdvcnk",
+            "xYW5uQHNob3AuZXhhbXBsZQ"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [*EMAILS, *PHONES])
@@ -185,8 +198,9 @@ def test_a_harmless_parameter_is_known_as_one(name):
     assert not gives_away(name, "email")
 
 
-def test_a_name_can_be_an_address_itself():
-    assert gives_away("ann@shop.example", "")
+@pytest.mark.parametrize("name", ["ann@shop.example", "YW5uQHNob3AuZXhhbXBsZQ", "u_YW5uQHNob3AuZXhhbXBsZQ"])
+def test_a_name_can_be_an_address_itself(name):
+    assert gives_away(name, "")
 
 
 @pytest.mark.parametrize("address", [*EMAILS[:4], *PHONES[:2]])
@@ -235,6 +249,13 @@ def test_a_long_text_is_read_to_its_end(piece):
         "ann@x.de|",
         "@x.de",
         "@x.",
+        "@ ",
+        " @",
+        "@" + " " * 40,
+        " " * 40 + "@x.de",
+        '"@x.de',
+        "YW5uQHNob3AuZXhhbXBsZQ",
+        "YW5uQHNob3AuZXhhbXBsZQ.",
         "0012345678905 ",
         "+4915155501234|",
         "%7C0049151",
@@ -283,6 +304,32 @@ def test_a_parameter_that_holds_harmless_ones_stays(value):
     assert not parameter_gives_away(value)
 
 
+@pytest.mark.parametrize("text", ['"ann"@shop.example', "'ann' @ shop.example", "ann@@ shop.example"])
+def test_a_name_in_quotes_and_a_doubled_sign_hide_no_address(text):
+    assert "***" == mask(text).strip("\"'")
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+@given(
+    address=st.from_regex(
+        r"[A-Za-z0-9][A-Za-z0-9._+-]{0,40}@[A-Za-z0-9][A-Za-z0-9-]{0,40}\.[a-z]{2,9}", fullmatch=True
+    ),
+    end=st.sampled_from(["", "\n"]),
+)
+def test_an_address_in_base64_is_masked(encode: Callable[[bytes], bytes], address: str, end: str):
+    text = encode((address + end).encode()).decode()
+
+    assert ("***", "***") == (mask(text), mask(text.rstrip("=")))
+    assert "/p/***/q" == mask(f"/p/{text}/q", is_products=True)
+
+
+@given(raw=st.binary(min_size=6, max_size=150))
+def test_what_is_no_address_in_base64_stays(raw: bytes):
+    text = b64encode(b"\xff" + raw).decode()
+
+    assert text == mask(text, is_products=True)
+
+
 def test_a_number_without_a_country_behind_its_zeros_is_nobodys():
     assert mask("0012345678 and 00999123456789") == "0012345678 and 00999123456789"
     assert mask("0049 151 55501234") == "***"
@@ -316,6 +363,7 @@ def test_a_text_with_stars_is_masked_like_any_other(masked):
 
 PIECES = [
     "ann", "ann@x.de", "@", "@x.de", "%40", "&#64;", ".de", "x.", "0049", "0049 151 55501234", "+49", "+4915155501234",
+    " @ ", "\t@", "YW5uQHguZGU=", "YW5uQHguZGU",
     "151", "5550", "1", "0151", "06", "213", "373", "4253", "2026", "5:",
     "4 012345 678901", "tel:", "tel:0151-55501234", "(213) 373-4253", "%2B", "%2E", "2x.png", "0012345678905",
     *BETWEEN,

@@ -383,6 +383,11 @@ def test_the_first_five_digits_of_a_us_code_are_taken_where_that_is_set(context,
         ("MÜNCHEN", "münchen"),
         ("St. Gallen", "stgallen"),
         ("L'Aquila", "laquila"),
+        ("Stratford-at-Avon", "stratfordatavon"),
+        ("Walton at Stone", "waltonatstone"),
+        ("Castle & Rochford", "castlerochford"),
+        ("Frankfurt (Main)", "frankfurtmain"),
+        ("Luxembourg", "luxembourg"),
         ("東京", "東京"),
     ],
 )
@@ -390,8 +395,21 @@ def test_a_city_is_written_in_lower_case_without_spaces_and_not_hashed(context, 
     assert written == place(given, context())
 
 
-@pytest.mark.parametrize("given", ["ann@shop.example", "+49 151 55501234", "015155501234", "-", True, "x" * 400])
-def test_what_holds_somebodys_address_is_no_city(context, given):
+ADDRESSES = ["ann@shop.example", "ann @ shop.example", "ann\t@ shop.example", "ann@shop", "ann%40shop.example",
+             "ann" + "%" + "25" * 12 + "40shop.example", "ann%20@%20shop.example", "ann\uff20shop.example",
+             "ann&#64;shop.example", "ann&commat;shop", r"ann\u0040shop.example", "ann (at) shop.example",
+             "ann[AT]shop.example", "ann at shop.example", "ann at shop dot example", "YW5uQHNob3AuZXhhbXBsZQ==",
+             "YW5uQHNob3AuZXhhbXBsZQ", "YUB4LmRl", "Kiel, ann @ shop.example", "+49 151 55501234"]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ADDRESSES)
+@pytest.mark.parametrize("clean", [place, state, country, hash_zip])
+def test_what_holds_somebodys_address_is_no_place(context, clean, given):
+    assert Left.UNUSABLE == clean(given, context())
+
+
+@pytest.mark.parametrize("given", ["015155501234", "-", True, "x" * 400])
+def test_what_reads_like_no_city_is_none(context, given):
     assert Left.UNUSABLE == place(given, context())
 
 

@@ -11,6 +11,7 @@ import json
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,9 +24,11 @@ from privacy.search import Search, spellings
 EMAIL = "canary.ann@canary-shop.example"
 PHONE = "+4915155501234"
 FIRST, LAST, STREET, EXTERNAL = "Canaryfirst", "Canarylast", "Canarystreet 17", "canary-external-0001"
+SPACED, HALF_SPACED = EMAIL.replace("@", " @ "), EMAIL.replace("@", "@\u00a0")
 PERSON = {
-    "e-mail": EMAIL, "phone": "4915155501234", "first name": FIRST, "last name": LAST, "street": STREET,
-    "external id": EXTERNAL,
+    "e-mail": EMAIL, "e-mail with spaces": SPACED, "e-mail with a space": HALF_SPACED,
+    "e-mail without signs": "canaryanncanaryshop", "phone": "4915155501234", "first name": FIRST,
+    "last name": LAST, "street": STREET, "external id": EXTERNAL,
 }  # fmt: skip
 SECRETS = {
     "token": TOKEN, "data_key": "canary-key-of-data-0001", "mp_api_secret": "canary-secret-of-protocol",
@@ -55,11 +58,14 @@ def requests() -> list[Sent]:
     mail, number = quote(EMAIL), quote(PHONE)
     hit = f"/g/collect?v=2&tid=G-A1&cid=1.2&_p=1&en=purchase&dl={quote(PAGE)}"
     sent: list[Sent] = []
-    for given in (mail, number):
+    for plain in (EMAIL, PHONE, SPACED, HALF_SPACED, b64encode(EMAIL.encode()).decode()):
+        given = quote(plain)
         gtag = [
             *(f"&{key}={given}" for key in ("dr", "dt", "cid", "_p", "sid", "ul", "_uip", "em", "gcs", "zz", "uafvl")),
             *(f"&ep.{key}={given}" for key in ("event_id", "transaction_id", "search_term", "description", "currency")),
             *(f"&ep.{key}={given}" for key in ("value", "coupon", "own", "user_agent", "tt_contents", "ttclid", "ttp")),
+            *(f"&ep.{key}={given}" for key in ("city", "state", "country", "lead_id", "shop_id", "content_type")),
+            *(f"&ep.user_data.address.{key}={given}" for key in ("city", "region", "postal_code", "country")),
             *(f"&{kind}{given}=1" for kind in ("ep.", "epn.", "up.", "", "pr1")),
             *(f"&ep.x-ttq-{key}={given}" for key in (
                 "event-name", "timestamp", "event-id", "ct-ip-adress", "ct-user-agent", "ttclid", "pt-contents",
@@ -74,13 +80,13 @@ def requests() -> list[Sent]:
             (f"/{given}", None, {}),
             (f"/data/{given}", b"", {}),
         ]
-        plain = EMAIL if given == mail else PHONE
         sent += [
             (hit, None, {name: value.format(plain)})
             for name, value in {
                 "Referer": PAGE + "?q={}", "User-Agent": "Shop/1 ({})",
                 "X-Forwarded-For": "{}", "Cookie": "ttclid={0}; _ttp={0}",
-                "Origin": "https://{}", "X-Own": "{}", "Accept-Language": "{}", "Sec-CH-UA": '"{}";v="1"',
+                "Origin": "https://" + plain.lower(),  # as browsers write a host
+                "X-Own": "{}", "Accept-Language": "{}", "Sec-CH-UA": '"{}";v="1"',
             }.items()
         ]  # fmt: skip
         sent += [(hit + "&dl=" + quote(PAGE + form.format(plain)), None, {}) for form in IN_URLS]
@@ -92,6 +98,7 @@ def requests() -> list[Sent]:
         "user_properties": {"email": EMAIL, "phone_number": PHONE}, "external_id": EXTERNAL, "user_id": EXTERNAL,
         "x-ttq-ud-external-id": EXTERNAL, "x-ttq-ud-email": [EMAIL], "x-ttq-ud-phone-number": PHONE,
         "items": [{"item_id": EMAIL, "item_name": f"for {PHONE}", EMAIL: PHONE}], EMAIL: PHONE,
+        SPACED: HALF_SPACED, "query": SPACED, "city": HALF_SPACED, "state": SPACED, "lead_id": HALF_SPACED,
     }  # fmt: skip
     body = json.dumps(data).encode()
     form = f"event_name=purchase&email={mail}&phone={number}&external_id={EXTERNAL}".encode()

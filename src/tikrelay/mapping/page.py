@@ -102,11 +102,11 @@ def _taken_of_query(query: str, settings: Settings) -> list[str]:
 def _told(part: str) -> str:
     """Say which parameter was taken out, with nothing of its value, and no name that could be one itself.
 
-    >>> _told("email=x"), _told("q=ann@shop.example"), _told("ann@shop.example=1")
-    ('email', 'a value of q', 'a parameter')
+    >>> _told("email=x"), _told("q=ann@shop.example"), _told("ann@shop.example=1"), _told("YUBhLmRl=1")
+    ('email', 'a value of q', 'a parameter', 'a parameter')
     """
     name, _, value = part.partition("=")
-    if not _HARMLESS_NAME.fullmatch(name):
+    if not _HARMLESS_NAME.fullmatch(name) or value_gives_away(name):
         return "a parameter"
     return name if value and name_gives_away(name) else f"a value of {name}"
 

@@ -11,6 +11,7 @@ A number that names no country is one as people write it, in groups: only in wor
 import functools
 import re
 import unicodedata
+from binascii import a2b_base64
 from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
@@ -41,8 +42,18 @@ _LABEL: Final = rf"""(?:[^\s@,;:<>()"'/.=&?%]|%(?!{_DOT[1:]})){{1,63}}"""
 _DOMAIN: Final = rf"(?![1-4]x\.(?:png|jpe?g|gif|webp|svg)\b)(?:{_LABEL}(?:\.|{_DOT})){{1,8}}[^\W\d_]{{2,24}}"
 ESCAPED_AT: Final = r"&(?:#0*64|#[xX]0*40|commat);"  # as HTML writes it
 _AT: Final = rf"(?:@|%(?:25)*40|%(?:25)*[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*[Aa]0|{ESCAPED_AT}|\\[ux](?:00)?40)"
-_AT_DOMAIN: Final = re.compile(_AT + _DOMAIN)
 _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # as copying from an address book leaves
+# White space beside the sign is no part of an address, and people read one all the same: ``ann @ shop.example``.
+_AT_DOMAIN: Final = re.compile(rf"{_AT}[\s{_UNSEEN}]{{0,32}}+{_DOMAIN}")
+_BESIDE_AT: Final = re.compile(rf"[\s{_UNSEEN}\"'@]")
+# An address in base64, of 8 to 200 characters. Since the first bit of each of its bytes is 0, only one in eight groups
+# of four signs can be of one; texts that are no address are passed over fast.
+_QUAD_END: Final = "[A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9]"
+_ENCODED: Final = re.compile(
+    rf"[M-Za-e]{_QUAD_END}(?<![A-Za-z0-9].{{4}})(?:[A-Za-f]{_QUAD_END}){{1,49}}+(?:[A-Za-z0-9]{{2,3}})?"
+    r"(?![A-Za-z0-9])={0,2}"
+)
+_SHORTEST_ENCODED: Final = 8
 _TYPOGRAPHIC: Final = r"[Ee]2%(?:25)*80%(?:25)*(?:[89][0-9A-Fa-f]|[Aa][A-Fa-f])"  # spaces and dashes, encoded
 _BETWEEN_DIGITS: Final = rf"(?:[ ()./\-{_UNSEEN}]|%(?:25)*(?:2[089DdEeFf]|[Cc]2%(?:25)*[Aa]0|{_TYPOGRAPHIC}))"
 # Behind letters and digits zeros begin no number, unless those are a sign's code: ``%7C0049``.
@@ -137,7 +148,7 @@ def gives_away(name: str, value: str) -> bool:
 def name_gives_away(name: str) -> bool:
     """Say whether a parameter's name says that a person or a secret follows, or is somebody's address itself."""
     if name.isascii() and name.isidentifier() and len(name) <= _LONGEST_KEPT:
-        return _is_of_person(name)
+        return _is_of_person(name) or (_may_hold_encoded(name) and mask(name) != name)
     plain = unicodedata.normalize("NFKD", "".join(sign for sign in decodings(name)[-1] if sign.isprintable()))
     bare = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return _is_of_person.__wrapped__(bare) or value_gives_away(name)
@@ -191,7 +202,13 @@ def has_signs(text: str) -> bool:
         or "eyJ" in text
         or "tel:" in text
         or not text.isascii()
+        or (len(text) >= _SHORTEST_ENCODED and _may_hold_encoded(text))
     )
+
+
+def _may_hold_encoded(text: str) -> bool:
+    """Say whether something in a text reads like an address in base64, where the @ has a Q, an A or a B for a sign."""
+    return ("Q" in text or "A" in text or "B" in text) and _ENCODED.search(text) is not None
 
 
 def decodings(text: str) -> list[str]:
@@ -223,11 +240,7 @@ def mask(text: str, *, is_products: bool = False) -> str:
     >>> mask("gift for ann@shop.example, call +49 151 55501234 or 0049 151 55501234 about 0012345678")
     'gift for ***, call *** or *** about 0012345678'
     """
-    if text.isascii():
-        return _mask(text, is_products=is_products)
-    read = text.translate(_LIKE_ASCII)
-    masked = _mask(read, is_products=is_products)
-    return text if masked == read else masked
+    return _mask_all(text, is_products=is_products, is_typed=False)
 
 
 def mask_text(text: str) -> str:
@@ -236,18 +249,15 @@ def mask_text(text: str) -> str:
     >>> mask_text("call 213-373-4253 or 0151/55501234 by 01/02/2026, size 10-12")
     'call *** or *** by 01/02/2026, size 10-12'
     """
-    if text.isascii():
-        return _mask_text(text)
-    read = text.translate(_LIKE_ASCII)
-    masked = _mask_text(read)
-    return text if masked == read else masked
+    return _mask_all(text, is_products=False, is_typed=True)
 
 
-def _mask_text(text: str) -> str:
+def _mask_all(text: str, *, is_products: bool, is_typed: bool) -> str:
     """Mask again what was masked: without the address in front of it, digits may be seen for a number."""
-    while (masked := _mask(text, is_products=False, is_typed=True)) != text:
-        text = masked
-    return text
+    read = masked = text if text.isascii() else text.translate(_LIKE_ASCII)
+    while (more := _mask(masked, is_products=is_products, is_typed=is_typed)) != masked:
+        masked = more
+    return text if masked == read else masked
 
 
 def text_gives_away(text: str) -> bool:
@@ -255,7 +265,7 @@ def text_gives_away(text: str) -> bool:
     return mask_text(text) != text or value_gives_away(text)
 
 
-def _mask(text: str, *, is_products: bool, is_typed: bool = False) -> str:
+def _mask(text: str, *, is_products: bool, is_typed: bool) -> str:
     """Mask numbers first: stars for one may make an address of what is around it, and never the other way round."""
     if "+" in text or "00" in text or ("%" in text and ("2B" in text or "2b" in text)):
         text = _without_phones(text, is_products=is_products)
@@ -270,7 +280,16 @@ def _mask(text: str, *, is_products: bool, is_typed: bool = False) -> str:
             text = _without_national(text)
     if "@" in text or "%" in text or "&" in text or "\\" in text:
         text = _without_emails(text)
+    if len(text) >= _SHORTEST_ENCODED and _may_hold_encoded(text):
+        text = _ENCODED.sub(_stars_if_address, text)
     return text
+
+
+def _stars_if_address(found: re.Match[str]) -> str:
+    """Put stars for what is an e-mail address in base64."""
+    token = found[0].rstrip("=")
+    plain = a2b_base64(token + "=" * (-len(token) % 4)).decode("latin-1")
+    return MASK if _without_emails(plain.strip()) == MASK else found[0]
 
 
 def _without_phones(text: str, *, is_products: bool) -> str:
@@ -368,17 +387,21 @@ def _has_check_digit(digits: str) -> bool:
 def _without_emails(text: str) -> str:
     """Put stars for addresses, each with all that stands around it without a sign between.
 
-    What is looked at again after an address was found is only what comes behind it, so that the search stays linear.
+    White space beside the @ counts for nothing. What is looked at again after an address was found is only what comes
+    behind it, so that the search stays linear.
     """
     pieces: list[str] = []
     end = at = 0
     while (found := _AT_DOMAIN.search(text, at)) is not None:
         at = found.start() + 1
-        begin = found.start()
+        name_end = found.start()
+        while name_end > end and _BESIDE_AT.match(text, name_end - 1):
+            name_end -= 1
+        begin = name_end
         while begin > end and text[begin - 1] not in _BETWEEN and not text[begin - 1].isspace():
             begin -= 1
         is_next = bool(pieces) and begin == end  # nothing is between this and the stars before it
-        if begin == found.start() and not is_next:
+        if begin == name_end and not is_next:
             continue  # nobody's: no name is before the sign
         if not is_next:
             pieces += [text[end:begin], MASK]

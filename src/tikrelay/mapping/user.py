@@ -26,6 +26,11 @@ _NO_ADDRESS: Final = re.compile(r"[<>()\[\]:;,\"\\]")
 # Brackets, and the marks of direction that address books of phones put around a number when it is copied.
 _BEFORE_NUMBER: Final = "( \u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _MANY_DIGITS: Final = re.compile(r"\d{7}")
+# What no place is written with, and an address is, however it is disguised. Without its signs it would look like one.
+_NO_PLACE: Final = re.compile(
+    r"[@%\\\uff20\ufe6b]|&(?:#|commat)|[(\[{<]\s?at\s?[)\]}>]|\sat\s[^\s.]{1,63}\.\w|\sdot\s", re.IGNORECASE
+)
+_SHORT_PLACE: Final = 8  # shorter is no address in base64
 _ZIP_PLUS_FOUR: Final = re.compile(r"([0-9]{5})( ?-? ?)[0-9]{4}", re.ASCII)
 _DEVICE_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _NO_DEVICE: Final = "00000000-0000-0000-0000-000000000000"  # what a phone gives where ad tracking is limited
@@ -226,6 +231,8 @@ def hash_zip(value: Json, context: Context) -> str | Left:
         country = _country_of_address(context)
         if country == "US" or (country is None and "-" in whole[2]):
             text = whole[1]
+    if of_hex(text) is None and _is_no_place(text):
+        return Left.UNUSABLE
     return _digest_of(text, _letters(text, "LN"))
 
 
@@ -260,13 +267,22 @@ def place(value: Json, _: Context) -> str | Left:
 def _place(text: str) -> str | Left:
     if len(text) > _LONGEST:
         return Left.UNUSABLE
-    letters = _letters(text)
-    if letters.isalpha() and "@" not in text and "%" not in text and text.isascii():
-        return letters
+    if len(text) < _SHORT_PLACE and text.isascii() and text.isalpha():
+        return text.lower()
     if (digest := of_hex(text)) is not None:
         return Left.UNUSABLE if digest in _OF_NOTHING else digest
-    gives_away = value_gives_away(text) or _MANY_DIGITS.search(letters)
-    return letters if letters and not gives_away else Left.UNUSABLE
+    letters = _letters(text)
+    is_none = not letters or _is_no_place(text) or _MANY_DIGITS.search(letters)
+    return Left.UNUSABLE if is_none else letters
+
+
+def _is_no_place(text: str) -> bool:
+    """Say whether a text holds an address or a number, whatever stands between its signs.
+
+    >>> [_is_no_place(text) for text in ("ann (at) shop.example", "ann%2540shop.example", "St. John's", "10115")]
+    [True, True, False, False]
+    """
+    return _NO_PLACE.search(text) is not None or value_gives_away(text)
 
 
 def state(value: Json, _: Context) -> str | Left:
