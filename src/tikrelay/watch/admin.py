@@ -5,34 +5,30 @@ changes anything is a POST from the operator's own machine or page, says ``"conf
 log: what, how many, from where.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
-from tikrelay.watch.gate import OPEN_PATH, Gate, check_same_origin, client_of
-from tikrelay.watch.log import log_defect, say
+from tikrelay.watch.audit import note_forget, note_replay
+from tikrelay.watch.gate import OPEN_PATH, Gate
+from tikrelay.watch.log import log_defect
 from tikrelay.watch.operations import (
-    EventPage,
     EventQuery,
-    EventShown,
-    ForgetDone,
     ForgetOrder,
-    ReplayDone,
+    Operations,
     ReplayOrder,
 )
+from tikrelay.watch.reading import read_json
 
-MAX_BODY_BYTES: Final = 64 * 1024
-BODY_WITHIN_S: Final = 15.0
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -44,26 +40,6 @@ _ROUTES: Final = "see the routes in docs/commands.md"
 _LONGEST_WORDS: Final = 200
 
 T = TypeVar("T")
-
-
-class Operations(Protocol):
-    """What the operator may do with events (``app/events.py``)."""
-
-    async def page(self, query: EventQuery) -> EventPage:
-        """List events."""
-        ...
-
-    async def shown(self, ref: str) -> EventShown:
-        """Show one."""
-        ...
-
-    async def replay(self, order: ReplayOrder) -> ReplayDone:
-        """Send dead letters again."""
-        ...
-
-    async def forget(self, order: ForgetOrder) -> ForgetDone:
-        """Erase a person's events."""
-        ...
 
 
 def admin_app(
@@ -98,15 +74,13 @@ def admin_app(
     async def replay(request: Request) -> Response:
         order = await _order(request, ReplayOrder)
         done = await operations.replay(order)
-        if not order.dry_run:
-            asked = {"test": bool(order.test_event_code), "accept_duplicates": order.accept_duplicates}
-            _note("events_replayed", request, **asked, replayed=done.replayed, kept=done.kept)
+        note_replay(request.scope, order, done)
         return _json(done)
 
     async def forget(request: Request) -> Response:
         order = await _order(request, ForgetOrder)
         done = await operations.forget(order)
-        _note("events_forgotten", request, digests=len(order.digests), **msgspec.structs.asdict(done))
+        note_forget(request.scope, order, done)
         return _json(done)
 
     application = Starlette(
@@ -141,11 +115,6 @@ class _Guarded:
             await self._app(scope, receive, send)
 
 
-def _note(event: str, request: Request, **details: Any) -> None:
-    """Leave a line of what an operator did."""
-    say(event, by=client_of(request.scope), **details)
-
-
 # Reading.
 
 
@@ -162,10 +131,7 @@ def _query(request: Request) -> EventQuery:
 
 async def _order(request: Request, kind: type[T]) -> T:
     """Read what is to be done. Raises InputRefused."""
-    check_same_origin(request.headers)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise InputRefused(415, "no_json", "the body must be JSON", hint="send it with Content-Type: application/json")
-    body = await _body(request)
+    body = await read_json(request)
     fields = ", ".join(getattr(kind, "__struct_fields__", ()))
     order = _converted(lambda: msgspec.json.decode(body, type=kind), f"one object; known here: {fields}")
     if not (getattr(order, "confirm", False) or getattr(order, "dry_run", False)):
@@ -179,21 +145,6 @@ def _converted(read: Callable[[], T], hint: str) -> T:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         words = str(error)[:_LONGEST_WORDS]
         raise InputRefused(400, "bad_request", f"it cannot be read: {words}", hint=hint) from None
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise InputRefused(413, "body_too_large", "the body is larger than 64 KiB", hint="ask for less")
-    except TimeoutError:
-        raise InputRefused(408, "body_too_slow", "the body did not arrive in time", hint="try again") from None
-    except ClientDisconnect:
-        raise InputRefused(400, "body_cut_off", "the connection ended before the body did", hint="try again") from None
-    return bytes(body)
 
 
 # Answering.

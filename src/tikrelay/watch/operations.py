@@ -1,6 +1,6 @@
 """What an operator may ask about events, and what is answered: the JSON of the admin port."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -304,3 +304,47 @@ class ForgetDone(msgspec.Struct, frozen=True, kw_only=True):
     dead: int = 0
     delivered: int = 0
     unanswered: dict[str, str] = {}
+
+
+class Operations(Protocol):
+    """All of this together: what the admin port and the console ask (``app/events.py``)."""
+
+    async def page(self, query: EventQuery) -> EventPage:
+        """List events."""
+        ...
+
+    async def shown(self, ref: str) -> EventShown:
+        """Show one."""
+        ...
+
+    async def example(self, ref: str) -> str:
+        """Write one as an example file, as those in ``examples/steps``."""
+        ...
+
+    async def live(self, cursor: str) -> LiveRows:
+        """Tell what is new since a cursor; an empty one is that of a viewer who has just come."""
+        ...
+
+    async def figures(self, query: FiguresQuery) -> FiguresShown:
+        """Add up what happened in each hour or on each day."""
+        ...
+
+    async def letters(self) -> LetterGroups:
+        """Group the dead letters."""
+        ...
+
+    async def repeats(self) -> RepeatedIds:
+        """Find ids that come more than once."""
+        ...
+
+    async def try_hit(self, order: TryOrder) -> dict[str, Any]:
+        """Explain a hit under the settings in force: the document of ``tikrelay explain --json``."""
+        ...
+
+    async def replay(self, order: ReplayOrder) -> ReplayDone:
+        """Send dead letters again."""
+        ...
+
+    async def forget(self, order: ForgetOrder) -> ForgetDone:
+        """Erase a person's events."""
+        ...
