@@ -28,11 +28,12 @@ from tikrelay.mapping.names import (
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.texts import LISTED_CURRENCIES
 from tikrelay.outbox.folder import OutboxFolder
-from tikrelay.outbox.store import Books, DeadReason
+from tikrelay.outbox.store import DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
 from tikrelay.tools.cli import app
 from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
 from tikrelay.tools.examples.run import render_examples
+from tikrelay.tools.metrics_reference import METRICS_PAGE, render_metrics
 from tikrelay.tools.reference import (
     EXAMPLE,
     MAPPING_PAGE,
@@ -44,7 +45,7 @@ from tikrelay.tools.reference import (
     render_page,
     sections,
 )
-from tikrelay.watch.metrics import render
+from tikrelay.watch.measures import MEASURES, STORE_FAILURES
 
 NOT_OURS = {".venv", ".git", ".pytest_cache", ".hypothesis", "node_modules", "build", "dist"}
 PAGES = sorted(
@@ -99,7 +100,7 @@ def test_all_are_written_where_they_belong(tmp_path: Path, capsys: pytest.Captur
     exit_code = main(tmp_path)
 
     written = {PAGE: render_page(), EXAMPLE: render_example(), MAPPING_PAGE: render_mapping()}
-    written |= {EXAMPLES_PAGE: render_examples()}
+    written |= {METRICS_PAGE: render_metrics(), EXAMPLES_PAGE: render_examples()}
     assert 0 == exit_code
     assert written == {path: (tmp_path / path).read_text(encoding="utf-8") for path in written}
     assert [f"wrote {path}" for path in written] == capsys.readouterr().out.splitlines()
@@ -157,12 +158,14 @@ def test_every_command_is_documented():
     assert [] == missing([f"tikrelay {command}" for command in commands], page("commands.md"))
 
 
-def test_every_metric_is_documented():
-    written = render([], Books(), {}, now=0.0).decode()
-    names = re.findall(r"^# TYPE (\S+) ", written, re.MULTILINE)
+def test_the_metrics_page_is_what_the_rows_say():
+    """Else run: python -m tikrelay.tools.reference."""
+    assert render_metrics() == (ROOT / METRICS_PAGE).read_text(encoding="utf-8")
+    assert [] == missing([one.shown_name for one in MEASURES], render_metrics())
 
-    assert "tikrelay_events_received_total" in names
-    assert [] == missing(names, page("metrics.md"))
+
+def test_every_reason_of_a_store_that_fails_is_documented():
+    assert [] == missing(STORE_FAILURES, page("metrics.md"))
 
 
 @pytest.mark.parametrize("kind", [DropReason, DeadReason, NoticeKind])

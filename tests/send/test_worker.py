@@ -11,7 +11,13 @@ import time
 import pytest
 
 from tikrelay.base.errors import OutboxUnavailable
-from tikrelay.base.happenings import BatchAnswered, DestinationPaused, DestinationResumed, EventsBuried
+from tikrelay.base.happenings import (
+    BatchAnswered,
+    DestinationPaused,
+    DestinationResumed,
+    EventsBuried,
+    EventsDelivered,
+)
 from tikrelay.outbox.store import Find, RetryAt
 from tikrelay.send.isolate import BUDGET
 from tikrelay.send.rate_limit import RateLimiter
@@ -43,6 +49,20 @@ async def test_events_are_delivered_and_the_books_say_so(shop, sandbox):
     assert ids(20) == delivered(sandbox)
     assert books.accepted == {"shop": 20}
     assert {} == await shop.dead()
+
+
+async def test_of_each_accepted_event_it_is_told_how_long_it_took_and_of_no_other(shop, sandbox):
+    sandbox.fault("refuse", event_id="e-0003", indexed=False)
+    await shop.put(*ids(5))
+    shop.clock.skip(HOUR)
+    await shop.put(*ids(2, first=10))
+    async with shop.sending():
+        await shop.all_settled()
+    lags_s = sorted(lag for told in shop.happened(EventsDelivered) for lag in told.lags_s)
+
+    assert 6 == len(lags_s)
+    assert all(0 <= lag < HOUR for lag in lags_s[:2])
+    assert all(HOUR <= lag < 2 * HOUR for lag in lags_s[2:])
 
 
 # One bad event among good ones.

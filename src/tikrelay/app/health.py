@@ -15,7 +15,8 @@ from tikrelay.tiktok.answers import explain_pause
 from tikrelay.watch.alarms import Alarms, Health, Told, troubles
 from tikrelay.watch.config import AlarmsConfig
 from tikrelay.watch.log import say
-from tikrelay.watch.metrics import TRAITS, TURNED_AWAY, WARNINGS, Snapshot
+from tikrelay.watch.measures import LACKING, STORED, TURNED_AWAY, WARNINGS
+from tikrelay.watch.meter import Snapshot
 
 _LOOK_EVERY_S: Final = 10.0
 _SAMPLE_EVERY_S: Final = 60.0
@@ -86,7 +87,9 @@ def tell_more(rows: dict[str, Any], counts: Books, new_dead: Counter[str], meter
         row["new_dead"] = new_dead[name]
         row["explained"] = explain_pause(row["reason"]) if row["state"] == "paused" else ""
         row["traits"] = {}
-    for name, trait, count in (row for meter in meters for row in meter[TRAITS.name]):
+    traits = [row for meter in meters for row in meter[LACKING.name]]
+    traits += [[name, "all", count] for meter in meters for name, count in meter[STORED.name]]
+    for name, trait, count in traits:
         if name in rows:
             rows[name]["traits"][trait] = rows[name]["traits"].get(trait, 0) + count
 
@@ -102,7 +105,7 @@ def most_warned(meters: list[Snapshot]) -> list[dict[str, Any]]:
 def count_refused(meters: list[Snapshot]) -> dict[str, int]:
     """Inputs that became no event since the server began, by reason."""
     sums: Counter[str] = Counter()
-    for _, reason, count in (row for meter in meters for row in meter[TURNED_AWAY.name]):
+    for reason, count in (row for meter in meters for row in meter[TURNED_AWAY.name]):
         sums[reason] += count
     return dict(sums.most_common())
 

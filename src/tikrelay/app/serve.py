@@ -52,7 +52,8 @@ from tikrelay.collect.config import LimitsConfig
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.watch.log import log_defect, log_happening, say
-from tikrelay.watch.metrics import Meter, render
+from tikrelay.watch.meter import Meter
+from tikrelay.watch.metrics import MetricsPage, Moment
 from tikrelay.watch.webhook import Webhook
 
 _HAND_OVER_WITHIN_S: Final = 30.0
@@ -69,6 +70,7 @@ class Server:
     ) -> None:
         self.version = version
         self.meter = Meter()  # of what happens in the parent
+        self.metrics_page = MetricsPage()
         self.settings = Settings(loaded, emit=self.emit)
         self.folder = folder
         self.listener = listener
@@ -81,6 +83,7 @@ class Server:
         self.clock = ClockState(self.emit)
         self.webhook = Webhook(lambda: self.settings.config.alarms.webhook, clock=SystemClock(), emit=self.emit)
         self.began = time.monotonic()
+        self.started_at = time.time()
         self._told_to_end = False
 
     def emit(self, happening: Happening) -> None:
@@ -170,13 +173,23 @@ class Server:
 
     async def metrics(self) -> bytes | None:
         """The page Prometheus reads; None while files of an older server are not yet counted, lest a sum falls."""
-        _, _, states = await self._count()
+        status = await self.status()
         whole = set(self._files()) - set(self.crew.damaged())
         if self.ledger.never_counted(whole) and time.monotonic() - self.began < _COUNTED_WITHIN_S:
             return None
-        counts = add_up(self.ledger.books(self._files()).values())
-        names = {name: state["state"] for name, state in states.items()}
-        return render([*self.ledger.meters(), self.meter.snapshot()], counts, names, now=time.time())
+        named = self._destinations()
+        moment = Moment(
+            snapshots=[*self.ledger.meters(), self.meter.snapshot()],
+            books=add_up(self.ledger.books(self._files()).values()),
+            states={name: row["state"] for name, row in status["destinations"].items() if name in named},
+            troubles=[trouble["kind"] for trouble in status["troubles"]],
+            held_bytes=self.folder.held_bytes_or_none(),
+            free_bytes=status["free_bytes"],
+            version=self.version,
+            started_at=self.started_at,
+            now=time.time(),
+        )
+        return self.metrics_page.render(moment)
 
     async def serve_admin(self) -> None:
         """Answer on the admin port until cancelled."""

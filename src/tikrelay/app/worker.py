@@ -46,7 +46,7 @@ from tikrelay.send.rate_limit import RateLimiter
 from tikrelay.send.worker import Sender
 from tikrelay.tiktok.api import TikTokApi
 from tikrelay.watch.log import configure_logs, log_defect, log_happening
-from tikrelay.watch.metrics import Meter
+from tikrelay.watch.meter import Meter
 
 _IDLE_CONNECTIONS_WITHIN_S: Final = 1.0
 _BEGUN_BATCHES_WITHIN_S: Final = 8.0

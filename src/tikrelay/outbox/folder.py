@@ -95,6 +95,13 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         except OSError:
             return None
 
+    def held_bytes_or_none(self) -> int | None:
+        """Bytes of all outbox files, their logs and what was kept of them, or None while the folder cannot be read."""
+        try:
+            return sum(path.stat().st_size for path in self.path.glob("outbox-*"))
+        except OSError:
+            return None  # also where a file went away meanwhile
+
     def file_system(self) -> str:
         """The kind of file system it lies on, or nothing where that cannot be told."""
         return file_system_of(self.path)

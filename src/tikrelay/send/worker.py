@@ -23,9 +23,9 @@ from typing import Any, Final
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import OutboxUnavailable
-from tikrelay.base.happenings import Emit, EventsBuried
+from tikrelay.base.happenings import Emit, EventsBuried, EventsDelivered
 from tikrelay.base.secret import Secret
-from tikrelay.outbox.store import Call, Dead, Lease, Outbox, Outcome, RetryAt
+from tikrelay.outbox.store import Accepted, Call, Dead, Lease, Outbox, Outcome, RetryAt
 from tikrelay.send.blame import Blame
 from tikrelay.send.call import Caller, are_tests
 from tikrelay.send.config import SendConfig
@@ -245,6 +245,7 @@ class Sender:
     ) -> bool:
         """Write the outcomes as soon as the store takes them; False when they were not written."""
         ordered = [outcomes[leased.key] for leased in lease.events]
+        known_at = self._clock.now()
         tries = itertools.count(1)
         while True:
             try:
@@ -254,8 +255,18 @@ class Sender:
                     return False
                 await self._or_stop(self._clock.sleep(_STORE_AGAIN_AFTER_S))
             else:
+                self._tell_of_the_delivered(lease, ordered, at=known_at)
                 self._tell_of_the_dead(ordered)
                 return True
+
+    def _tell_of_the_delivered(self, lease: Lease, outcomes: Sequence[Outcome], *, at: float) -> None:
+        lags_s = tuple(
+            max(0.0, at - leased.waits_since)  # the clock may have been set back
+            for leased, outcome in zip(lease.events, outcomes, strict=True)
+            if isinstance(outcome, Accepted)
+        )
+        if lags_s:
+            self._emit(EventsDelivered(destination=self.name, lags_s=lags_s))
 
     def _tell_of_the_dead(self, outcomes: Sequence[Outcome]) -> None:
         dead = [outcome for outcome in outcomes if isinstance(outcome, Dead)]

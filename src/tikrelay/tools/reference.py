@@ -1,6 +1,7 @@
 """The reference pages of settings and mapping, and the example file, written from the code they tell of.
 
-``python -m tikrelay.tools.reference`` writes all three, and the list of examples; a test fails while they are stale.
+``python -m tikrelay.tools.reference`` writes all three, the page of metrics and the list of examples; a test fails
+while they are stale.
 What a setting means, and its default, stand in one place: at its field. So does where a TikTok field comes from: in
 ``mapping/fields.py``.
 """
@@ -35,6 +36,7 @@ from tikrelay.mapping.names import (
 from tikrelay.mapping.texts import LISTED_CURRENCIES
 from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
 from tikrelay.tools.examples.run import render_examples
+from tikrelay.tools.metrics_reference import METRICS_PAGE, render_metrics
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = Path("docs/reference/settings.md")
@@ -343,7 +345,7 @@ def _field_row(field: Field) -> str:
 def main(root: Path = ROOT) -> int:
     """Write all files under a folder."""
     pages = ((PAGE, render_page()), (EXAMPLE, render_example()), (MAPPING_PAGE, render_mapping()))
-    for path, text in (*pages, (EXAMPLES_PAGE, render_examples())):
+    for path, text in (*pages, (METRICS_PAGE, render_metrics()), (EXAMPLES_PAGE, render_examples())):
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -17,6 +17,21 @@ from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
 
+Kind = Literal[
+    "nobody_collects",
+    "workers_die",
+    "settings_not_taken",
+    "clock_set",
+    "store_not_taking",
+    "disk_nearly_full",
+    "file_damaged",
+    "log_kept",
+    "destination_paused",
+    "events_without_destination",
+    "lag",
+    "dead_letters",
+    "destination_failing",
+]
 Level = Literal["soon", "now"]
 State = Literal["begun", "goes on", "ended"]
 
@@ -80,7 +95,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that needs a human, at once or soon. No personal data and no token is in it."""
 
-    kind: str
+    kind: Kind
     about: str = ""
     level: Level
     what: str

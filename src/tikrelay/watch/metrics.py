@@ -1,240 +1,191 @@
-"""Metrics: what each worker counts, and all workers' counts as one page for Prometheus.
+"""The page that Prometheus reads: what all processes counted, what the books say, and how the server is.
 
-A worker's Meter listens to happenings. The parent asks every worker for its Meter and its books when the page is read,
-adds them up and renders them, so that no label tells workers apart. Counts of events come from the books in the
-outbox and survive restarts; the others begin at zero with their process.
+The parent asks every worker for its Meter and its books when the page is read, and adds them up, so that no label
+tells workers apart. Counts of events come from the books in the outbox and survive restarts.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from tikrelay.base.happenings import (
-    AlarmPosted,
-    BatchAnswered,
-    ClockSet,
-    CommitDone,
-    EventsTaken,
-    EventWarned,
-    Happening,
-    HitAnswered,
-    InputTurnedAway,
-    PutRefused,
-    SettingsRead,
-    StoreFailed,
+from tikrelay.outbox.store import Books
+from tikrelay.watch.measures import (
+    BUILD,
+    DEAD,
+    DESTINATION,
+    DROPPED,
+    EVENTS_BY_OUTCOME,
+    FLOWING,
+    FREE,
+    HELD,
+    LETTERS,
+    MEASURES,
+    OF_PROCESSES,
+    OLDEST,
+    OTHER,
+    RECEIVED,
+    REPLAYED,
+    STARTED,
+    TROUBLES,
+    WAITING,
+    Measure,
 )
-from tikrelay.event import DropReason
-from tikrelay.outbox.room import FAILED, GONE, MAX_BYTES, REPLACED, RESERVE
-from tikrelay.outbox.store import Books, DeadReason
+from tikrelay.watch.meter import Snapshot
 
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-SIZES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+Labels = tuple[str, ...]
+Rows = Mapping[Labels, Sequence[float]]
+"""Values of labels to numbers: one, or those of a histogram's buckets, of the rest, and the sum."""
 
-
-class _Described(msgspec.Struct, frozen=True):
-    name: str
-    text: str
-    labels: tuple[str, ...] = ()
-    buckets: Sequence[float] = ()
+_FAMILIES: Final = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
 
 
-HITS = _Described("tikrelay_requests", "Requests on the collecting routes.", ("route", "status"))
-ANSWER_TIME = _Described(
-    "tikrelay_answer_seconds",
-    "From a request's headers to its answer, its body's arrival included.",
-    ("route",),
-    SECONDS,
-)
-TURNED_AWAY = _Described("tikrelay_inputs_refused", "Inputs that never became an event.", ("route", "reason"))
-WARNINGS = _Described("tikrelay_event_warnings", "Events taken with something left out or doubtful.", ("kind", "field"))
-COMMITS = _Described("tikrelay_commit_seconds", "One group commit, its fsync included.", (), SECONDS)
-COMMIT_EVENTS = _Described("tikrelay_commit_events", "Events in one group commit.", (), SIZES)
-STORE_FAILURES = _Described(
-    "tikrelay_store_failures", "Commits that did not reach the disk, and requests that were not tried.", ("reason",)
-)
-CALLS = _Described("tikrelay_tiktok_calls", "Calls to TikTok by what the answer meant.", ("destination", "outcome"))
-CALL_TIME = _Described("tikrelay_tiktok_seconds", "One call to TikTok.", ("destination",), SECONDS)
-CALL_EVENTS = _Described("tikrelay_batch_events", "Events in one call.", ("destination",), SIZES)
-TRAITS = _Described(
-    "tikrelay_event_traits",
-    "Events stored (all), those without an event id of the site's own, those without TikTok's click id.",
-    ("destination", "trait"),
-)
-CLOCK_SET = _Described("tikrelay_clock_set", "Times the machine's clock was set by more than a minute.")
-ALARMS = _Described("tikrelay_alarms", "Alarms for alarms.webhook, by whether it took them.", ("outcome",))
-RELOADS = _Described("tikrelay_config_reloads", "Times a running server read its settings again.", ("outcome",))
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page is written of.
 
-DESCRIBED: Final = (HITS, ANSWER_TIME, TURNED_AWAY, WARNINGS, COMMITS, COMMIT_EVENTS, STORE_FAILURES, CALLS, CALL_TIME,
-                    CALL_EVENTS, TRAITS, RELOADS, CLOCK_SET, ALARMS)  # fmt: skip
+    ``states``       of each destination of the settings
+    ``troubles``     the kind of each trouble there is
+    ``held_bytes``   of the outbox on disk; ``free_bytes`` on that disk; None while nobody can tell
+    ``started_at``   Unix seconds
+    """
 
-_FORESEEN_REASONS: Final = (MAX_BYTES, RESERVE, GONE, REPLACED, FAILED, "FullError", "IOError", "CorruptError")
-_RELOAD_OUTCOMES: Final = ("taken", "refused", "failed")
-
-Snapshot = dict[str, list[list[Any]]]
+    snapshots: Sequence[Snapshot] = ()
+    books: Books = Books()
+    states: Mapping[str, str] = {}
+    troubles: Sequence[str] = ()
+    held_bytes: int | None = None
+    free_bytes: int | None = None
+    version: str = ""
+    started_at: float = 0.0
+    now: float
 
 
-class Meter:
-    """One process's counters and histograms."""
+class MetricsPage:
+    """Writes the page, and remembers which names it tells: a name once told is never taken back."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Counter[tuple[str, ...]]] = {d.name: Counter() for d in DESCRIBED if not d.buckets}
-        self._sums: dict[str, dict[tuple[str, ...], list[float]]] = {d.name: {} for d in DESCRIBED if d.buckets}
-        for reason in _FORESEEN_REASONS:
-            self._add(STORE_FAILURES, (reason,), 0)  # Prometheus sees no increase in what began above zero
-        for outcome in _RELOAD_OUTCOMES:
-            self._add(RELOADS, (outcome,), 0)
-        self._add(CLOCK_SET, (), 0)
-        for outcome in ("sent", "failed"):
-            self._add(ALARMS, (outcome,), 0)
-        self._listeners: dict[type[Happening], Callable[[Any], None]] = {
-            HitAnswered: self._hit,
-            InputTurnedAway: lambda h: self._add(TURNED_AWAY, (h.route, h.reason), h.count),
-            EventWarned: lambda h: self._add(WARNINGS, (h.kind, h.field)),
-            CommitDone: self._commit,
-            StoreFailed: lambda h: self._add(STORE_FAILURES, (h.reason,)),
-            PutRefused: lambda h: self._add(STORE_FAILURES, (h.reason,)),
-            BatchAnswered: self._call,
-            EventsTaken: self._taken,
-            SettingsRead: lambda h: self._add(RELOADS, (h.outcome,)),
-            ClockSet: lambda _: self._add(CLOCK_SET, ()),
-            AlarmPosted: lambda h: self._add(ALARMS, (h.outcome,)),
-        }
+        self._told: dict[str, set[Labels]] = {measure.name: set(measure.values) for measure in MEASURES}
 
-    def listen(self, happening: Happening) -> None:
-        """Count what is counted."""
-        if (listener := self._listeners.get(type(happening))) is not None:
-            listener(happening)
+    def render(self, moment: Moment) -> bytes:
+        """Write the page."""
+        metrics = [_family(measure, self._bounded(measure, rows)) for measure, rows in _rows(moment).items()]
 
-    def _taken(self, taken: EventsTaken) -> None:
-        for trait, count in (
-            ("all", taken.events),
-            ("no_event_id", taken.no_event_id),
-            ("no_click_id", taken.no_click_id),
-        ):
-            self._add(TRAITS, (taken.destination, trait), count)
+        class _Page:
+            def collect(self) -> Iterable[Metric]:
+                return metrics
 
-    def _hit(self, hit: HitAnswered) -> None:
-        self._add(HITS, (hit.route, str(hit.status)))
-        self._observe(ANSWER_TIME, (hit.route,), hit.seconds)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Page())
+        return generate_latest(registry)
 
-    def _commit(self, commit: CommitDone) -> None:
-        self._observe(COMMITS, (), commit.seconds)
-        self._observe(COMMIT_EVENTS, (), commit.events)
-
-    def _call(self, call: BatchAnswered) -> None:
-        self._add(CALLS, (call.destination, call.outcome))
-        self._observe(CALL_TIME, (call.destination,), call.seconds)
-        self._observe(CALL_EVENTS, (call.destination,), call.events)
-
-    def _add(self, described: _Described, labels: tuple[str, ...], count: int = 1) -> None:
-        self._counts[described.name][labels] += count
-
-    def _observe(self, described: _Described, labels: tuple[str, ...], value: float) -> None:
-        """Add to the one bucket a value falls into; the last two places hold the rest and the sum."""
-        kept = self._sums[described.name]
-        row = kept.get(labels)
-        if row is None:
-            row = kept[labels] = [0.0] * (len(described.buckets) + 2)
-        row[bisect_left(described.buckets, value)] += 1
-        row[-1] += value
-
-    def snapshot(self) -> Snapshot:
-        """Everything, as JSON can hold it: a name to rows of labels and numbers."""
-        counts = {name: [[*labels, count] for labels, count in kept.items()] for name, kept in self._counts.items()}
-        sums = {name: [[*labels, *row] for labels, row in kept.items()] for name, kept in self._sums.items()}
-        return counts | sums
+    def _bounded(self, measure: Measure, rows: Rows) -> Rows:
+        """Tell no more combinations of labels by name than there is room for, the most frequent first."""
+        if not measure.named:
+            return rows
+        told = self._told[measure.name]
+        bounded: dict[Labels, list[float]] = {}
+        for labels, numbers in sorted(rows.items(), key=lambda row: (-row[1][0], row[0])):
+            by_name = sum(one[-1] != OTHER for one in told)
+            shown = labels if labels in told or by_name < measure.named else (*labels[:-1], OTHER)
+            told.add(shown)
+            bounded[shown] = _sum(bounded.get(shown), numbers)
+        return bounded
 
 
-def render(snapshots: Iterable[Snapshot], books: Books, states: dict[str, str], *, now: float) -> bytes:
-    """Write the page Prometheus reads."""
-    metrics = [*_process_metrics(list(snapshots)), *_book_metrics(books, states, now)]
-
-    class _Page:
-        def collect(self) -> Iterable[Metric]:
-            return metrics
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Page())
-    return generate_latest(registry)
+def _rows(moment: Moment) -> dict[Measure, Rows]:
+    """Everything there is to tell, in order."""
+    found = {**_of_books(moment), **_of_server(moment)}
+    found |= {measure: _of_processes(measure, moment) for measure in OF_PROCESSES}
+    return found
 
 
-def _process_metrics(snapshots: list[Snapshot]) -> Iterable[Metric]:
-    for described in DESCRIBED:
-        rows: dict[tuple[str, ...], list[float]] = {}
-        width = len(described.labels)
-        for row in (row for snapshot in snapshots for row in snapshot[described.name]):
-            labels = tuple(row[:width])
-            known = rows.get(labels)
-            rows[labels] = row[width:] if known is None else [a + b for a, b in zip(known, row[width:], strict=True)]
-        yield _histogram(described, rows) if described.buckets else _counter(described, rows)
+def _of_processes(measure: Measure, moment: Moment) -> Rows:
+    counted = len(measure.labels) + len(measure.detail)
+    rows = _from_the_start(measure, moment.states)
+    for row in (row for snapshot in moment.snapshots for row in snapshot[measure.name]):
+        labels = tuple(row[: len(measure.labels)])
+        rows[labels] = _sum(rows.get(labels), row[counted:])
+    return rows
 
 
-def _counter(described: _Described, rows: dict[tuple[str, ...], list[float]]) -> Metric:
-    family = CounterMetricFamily(described.name, described.text, labels=described.labels)
-    for labels, row in sorted(rows.items()):
-        family.add_metric(labels, row[0])
+def _from_the_start(measure: Measure, destinations: Iterable[str]) -> dict[Labels, list[float]]:
+    """Zero for each combination of labels that is known beforehand."""
+    nothing = [0.0] * (len(measure.buckets) + 2 if measure.buckets else 1)
+    values = measure.values or ((),)
+    if DESTINATION in measure.labels:
+        return {(name, *labels): nothing for name in destinations for labels in values}
+    return dict.fromkeys(values, nothing) if measure.values or not measure.labels else {}
+
+
+def _sum(first: Sequence[float] | None, second: Sequence[float]) -> list[float]:
+    return list(second) if first is None else [a + b for a, b in zip(first, second, strict=True)]
+
+
+def _of_books(moment: Moment) -> dict[Measure, Rows]:
+    books = moment.books
+    received: Counter[Labels] = Counter()
+    for (_, source, name), count in books.received.items():
+        received[source, name] += count
+    # A replayed letter is dead no more; a counter that fell would be taken for a restart.
+    died = Counter(books.dead) + Counter(books.replayed)
+    dropped: Counter[Labels] = Counter()
+    letters: Counter[Labels] = Counter()
+    outcomes: Counter[Labels] = Counter({(name, "accepted"): count for name, count in books.accepted.items()})
+    for (name, reason), count in books.dropped.items():
+        dropped[reason,] += count
+        outcomes[name, "dropped"] += count
+    for (name, _), count in died.items():
+        outcomes[name, "dead"] += count
+    for (name, _), count in books.dead.items():
+        letters[name,] += count
+    names = {*moment.states, *books.destinations()}  # also those that the settings no longer have
+    ages = {name: max(0.0, moment.now - at) for name, at in books.oldest_waiting.items()}
+    counted: dict[Measure, Mapping[Any, float]] = {
+        RECEIVED: received,
+        EVENTS_BY_OUTCOME: outcomes,
+        DROPPED: dropped,
+        DEAD: died,
+        REPLAYED: books.replayed,
+        LETTERS: letters,
+        WAITING: {(name,): count for name, count in books.waiting.items()},
+        OLDEST: {(name,): age for name, age in ages.items()},
+    }
+    return {
+        measure: _from_the_start(measure, names) | {labels: [count] for labels, count in rows.items()}
+        for measure, rows in counted.items()
+    }
+
+
+def _of_server(moment: Moment) -> dict[Measure, Rows]:
+    troubles: Counter[Labels] = Counter((kind,) for kind in moment.troubles)
+    single = {HELD: moment.held_bytes, FREE: moment.free_bytes, STARTED: moment.started_at}
+    return {
+        FLOWING: {(name,): [float(state == "flowing")] for name, state in moment.states.items()},
+        TROUBLES: _from_the_start(TROUBLES, ()) | {labels: [count] for labels, count in troubles.items()},
+        **{measure: {} if number is None else {(): [number]} for measure, number in single.items()},
+        BUILD: {(moment.version,): [1]},
+    }
+
+
+def _family(measure: Measure, rows: Rows) -> Metric:
+    if measure.buckets:
+        return _histogram(measure, rows)
+    made_by = _FAMILIES[measure.kind]
+    family: CounterMetricFamily | GaugeMetricFamily = made_by(measure.name, measure.text, labels=measure.labels)
+    for labels, (number,) in sorted(rows.items()):
+        family.add_metric(labels, number)
     return family
 
 
-def _histogram(described: _Described, rows: dict[tuple[str, ...], list[float]]) -> Metric:
-    family = HistogramMetricFamily(described.name, described.text, labels=described.labels)
+def _histogram(measure: Measure, rows: Rows) -> Metric:
+    family = HistogramMetricFamily(measure.name, measure.text, labels=measure.labels)
     for labels, row in sorted(rows.items()):
         total, buckets = 0.0, list[tuple[str, float]]()
-        for bound, count in zip([*map(str, described.buckets), "+Inf"], row[:-1], strict=True):
+        for bound, count in zip([*map(str, measure.buckets), "+Inf"], row[:-1], strict=True):
             total += count
             buckets.append((bound, total))
         family.add_metric(labels, buckets, row[-1])
-    return family
-
-
-def _book_metrics(books: Books, states: dict[str, str], now: float) -> Iterable[Metric]:
-    received: Counter[tuple[str, str]] = Counter()
-    for (_, source, name), count in books.received.items():
-        received[source, name] += count
-    yield _family("tikrelay_events_received", "Events received, by GA4 or given name.", ("source", "event"), received)
-    outcomes = {(name, "accepted"): count for name, count in books.accepted.items()}
-    # A replayed letter is dead no more; a counter that fell would be taken for a restart.
-    died = Counter(books.dead) + Counter(books.replayed)
-    for kind, kept in (("dead", died), ("dropped", books.dropped)):
-        for (name, _), count in kept.items():
-            outcomes[name, kind] = outcomes.get((name, kind), 0) + count
-    yield _family("tikrelay_events", "Events by what became of them.", ("destination", "outcome"), outcomes)
-    dropped: Counter[str] = Counter(dict.fromkeys(DropReason, 0))  # an alarm hears a change, not a beginning
-    for (_, reason), count in books.dropped.items():
-        dropped[reason] += count
-    yield _family(
-        "tikrelay_events_dropped", "Events dropped by a rule.", ("reason",), {(r,): n for r, n in dropped.items()}
-    )
-    none = {(name, reason.value): 0 for name in states for reason in DeadReason}
-    for name, text, kept in (
-        ("tikrelay_events_dead", "Events that became dead letters, also those since replayed.", died),
-        ("tikrelay_events_replayed", "Dead letters that were sent again.", books.replayed),
-    ):
-        yield _family(name, text, ("destination", "reason"), none | kept)
-
-    waiting = GaugeMetricFamily(
-        "tikrelay_events_waiting", "Events on disk that TikTok has not taken yet.", labels=["destination"]
-    )
-    oldest = GaugeMetricFamily("tikrelay_oldest_waiting_seconds", "Age of the oldest of them.", labels=["destination"])
-    flowing = GaugeMetricFamily(
-        "tikrelay_destination_flowing", "1 while events flow, 0 while failing or paused.", labels=["destination"]
-    )
-    for name in sorted({*states, *books.destinations()}):  # also those that the settings no longer have
-        waiting.add_metric([name], books.waiting.get(name, 0))
-        at = books.oldest_waiting.get(name)
-        oldest.add_metric([name], max(0.0, now - at) if at is not None else 0)
-    for name, state in sorted(states.items()):
-        flowing.add_metric([name], 1 if state == "flowing" else 0)
-    yield from (waiting, oldest, flowing)
-
-
-def _family(name: str, text: str, labels: Sequence[str], rows: Any) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, count in sorted(rows.items()):
-        family.add_metric(key, count)
     return family
