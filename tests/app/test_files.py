@@ -1,5 +1,7 @@
 """The outbox files of one process, asked as one."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -7,10 +9,11 @@ from tikrelay.app.files import FindEvents, ForgetEvents, OwnFiles, ReplayEvents,
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.happenings import silent
+from tikrelay.base.units import Duration
 from tikrelay.event import DestinationName, EventId
 from tikrelay.outbox.config import OutboxConfig
 from tikrelay.outbox.lock import OutboxLock
-from tikrelay.outbox.store import Dead, DeadReason, Find, Record, Replay
+from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find, Record, Replay
 
 SHOP = DestinationName("shop")
 NAMES = ("outbox-000.db", "outbox-001.db")
@@ -34,6 +37,24 @@ async def files(tmp_path):
 def record(event_id: str) -> Record:
     body = b'{"event":"Lead","event_id":"%s","user":{"email":"%s"}}' % (event_id.encode(), DIGEST.encode())
     return Record(destination=SHOP, source="data", name="lead", event="Lead", event_id=EventId(event_id), body=body)
+
+
+@pytest.mark.parametrize("kept", ["keep_delivered", "keep_dead"])
+async def test_what_was_settled_goes_after_the_time_of_its_setting(tmp_path, kept):
+    longest = OutboxConfig(keep_delivered=Duration(3600), keep_dead=Duration(3600))
+    owned = OwnFiles(
+        tmp_path, config=msgspec.structs.replace(longest, **{kept: Duration(0.2)}), clock=SystemClock(), emit=silent
+    )
+    outbox = await owned.open(NAMES[0])
+    await outbox.put([record("a"), record("b")])
+    lease = await outbox.lease(SHOP, most=10, max_bytes=10_000, now=SystemClock().now() + 1)
+    await outbox.settle(lease, [Accepted(), Dead(reason=DeadReason.REFUSED)])
+    async with asyncio.timeout(30):
+        while len(left := await outbox.find(Find(most=10))) > 1:
+            await asyncio.sleep(0.05)
+    await owned.close_all()
+
+    assert ["dead" if kept == "keep_delivered" else "delivered"] == [entry.state for entry in left]
 
 
 def over_a_link(message):

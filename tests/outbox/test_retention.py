@@ -51,6 +51,21 @@ async def test_what_was_delivered_is_kept_for_its_time_and_no_longer(open_outbox
     assert {"shop": 3} == books.accepted
 
 
+@pytest.mark.parametrize(("outcome", "state"), [(Accepted(), "delivered"), (REFUSED, "dead")])
+async def test_what_went_after_its_time_is_in_no_byte_of_the_file(open_outbox, clock, path, outcome, state):
+    outbox = await open_outbox(retention=Retention(delivered_s=DAY, dead_s=DAY))
+    await outbox.put([record(0, body=b"all-of-a-person")])
+    await settle_all(outbox, clock, outcome)
+    await outbox._do(outbox._database.empty_log, writes=False)
+    before = path.read_bytes()
+    clock.time += DAY + 1
+    await grow_old(outbox, state, [])
+    await outbox._do(outbox._database.empty_log, writes=False)
+
+    assert b"all-of-a-person" in before
+    assert [] == [file.name for file in path.parent.iterdir() if b"all-of-a-person" in file.read_bytes()]
+
+
 async def test_no_more_delivered_events_are_kept_than_are_wanted(open_outbox, clock):
     outbox = await open_outbox(retention=Retention(delivered_events=250))
     for first in range(0, 1500, 500):

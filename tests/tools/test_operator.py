@@ -468,19 +468,21 @@ def test_a_body_that_never_ends_is_given_up(gateway):
 
 
 def test_no_answer_of_the_admin_port_holds_a_token_or_a_whole_address(run, gateway, sandbox):
-    gateway.data({"event_name": "purchase", "event_id": "R-9", "x-ttq-ct-ip-adress": "8.8.4.77"})
-    (sent,) = sandbox.wait_for_events(1)
-    wait_for(lambda: gateway.books()["accepted"])
-    ref = ref_of(run, gateway, "R-9")
+    addresses = {"R-9": "8.8.4.77", "R-8": "2001:4860:7:8:9:a:b:c"}
+    gateway.data([{"event_name": "purchase", "event_id": i, "x-ttq-ct-ip-adress": ip} for i, ip in addresses.items()])
+    sent = sandbox.wait_for_events(2)
+    wait_for(lambda: gateway.books()["accepted"] == 2)
+    ref, other = ref_of(run, gateway, "R-9"), ref_of(run, gateway, "R-8")
     shown = run(gateway, "events", ref)
-    paths = ("/api/status", "/metrics", "/api/events", f"/api/events/{ref}", "/healthy")
+    paths = ("/api/status", "/metrics", "/api/events", f"/api/events/{ref}", f"/api/events/{other}", "/healthy")
 
     pages = [get(gateway.admin_url + path)[2].decode() for path in paths]
 
-    assert "8.8.4.77" == sent["user"]["ip"]
-    assert [] == [page for page in pages if TOKEN in page or "8.8.4.77" in page]
-    body = json.loads(pages[3])["body"]
-    assert ("8.8.4.x", "R-9") == (body["user"]["ip"], body["event_id"])
+    assert addresses == {event["event_id"]: event["user"]["ip"] for event in sent}
+    hidden = (TOKEN, *addresses.values())
+    assert [] == [page for page in pages if any(word in page for word in hidden)]
+    bodies = [json.loads(page)["body"] for page in pages[3:5]]
+    assert ["8.8.4.x", "2001:4860:7:x"] == [body["user"]["ip"] for body in bodies]
     assert "8.8.4.77" not in shown.out
     assert PIXEL not in pages[2]
 
