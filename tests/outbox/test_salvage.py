@@ -152,6 +152,18 @@ async def test_a_log_is_believed_as_far_as_sqlite_believes_it_and_the_rest_is_to
     assert ("waiting", "dead", "delivered") == done.at_least
 
 
+async def test_a_log_whose_head_is_damaged_is_told(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(3))
+    copy = copy_of(path)
+    log = copy.with_name(f"{copy.name}-wal")
+    overwrite(log, LOG_HEADER - 1, bytes([log.read_bytes()[LOG_HEADER - 1] ^ 1]))
+    done = salvage(marked(copy), now=clock.now())
+
+    assert 0 == done.saved["waiting"]
+    assert ("waiting", "dead", "delivered") == done.at_least
+
+
 def copy_of(path, name="outbox-007.db"):
     """Copy a file that is open, with its log."""
     copy = path.with_name(name)
@@ -203,7 +215,50 @@ async def test_the_events_of_a_page_that_another_was_copied_over_are_counted_as_
     assert (100, 100) == balance(books)
 
 
-@pytest.mark.parametrize("what", ["calls", "delivered", "nothing", "no page"])
+async def test_the_events_of_a_page_that_is_as_it_once_was_are_counted_as_damaged(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(99, body=b"x" * 3000))
+    await outbox.close()
+    before = page_of(path, pages_of(path, "waiting")[-1])
+    outbox = await open_outbox()
+    lease = await lease_all(outbox, clock, most=1, newest=True)
+    await outbox.put(named(records(100, body=b"x" * 3000)))
+    await outbox.settle(lease, [Accepted()])
+    await outbox.close()
+    put_page(path, pages_of(path, "waiting")[-1], before)
+    done = salvage(marked(path), now=clock.now())
+    books = await (await open_outbox()).books()
+
+    assert ({"waiting": 98, "dead": 0, "delivered": 1}, 1) == (done.saved, done.lost["waiting"])
+    assert ({("shop", "damaged"): 1}, ()) == (books.dead, done.counts_made)
+
+
+async def test_a_destination_lost_with_its_count_is_not_left_unsaid(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(98, body=b"x" * 3000) + records(2, to="kiosk", body=b"y" * 3000))
+    await outbox.close()
+    zero_page(path, pages_of(path, "waiting")[-1])
+    counts = (root_of(path, "counts") - 1) * PAGE_SIZE
+    overwrite(path, path.read_bytes().index(b"receivedkiosk", counts), b"x")
+    done = salvage(marked(path), now=clock.now())
+
+    assert ({"shop": 98}, ()) == ((await (await open_outbox()).books()).waiting, done.counts_made)
+    assert ("waiting",) == done.at_least
+
+
+async def test_an_event_lost_with_its_count_is_lost_all_the_same(open_outbox, clock, path):
+    outbox = await open_outbox()
+    await outbox.put(records(1) + records(1, to="kiosk", body=b"needle"))
+    await outbox.close()
+    counts = (root_of(path, "counts") - 1) * PAGE_SIZE
+    overwrite(path, path.read_bytes().index(b"receivedkiosk", counts), b"x")
+    overwrite(path, path.read_bytes().index(b"needle"), b"noodle")
+    done = salvage(marked(path), now=clock.now())
+
+    assert 1 == done.lost["waiting"]
+
+
+@pytest.mark.parametrize("what", ["calls", "delivered", "nothing", "no page", "no pointers"])
 async def test_a_page_in_the_place_of_delivered_events_shows_that_some_are_lost(open_outbox, clock, path, what):
     outbox = await open_outbox()
     await outbox.put(records(100, body=b"x" * 3000))
@@ -217,6 +272,7 @@ async def test_a_page_in_the_place_of_delivered_events_shows_that_some_are_lost(
         "delivered": page_of(path, one),
         "nothing": EMPTY_LEAF,
         "no page": bytes(PAGE_SIZE),
+        "no pointers": b"\x0d\0\0\0\2".ljust(32, b"\0") + page_of(path, other)[32:],
     }
     put_page(path, other, stray[what])
     done = salvage(marked(path), now=clock.now())
@@ -327,6 +383,7 @@ async def test_an_event_that_was_settled_does_not_wait_again(open_outbox, clock,
     done = salvage(marked(path), now=clock.now())
 
     assert {"waiting": 1, "dead": 1, "delivered": 1} == done.saved
+    assert ("shop",) == done.counts_made  # they know of nothing that was settled
     assert ["e2"] == ids((await lease_all(await open_outbox(), clock)).events)
 
 

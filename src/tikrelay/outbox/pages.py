@@ -5,7 +5,7 @@ and no bytes whatsoever make this raise. Each page is looked at once, and all ch
 times as often as there are pages, so that the time is linear in the file's size. A page the disk cannot read is empty.
 
 Only cells that their page points to are read: what SQLite has deleted is not found again. Where the head of a page is
-spoilt, and with it how many pointers there are, they are followed as long as their rows are in order.
+spoilt, and with it how many pointers there are, they are followed as long as they lead behind themselves.
 
 The format: https://www.sqlite.org/fileformat2.html, sections 1.3 (header), 1.6 (pages), 2.1 (records), 4 (the log).
 """
@@ -148,25 +148,14 @@ class Pages:
         for number in range(1, self.count + 1):
             page = self.page(number)
             start = _start(number)
-            if not _is_whole(page, start, _LEAF_HEADER):
-                yield from self._rows_in_order(number, page, start)
-                continue
-            for at in _pointers(page, start, _LEAF_HEADER):
+            is_whole = _is_whole(page, start, _LEAF_HEADER)
+            following = _pointers(page, start, _LEAF_HEADER)
+            for at in following if is_whole else _plausible_pointers(page, start + _LEAF_HEADER):
                 try:
                     yield self._leaf(number, page, at)
                 except (_UnreadableError, IndexError, struct.error):
-                    if page[start] == _LEAF_TABLE:  # a damaged byte may say that it is another kind
+                    if is_whole and page[start] == _LEAF_TABLE:  # a damaged byte may say that it is another kind
                         yield number
-
-    def _rows_in_order(self, number: int, page: bytes, start: int) -> Iterator[Cell]:
-        """The rows of a page that does not say how many it has."""
-        last: int | None = None
-        for at in _plausible_pointers(page, start + _LEAF_HEADER):
-            with contextlib.suppress(_UnreadableError, IndexError, struct.error):
-                cell = self._leaf(number, page, at)
-                if last is None or cell.rowid > last:
-                    last = cell.rowid
-                    yield cell
 
     def index_rows(self, among: frozenset[int]) -> Generator[Cell | int, None, None]:
         """Every row of the indexes, and of tables that are one, in these pages; as ``rows``."""

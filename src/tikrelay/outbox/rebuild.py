@@ -85,7 +85,8 @@ def count_events(database: Database) -> dict[State, int]:
 
 
 def _tell(lost: Counter[str], lacking: set[str], books: "_Books", remains: Remains, saved: dict[State, int]) -> Rebuilt:
-    lost["waiting"] = max(lost["waiting"], books.missing) if books.made else books.missing
+    are_told = remains.are_counted and not books.made
+    lost["waiting"] = books.missing if are_told else max(lost["waiting"], books.missing)
     return Rebuilt(
         saved=saved,
         lost={state: lost[state] for state in STATES},
@@ -100,9 +101,8 @@ def _may_be_more(  # noqa: PLR0917
     """Say whether more may be lost of a table than is known to be."""
     if books.made or remains.log_is_cut:
         return True
-    is_counted = remains.has_all_counts or (bool(remains.counts) and not remains.knows_tables)
     is_complete = {"waiting": True, "dead": books.dead == saved, "delivered": books.accepted == saved}[state]
-    return (state in lacking or lost[""] > 0) and not (is_counted and is_complete)
+    return (state in lacking or lost[""] > 0) and not (remains.are_counted and is_complete)
 
 
 def _write(database: Database, row: Row) -> _Fate:

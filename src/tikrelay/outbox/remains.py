@@ -69,7 +69,7 @@ class Remains:
         self._layouts = layouts()
         tables = sorted({layout.table for layout in self._layouts})
         trees, is_whole = pages.tables(tables)
-        self._owner = {page: name for name, tree in trees.items() if name != _COUNTS for page in tree.pages}
+        self._owner = {page: name for name, tree in trees.items() for page in tree.pages}
         self.knows_tables = is_whole
         self.log_is_cut = pages.log_is_cut
         none = 0 if is_whole else None  # an older version has fewer tables
@@ -79,10 +79,15 @@ class Remains:
         among = trees[_COUNTS].pages if _COUNTS in trees else frozenset(range(1, pages.count + 1))
         for cell in pages.index_rows(among):
             count = _read_count(cell) if isinstance(cell, Cell) else None
-            if count is None or count[0] in self.counts:  # no count is there twice, but a page may be
-                self.has_all_counts = False
             if count:
                 self.counts[count[0]] = max(count[1], self.counts[count[0]])
+            else:
+                self.has_all_counts = False
+
+    @property
+    def are_counted(self) -> bool:
+        """Say whether no destination may be missing in the counts; without the list of tables, all pages hold them."""
+        return self.has_all_counts or (bool(self.counts) and not self.knows_tables)
 
     def rows(self) -> Iterator[Row | Lost]:
         """Every row of every table but the counts."""
