@@ -4,6 +4,7 @@ import ast
 import re
 
 from tikrelay.tools.reference import ROOT
+from tikrelay.watch.measures import most_series
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (S\d+) \| (.+) \| (.*) \| (.*)\|$", PAGE, re.MULTILINE)
@@ -36,6 +37,12 @@ def test_every_proof_is_there():
 
     assert len(proofs) >= PROMISES
     assert [] == [proof for proof in proofs if not has_test(proof)]
+
+
+def test_the_bound_on_metrics_is_the_one_that_holds():
+    each = most_series(2) - most_series(1)
+
+    assert f"{most_series(0)} lines and {each} for each destination" in PAGE
 
 
 def test_a_proof_that_is_not_there_would_be_missed():
