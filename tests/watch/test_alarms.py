@@ -62,6 +62,7 @@ def test_a_destination_that_needs_somebody_is_named(row: DestinationHealth, kind
         (Health(destinations={}, clock=ClockHealth(ago_s=10, by_s=-3600)), "clock_set", "", "soon"),
         (Health(destinations={}, free_bytes=10**8), "disk_nearly_full", "", "soon"),
         (Health(destinations={}, damaged=("outbox-000.db",)), "file_damaged", "outbox-000.db", "now"),
+        (Health(destinations={}, vanished=("outbox-000.db",)), "file_vanished", "outbox-000.db", "now"),
         (Health(destinations={}, kept_logs=("o-wal.kept-Z.done",)), "log_kept", "o-wal.kept-Z.done", "now"),
         (
             Health(destinations={}, stores=(StoreHealth(outbox="outbox-000.db", ready=False, what="full"),)),

@@ -51,6 +51,7 @@ from tikrelay.base.happenings import Happening
 from tikrelay.collect.config import LimitsConfig
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
+from tikrelay.outbox.vanished import vanished_in
 from tikrelay.watch.log import log_defect, log_happening, say
 from tikrelay.watch.meter import Meter
 from tikrelay.watch.metrics import MetricsPage, Moment
@@ -149,6 +150,7 @@ class Server:
             "uncounted": uncounted,
             "damaged": self.crew.damaged(),
             "kept_logs": self.folder.kept_logs(),
+            "vanished": vanished_in(self.folder.path, now=time.time()),
             "free_bytes": self.folder.free_bytes_or_none(),
             "accepting": self.crew.somebody.is_set(),
             "deaths": self.crew.recent_deaths,

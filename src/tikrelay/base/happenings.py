@@ -92,6 +92,14 @@ class LogKept(Happening, frozen=True, kw_only=True):
     hint: str
 
 
+class OutboxVanished(Happening, frozen=True, kw_only=True):
+    """A file that held something was gone, or empty, when it was opened; it was begun anew."""
+
+    path: str
+    what: str
+    hint: str
+
+
 class TakenBack(Happening, frozen=True, kw_only=True):
     """What could be read of a kept log, and was in no table, waits again."""
 

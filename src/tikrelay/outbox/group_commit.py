@@ -63,6 +63,7 @@ from tikrelay.outbox.outcomes import find_cut_off
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
 from tikrelay.outbox.schema import PAGE_SIZE, prepare
 from tikrelay.outbox.store import DeadReason, Lease, Retention
+from tikrelay.outbox.vanished import begin_anew, has_vanished, note_that_it_holds
 
 _MOST_JOBS: Final = 1024
 _FLUSH_DROPS_EVERY_S: Final = 1.0
@@ -149,6 +150,8 @@ class GroupCommit:
             raise OutboxUnavailable(f"cannot open {self.path}: {error}", hint=hint) from None
 
     def _open(self, log: IO[bytes]) -> None:
+        if has_vanished(self.path, self._lock):
+            self._call_loop(self._emit, begin_anew(self.path, self._lock, at=self._clock.now()))
         self._database = Database(self.path, vfs=self._vfs)
         try:
             self.path.chmod(0o600)
@@ -156,6 +159,7 @@ class GroupCommit:
             self._keep_log(log)
             prepare(self._database)
             self._room.remember_log()
+            note_that_it_holds(self._lock)
             self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
             self._memory.load()
             self._take_back()

@@ -16,6 +16,7 @@ from tikrelay.base.errors import OutboxInUse, OutboxUnavailable
 SERVE_LOCK: Final = "serve.lock"
 _A_LOOK_TAKES_AT_MOST_S: Final = 0.1  # whoever asks is_free holds the lock for an instant
 _LOOK_AGAIN_AFTER_S: Final = 0.01
+_PLACES: Final = 10  # for the number of a process: it always has as many, so that the note behind it is not touched
 
 
 class FileLock:
@@ -45,8 +46,7 @@ class FileLock:
             raise OutboxUnavailable(f"cannot lock {self.path}: {error.strerror}", hint=hint) from None
         self._fd = fd
         with contextlib.suppress(OSError):  # the number is a courtesy; a full disk must not keep anybody from sending
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(fd, f"{os.getpid():<{_PLACES}}\n".encode(), 0)
         return True
 
     def acquire(self) -> None:
@@ -89,9 +89,28 @@ class FileLock:
             os.close(self._fd)
             self._fd = None
 
+    def note(self) -> str:
+        """What was noted in the lock's file, by whoever had it; nothing where that cannot be read."""
+        with contextlib.suppress(OSError):
+            return self._lines()[1]
+        return ""
+
+    def write_note(self, note: str) -> None:
+        """Note something, which stays when the lock goes from one to another. It must be held."""
+        if self._fd is None:
+            raise ValueError(f"{self.path} is not held")
+        with contextlib.suppress(OSError):  # as its number
+            os.ftruncate(self._fd, _PLACES + 1)
+            os.pwrite(self._fd, note.encode(), _PLACES + 1)
+            os.fsync(self._fd)
+
+    def _lines(self) -> tuple[str, str]:
+        holder, _, note = self.path.read_text(encoding="ascii", errors="replace").partition("\n")
+        return holder.strip(), note.strip()
+
     def _holder(self) -> str:
         with contextlib.suppress(OSError):
-            holder = self.path.read_text(encoding="ascii", errors="replace").strip()
+            holder, *_ = self._lines()
             return holder if holder.isdigit() else ""
         return ""
 

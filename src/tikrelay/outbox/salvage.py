@@ -31,6 +31,7 @@ from tikrelay.outbox.rebuild import Rebuilt, count_events, rebuild
 from tikrelay.outbox.remains import Remains, Row
 from tikrelay.outbox.schema import PAGE_SIZE, prepare
 from tikrelay.outbox.store import State
+from tikrelay.outbox.vanished import refuse_vanished
 
 _BESIDE: Final = ("", "-wal", "-shm")
 
@@ -65,7 +66,7 @@ def salvage(path: Path, *, now: float, dry_run: bool = False) -> Salvaged:
     lock = OutboxLock(path)
     lock.acquire()
     try:
-        return _salvage(path, now=now, dry_run=dry_run)
+        return _salvage(path, lock, now=now, dry_run=dry_run)
     except (OSError, apsw.Error) as error:
         hint = "look at the room and the permissions there; nothing is lost by this, try it again"
         raise OutboxUnavailable(f"cannot salvage {path}: {error}", hint=hint) from None
@@ -77,11 +78,13 @@ def _no_file(path: Path) -> OutboxBroken:
     return OutboxBroken(f"there is no file {path}", hint="name one that is there, such as outbox-000.db")
 
 
-def _salvage(path: Path, *, now: float, dry_run: bool) -> Salvaged:
+def _salvage(path: Path, lock: OutboxLock, *, now: float, dry_run: bool) -> Salvaged:
     whole, partial = path.with_suffix(".salvaged"), path.with_suffix(".salvaging")
     if whole.exists() and not path.exists():  # the last salvage was ended between two names
         done = Salvaged(file=path.name, saved=_count(whole))
         return done if dry_run else _put_in_place(path, whole, done, now)
+    if not is_marked(path):
+        refuse_vanished(path, lock, dry_run=dry_run)
     if not path.exists():
         raise _no_file(path)
     whole.unlink(missing_ok=True)

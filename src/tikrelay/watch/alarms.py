@@ -85,6 +85,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     stores: tuple[StoreHealth, ...] = ()
     damaged: tuple[str, ...] = ()
     kept_logs: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
     free_bytes: int | None = None
     deaths: int = 0
     accepting: bool = True
@@ -105,7 +106,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 def troubles(health: Health, *, limits: AlarmsConfig) -> list[Trouble]:
     """Find what needs a human, the most urgent first."""
     found = [
-        *_server(health), *_disk(health), *_kept_logs(health),
+        *_server(health), *_disk(health), *_what_may_be_lost(health),
         *(one for name, row in health.destinations.items() for one in _destination(name, row, limits)),
         *_failing(health.destinations),
     ]  # fmt: skip
@@ -170,7 +171,15 @@ def _disk(health: Health) -> Iterator[Trouble]:
         )
 
 
-def _kept_logs(health: Health) -> Iterator[Trouble]:
+def _what_may_be_lost(health: Health) -> Iterator[Trouble]:
+    for file in health.vanished:
+        yield Trouble(
+            kind="file_vanished",
+            about=file,
+            level="now",
+            what=f"{file} held events, and was gone or empty; what waited in it is lost, unless it was moved away",
+            hint=f"look at the disk, and for a backup; to hear no more of it: tikrelay doctor --salvage {file}",
+        )
     for log in health.kept_logs:
         back = "is back in the file" if log.endswith(TAKEN_BACK) else "comes back when the file is opened next"
         yield Trouble(

@@ -1,0 +1,71 @@
+"""Whether an outbox file that held something is gone, or empty: SQLite would begin it anew without a word.
+
+That it held something stands in the lock beside it, which outlives the file. Whoever opens the place goes on with a new
+file, tells it, and notes when that was, so that the server's status can tell it for a while, too.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from tikrelay.base.errors import OutboxBroken
+from tikrelay.base.happenings import OutboxVanished
+from tikrelay.outbox.lock import OutboxLock
+
+_HELD: Final = "holds events"
+_ANEW: Final = "; begun anew at "
+_TOLD_FOR_S: Final = 3600.0
+_HINT: Final = (
+    "look at the disk, and for a backup; where you moved or emptied it yourself, nothing is to be done:"
+    " it is told for an hour"
+)
+
+
+def has_vanished(path: Path, lock: OutboxLock) -> bool:
+    """Say whether a file that held something is not there, or has nothing in it."""
+    return lock.note().startswith(_HELD) and _is_nothing(path)
+
+
+def note_that_it_holds(lock: OutboxLock) -> None:
+    """Note that something is in a file now."""
+    if not lock.note():
+        lock.write_note(_HELD)
+
+
+def begin_anew(path: Path, lock: OutboxLock, *, at: float) -> OutboxVanished:
+    """Note that a file had vanished; returns what is to be told."""
+    lock.write_note(f"{_HELD}{_ANEW}{at:.0f}")
+    return OutboxVanished(path=str(path), what=_what(path), hint=_HINT)
+
+
+def refuse_vanished(path: Path, lock: OutboxLock, *, dry_run: bool) -> None:
+    """Raise OutboxBroken where nothing is left to salvage. That it was told is told no more."""
+    if has_vanished(path, lock):
+        if not dry_run:
+            lock.write_note("")
+        raise OutboxBroken(f"{path} {_what(path)}", hint="look for a backup; nothing is left to save")
+
+
+def vanished_in(folder: Path, *, now: float) -> list[str]:
+    """The files that vanished: those that nobody has opened since, and those begun anew within the last hour."""
+    locks = [OutboxLock(path.with_suffix(".db")) for path in folder.glob("outbox-*.lock")]
+    return sorted(lock.path.with_suffix(".db").name for lock in locks if _is_to_be_told(lock, now))
+
+
+def _is_to_be_told(lock: OutboxLock, now: float) -> bool:
+    note = lock.note()
+    _, _, at = note.partition(_ANEW)
+    if at.isdigit() and now - int(at) < _TOLD_FOR_S:
+        return True
+    return note.startswith(_HELD) and _is_nothing(lock.path.with_suffix(".db")) and not lock.is_held()
+
+
+def _is_nothing(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size == 0
+    return True
+
+
+def _what(path: Path) -> str:
+    how = "is empty" if path.exists() else "is gone"
+    return f"held events, and {how}: what waited in it is lost, unless it was moved away"
