@@ -26,6 +26,7 @@ Kind = Literal[
     "disk_nearly_full",
     "file_damaged",
     "log_kept",
+    "file_vanished",
     "destination_paused",
     "events_without_destination",
     "lag",
