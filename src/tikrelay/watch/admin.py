@@ -1,11 +1,11 @@
 """The admin port: status, metrics, and what an operator may do with events.
 
-Every answer is JSON (the metrics page aside), every refusal has the one shape of errors, and none holds a token. What
-changes anything is a POST from the operator's own machine or page, says ``"confirm": true``, and leaves a line in the
-log: what, how many, from where.
+Every answer to a program is JSON (the metrics page aside), people get the pages of ``console/``, every refusal has the
+one shape of errors or is a page that says the same, and none holds a token. What changes anything is a POST from the
+operator's own machine or page, says ``"confirm": true``, and leaves a line in the log: what, how many, from where.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,6 +19,8 @@ from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.secret import Secret
 from tikrelay.watch.audit import note_forget, note_replay
+from tikrelay.watch.console.app import console_routes
+from tikrelay.watch.console.page import Parts, refusal_page, wants_page
 from tikrelay.watch.gate import OPEN_PATH, Gate
 from tikrelay.watch.log import log_defect
 from tikrelay.watch.operations import (
@@ -92,6 +94,7 @@ def admin_app(
             Route("/api/events/{ref}", show_event),
             Route("/api/replay", replay, methods=["POST"]),
             Route("/api/forget", forget, methods=["POST"]),
+            *console_routes(Parts(operations=operations, status=status, clock=clock)),
         ],
         exception_handlers={HTTPException: _no_route, InputRefused: _refused, Exception: _defect},
     )
@@ -110,7 +113,7 @@ class _Guarded:
         try:
             await self._gate.check(scope)
         except InputRefused as refused:
-            await _refusal(refused)(scope, receive, send)
+            await _refusal(scope, refused)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -150,24 +153,29 @@ def _converted(read: Callable[[], T], hint: str) -> T:
 # Answering.
 
 
-async def _no_route(_: Request, error: Exception) -> Response:
+async def _no_route(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
-        return _refusal(InputRefused(405, "wrong_method", "this route does not take that method", hint=_ROUTES))
-    return _refusal(InputRefused(404, "no_such_route", "nothing is served here", hint=_ROUTES))
+        refused = InputRefused(405, "wrong_method", "this route does not take that method", hint=_ROUTES)
+    else:
+        refused = InputRefused(404, "no_such_route", "nothing is served here", hint=_ROUTES)
+    return _refusal(request.scope, refused)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    return _refusal(error) if isinstance(error, InputRefused) else await _defect(_, error)
+async def _refused(request: Request, error: Exception) -> Response:
+    return _refusal(request.scope, error) if isinstance(error, InputRefused) else await _defect(request, error)
 
 
-async def _defect(_: Request, error: Exception) -> Response:
+async def _defect(request: Request, error: Exception) -> Response:
     log_defect(error, where="admin port")
-    return _refusal(InputRefused(500, "defect", "tikrelay has a defect", hint="see the log line `defect`"))
+    return _refusal(
+        request.scope, InputRefused(500, "defect", "tikrelay has a defect", hint="see the log line `defect`")
+    )
 
 
-def _refusal(refused: InputRefused) -> Response:
+def _refusal(scope: Mapping[str, Any], refused: InputRefused) -> Response:
+    """Tell a person by a page, a program by JSON."""
     error = {"code": refused.code, "message": refused.what, "hint": refused.hint}
-    response = _json({"error": error}, refused.status)
+    response = refusal_page(refused) if wants_page(scope) else _json({"error": error}, refused.status)
     if refused.status == 401:
         response.headers["www-authenticate"] = 'Basic realm="tikrelay", charset="UTF-8"'
     elif refused.status in {429, 503}:

@@ -1,0 +1,1 @@
+"""The console: the admin port's pages for people."""

@@ -1,0 +1,158 @@
+"""How a page of the console is made: its frame, its headers, and how times and numbers are written."""
+
+import functools
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import jinja2
+import msgspec
+from starlette.responses import Response
+
+from tikrelay.base.clock import Clock
+from tikrelay.base.errors import InputRefused
+from tikrelay.base.shown import one_line
+from tikrelay.watch.console.assets import assets
+from tikrelay.watch.operations import Operations
+
+HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # with no-referrer a browser's forms come from the origin "null"
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+# Path and name of each page that the frame leads to.
+NAVIGATION: Final = (
+    ("/", "Overview"),
+    ("/live", "Live"),
+    ("/events", "Events"),
+    ("/coverage", "Match coverage"),
+    ("/dedup", "Dedup"),
+    ("/letters", "Dead letters"),
+    ("/try", "Try"),
+)
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What pages are made of: events and figures, the server's status (``/api/status``), and the time."""
+
+    operations: Operations
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    clock: Clock
+
+
+def page(template: str, *, title: str, here: str, status: int = 200, **values: Any) -> Response:
+    """Make a page. ``here`` is the path in NAVIGATION it belongs to; every value is escaped where it is shown."""
+    frame = {"title": title, "here": here, "navigation": NAVIGATION, "assets": assets()}
+    text = _templates().get_template(template).render(frame, **values)
+    return Response(text, status, media_type="text/html", headers=HEADERS)
+
+
+def refusal_page(refused: InputRefused) -> Response:
+    """Say in the console's look why a request is refused, and what to do."""
+    return page("refused.html", title=refused.what, here="", status=refused.status, refused=refused)
+
+
+def wants_page(scope: Mapping[str, Any]) -> bool:
+    """Say whether a person is asking: a browser, and not for what programs read."""
+    accepted = dict(scope["headers"]).get(b"accept", b"")
+    return b"text/html" in accepted and not scope["path"].startswith(("/api/", "/metrics", "/healthy"))
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("tikrelay.watch.console"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=_shown,
+    )
+    templates.filters.update(iso=iso, utc=utc, number=number, seconds=seconds, words=words, json=to_json)
+    return templates
+
+
+def _shown(value: Any) -> Any:
+    """Take the signs that steer out of every text a page shows; None shows nothing."""
+    if value is None:
+        return ""
+    return value if not isinstance(value, str) or hasattr(value, "__html__") else _readable(value)
+
+
+def _readable(text: str) -> str:
+    """Leave line breaks, which a page may show."""
+    return text if text.isprintable() else "\n".join(map(one_line, text.split("\n")))
+
+
+# How values are written.
+
+
+def iso(at: float) -> str:
+    """Write a time (Unix seconds) for machines.
+
+    >>> iso(1795312345.25)
+    '2026-11-22T01:52:25.250Z'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(at: float) -> str:
+    """Write a time (Unix seconds) for people who have no script.
+
+    >>> utc(1795312345.25)
+    '2026-11-22 01:52:25 UTC'
+    """
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def number(value: float) -> str:
+    """Write a count, or a figure with one digit behind the point.
+
+    >>> number(1234567), number(12.34)
+    ('1,234,567', '12.3')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def seconds(value: float) -> str:
+    """Write how long something took.
+
+    >>> seconds(0.0123), seconds(1.23), seconds(90), seconds(5400), seconds(200000)
+    ('12 ms', '1.2 s', '90 s', '90 min', '56 h')
+    """
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.1f} s"
+    for longest, unit, size in ((120, "s", 1), (7200, "min", 60), (259200, "h", 3600)):
+        if value < longest:
+            return f"{value / size:.0f} {unit}"
+    return f"{value / 86400:.0f} days"
+
+
+def words(name: str) -> str:
+    """Write the name of a state or reason as words.
+
+    >>> words("maybe_delivered")
+    'maybe delivered'
+    """
+    return name.replace("_", " ")
+
+
+def to_json(value: Any) -> str:
+    r"""Write JSON to be read.
+
+    >>> to_json(msgspec.Raw(b'{"a":[1]}'))
+    '{\n  "a": [\n    1\n  ]\n}'
+    """
+    read = msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+    return json.dumps(read, indent=2, ensure_ascii=False)
