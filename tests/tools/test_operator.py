@@ -23,7 +23,7 @@ from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Dead, DeadReason, Record
 from tikrelay.tools import cli
 from tikrelay.tools.forget import NobodyNamedError, digests_of
-from tikrelay.watch.admin import BODY_WITHIN_S
+from tikrelay.watch.reading import BODY_WITHIN_S
 
 PASSWORD = "a long and random one"
 EMAIL = "ann@shop.example"
