@@ -31,7 +31,7 @@ TRAITS: Final = ("no_event_id", "no_click_id")
 STORE_FAILURES: Final = (
     MAX_BYTES, RESERVE, GONE, REPLACED, FAILED, SLOW_DISK, "FullError", "IOError", "CorruptError",
 )  # fmt: skip
-_SOURCES: Final = 4  # the three of tikrelay.event.Source, and copies of dead letters
+_SOURCES: Final = 5  # the three of tikrelay.event.Source, copies of dead letters, and what was salvaged
 _REASONS: Final = 40  # codes of refusals: about as many as docs/troubleshooting.md tells of
 
 ANSWER_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 15.0)
