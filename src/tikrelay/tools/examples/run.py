@@ -17,9 +17,10 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.event import CLICK_ID, Event
 from tikrelay.mapping.convert import plan
 from tikrelay.mapping.explain import Explanation, Origin
+from tikrelay.mapping.lines import Line, lines_of
 from tikrelay.mapping.rules import Plan
 from tikrelay.tools.examples.file import IN_EVENT, Example, read_file
-from tikrelay.tools.explain.report import FOREIGN, Explained, Line, explain_hits, lines_of, rules_of
+from tikrelay.tools.explain.report import FOREIGN, Explained, explain_hits, rules_of
 from tikrelay.tools.hits.request import read_requests
 from tikrelay.tools.hits.text import Hits
 

@@ -11,8 +11,9 @@ from rich.padding import Padding
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.explain import Explanation
-from tikrelay.tools.explain.page import said_to_be, shown_value, unpadded
-from tikrelay.tools.explain.report import Report, lines_of
+from tikrelay.mapping.lines import lines_of, shown_value
+from tikrelay.tools.explain.page import said_to_be, unpadded
+from tikrelay.tools.explain.report import Report
 
 _LONGEST: Final = 100
 _CHANGES: Final = {"only_in_a": "only in A", "only_in_b": "only in B", "changed": "changed"}

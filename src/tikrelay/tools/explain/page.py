@@ -18,7 +18,8 @@ from rich.text import Text
 
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation, Origin, Ruled
-from tikrelay.tools.explain.report import Explained, Line, Report, lines_of
+from tikrelay.mapping.lines import OTHERS, UNCHANGED, VERBS, Line, came_in, lines_of, shown_value
+from tikrelay.tools.explain.report import Explained, Report
 
 WIDE: Final = 120  # from here on a table fits
 _NO_TERMINAL: Final = 160  # a line for each field, to search and to compare
@@ -27,16 +28,6 @@ _LONGEST_HASH: Final = 17
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_GIVEN: Final = 60
 _MOST_NAMED: Final = 10
-_VERBS: Final = ("derived ", "made ")  # sources that say themselves what is done
-_NOT_OF_THE_HIT: Final = (*_VERBS, "time of receipt", "app_id of", "limited_data_use of", "place of")  # nothing came in
-_UNCHANGED: Final = "as it is"
-OTHERS: Final = {
-    "taken": "taken, and then replaced or removed by a rule",
-    "empty": "passed over: nothing usable in it",
-    "unusable": "passed over: cannot be read",
-    "withheld": "the sender wants none sent",
-    "not_asked": "given too, and not asked: an earlier one was taken",
-}
 
 
 def console() -> Console:
@@ -156,9 +147,9 @@ def _print_paragraphs(told: Explanation, lines: Sequence[Line], to: Console) -> 
         to.print(head.append(value, style="not bold"))
         given, cleaning = _came_in(told, line)
         if line.is_sent:
-            came = f", {_UNCHANGED}" if cleaning == _UNCHANGED else f": {given}" if given else ""
+            came = f", {UNCHANGED}" if cleaning == UNCHANGED else f": {given}" if given else ""
             to.print(Padding(said_to_be(line.source, came=came), (0, 0, 0, 4)))
-        if cleaning and cleaning != _UNCHANGED:
+        if cleaning and cleaning != UNCHANGED:
             to.print(Padding(f"cleaning: {cleaning}", (0, 0, 0, 4)))
         for other in line.others:
             to.print(Padding(f"{_plain(other.source)}: {_given(other)}", (0, 0, 0, 4)), style="dim")
@@ -201,13 +192,8 @@ def _becomes(told: Explanation) -> str:
 
 
 def _came_in(told: Explanation, line: Line) -> tuple[str, str]:
-    """What the source gave, and how it was cleaned; nothing where the hit holds no such thing."""
-    if line.field == "event":
-        return _plain(told.name), ""
-    if line.taken is None or line.taken.source.startswith(_NOT_OF_THE_HIT):
-        return "", ""
-    is_unchanged = line.taken.given == shown_value(line.value)
-    return _given(line.taken), _UNCHANGED if is_unchanged else line.taken.cleaning
+    given, cleaning = came_in(told, line)
+    return _cut(given, _LONGEST_GIVEN), cleaning
 
 
 def json_text(value: Any) -> str:
@@ -228,16 +214,7 @@ def said_to_be(source: str, *, came: str = "") -> str:
     >>> said_to_be("cookie ttclid"), said_to_be("derived from tid", came=", as it is")
     ('from cookie ttclid', 'derived from tid')
     """
-    return _plain(source) if source.startswith(_VERBS) else f"from {_plain(source)}{came}"
-
-
-def shown_value(value: Any) -> str:
-    """Show a value of TikTok's JSON on one line: a text as it is, anything else as JSON.
-
-    >>> shown_value("a b"), shown_value([1]), shown_value(True)
-    ('a b', '[1]', 'true')
-    """
-    return _plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return _plain(source) if source.startswith(VERBS) else f"from {_plain(source)}{came}"
 
 
 def _given(origin: Origin) -> str:

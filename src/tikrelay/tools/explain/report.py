@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,9 +12,8 @@ from tikrelay.app.config import Config
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event
-from tikrelay.mapping.cleaning import is_object
 from tikrelay.mapping.config import MappedDestination
-from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Origin, Warned, explain
+from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Warned, explain
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.rules import Rules
 from tikrelay.tools.hits.request import Found, Request, read_requests
@@ -22,7 +21,6 @@ from tikrelay.tools.hits.text import OWN_ID, Hits
 
 FOREIGN: Final = "foreign_measurement_id"
 _NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain
-_NO_RULES: Final = ("mapping.", "x-ttq-")  # settings and parameters that are named as rules are
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -48,22 +46,6 @@ class Report(msgspec.Struct, frozen=True):
     events: tuple[Explained, ...] = ()
     turned_away: tuple[TurnedAway, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One field of the event that is sent, or one that came to nothing (``is_sent`` is false then).
-
-    ``taken``   the source of its value; None for what a rule or a setting says
-    ``source``  in words, whatever it is
-    ``others``  the sources that were refused, or not asked
-    """
-
-    field: str
-    value: Any
-    is_sent: bool
-    source: str
-    taken: Origin | None = None
-    others: tuple[Origin, ...] = ()
 
 
 def rules_of(config: Config) -> list[Rules]:
@@ -136,49 +118,3 @@ def _foreign_id(request: Request, config: Config) -> str:
     given = query.get("tid") or query.get("measurement_id") or query.get("firebase_app_id") or ""
     taken = config.sources.measurement_ids
     return given if given and given != OWN_ID and taken and given not in taken else ""
-
-
-# Field by field.
-
-
-def lines_of(explanation: Explanation) -> list[Line]:
-    """Every field of the event in its order, then those of which nothing came."""
-    sent = dict(_sent(explanation))
-    origins: dict[str, list[Origin]] = {}
-    for origin in explanation.origins:
-        origins.setdefault(origin.field, []).append(origin)
-    lines = [_line(explanation, path, value, origins.get(path, ())) for path, value in sent.items()]
-    for path, of_field in origins.items():
-        if path not in sent:
-            words = _ruled(explanation, path)
-            others = tuple(of_field)
-            lines.append(Line(path, None, is_sent=False, source=words or "nothing usable", others=others))
-    return lines
-
-
-def _line(explanation: Explanation, path: str, value: Any, origins: Sequence[Origin]) -> Line:
-    taken = next((one for one in origins if one.outcome == "taken"), None)
-    others = tuple(one for one in origins if one is not taken)
-    if path == "event":
-        return Line(path, value, is_sent=True, source=_ruled(explanation, path) or "name of the event")
-    if taken is not None and (taken.value == value or not _ruled(explanation, path)):
-        return Line(path, value, is_sent=True, source=taken.source, taken=taken, others=others)
-    return Line(path, value, is_sent=True, source=_ruled(explanation, path) or "a setting", others=tuple(origins))
-
-
-def _sent(explanation: Explanation) -> Iterator[tuple[str, Any]]:
-    body: dict[str, Any] = dict(explanation.tiktok or {})
-    for key, value in body.items():
-        if is_object(value):
-            yield from ((f"{key}.{inner}", given) for inner, given in value.items())
-        else:
-            yield key, value
-
-
-def _ruled(explanation: Explanation, path: str) -> str:
-    """The rule that changed a field, the last of several."""
-    group = path.partition(".")[0]
-    named = [one.rule for one in explanation.rules if path in one.fields or group in one.fields]
-    if not named:
-        return ""
-    return named[-1] if named[-1].startswith(_NO_RULES) else f"rule {named[-1]}"
