@@ -240,6 +240,8 @@ def mask(text: str, *, is_products: bool = False) -> str:
     >>> mask("gift for ann@shop.example, call +49 151 55501234 or 0049 151 55501234 about 0012345678")
     'gift for ***, call *** or *** about 0012345678'
     """
+    if text.isascii() and _mask(text, is_products=is_products) == text:
+        return text
     return _mask_all(text, is_products=is_products, is_typed=False)
 
 
@@ -249,6 +251,8 @@ def mask_text(text: str) -> str:
     >>> mask_text("call 213-373-4253 or 0151/55501234 by 01/02/2026, size 10-12")
     'call *** or *** by 01/02/2026, size 10-12'
     """
+    if text.isascii() and _mask(text, is_typed=True) == text:
+        return text
     return _mask_all(text, is_products=False, is_typed=True)
 
 
@@ -265,7 +269,7 @@ def text_gives_away(text: str) -> bool:
     return mask_text(text) != text or value_gives_away(text)
 
 
-def _mask(text: str, *, is_products: bool, is_typed: bool) -> str:
+def _mask(text: str, *, is_products: bool = False, is_typed: bool = False) -> str:
     """Mask numbers first: stars for one may make an address of what is around it, and never the other way round."""
     if "+" in text or "00" in text or ("%" in text and ("2B" in text or "2b" in text)):
         text = _without_phones(text, is_products=is_products)
