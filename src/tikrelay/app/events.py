@@ -106,6 +106,7 @@ class Events:
             event=order.event,
             event_id=order.event_id,
             reason=order.reason or "",
+            code=order.code,
             most=_ALL_OF_THEM,
             oldest_first=True,
         )

@@ -262,6 +262,7 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     all: bool = False
     refs: Annotated[tuple[Text, ...], Meta(max_length=MOST_REFS)] = ()
     reason: DeadReason | None = None
+    code: int | None = None
     event: Text = ""
     event_id: Text = ""
     destination: Text = ""
@@ -273,7 +274,8 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def chooses(self) -> bool:
         """Say whether anything tells which letters are meant."""
-        return bool(self.all or self.refs or self.reason or self.event or self.event_id or self.destination)
+        filters = (self.reason, self.event, self.event_id, self.destination)
+        return bool(self.all or self.refs or any(filters) or self.code is not None)
 
 
 class ReplayDone(msgspec.Struct, frozen=True, kw_only=True):
