@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from harness import get, purchase, wait_for
+from tikrelay import __version__
 from tikrelay.tiktok.answers import explain_pause
+from tikrelay.watch.status import Counts, DestinationStatus, Status
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-COUNTS = dict.fromkeys(("received", "accepted", "waiting", "dead", "dropped"), 0)
 
 
 def status(config, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -26,9 +28,10 @@ def status(config, *arguments: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=surroundings)
 
 
-def answered(status: dict[str, object]) -> Callable[[bytes], bytes]:
-    """Answer as a tikrelay of that status would."""
-    return lambda head: JSON + json.dumps({"events": []} if b"/api/events" in head else status).encode()
+def answered(destinations: dict[str, DestinationStatus]) -> Callable[[bytes], bytes]:
+    """Answer as a tikrelay with such destinations would."""
+    told = msgspec.json.encode(Status(pid=1, version=__version__, books=Counts(), destinations=destinations))
+    return lambda head: JSON + (b'{"events":[]}' if b"/api/events" in head else told)
 
 
 @contextlib.contextmanager
@@ -76,7 +79,7 @@ def test_a_store_that_takes_nothing_is_shown_with_what_to_do_and_its_503s_are_co
 
 
 def test_why_events_died_is_shown_also_of_those_that_were_lost_with_a_file(gateways):
-    row = {**COUNTS, "dead": 4, "state": "flowing", "reason": "", "dead_reasons": {"refused": 1, "damaged": 3}}
+    row = DestinationStatus(dead=4, state="flowing", reason="", dead_reasons={"refused": 1, "damaged": 3})
 
     lines = shown(gateways, {"shop": row})
 
@@ -85,9 +88,9 @@ def test_why_events_died_is_shown_also_of_those_that_were_lost_with_a_file(gatew
 
 
 def test_in_a_pipe_no_line_wraps_however_narrow_the_screen(gateways):
-    row = {**COUNTS, "waiting": 1, "state": "paused", "reason": "http_413"}
+    row = DestinationStatus(waiting=1, state="paused", reason="http_413")
 
-    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+    with other_program(answered({"shop": row})) as port:
         done = status(gateways(server={"admin_port": port}).config, COLUMNS="40")
 
     assert [f"shop is paused (http_413): {explain_pause('http_413')}"] == [
@@ -139,7 +142,7 @@ OTHERS = {
     "nothing": b"",
     "a list": JSON + b"[]",
     "another object": JSON + b'{"status":"green"}',
-    "fields of another kind": JSON + b'{"destinations":{"a":1},"books":[],"uncounted":null}',
+    "fields of another kind": JSON + b'{"pid":1,"version":"1","books":{},"destinations":{"a":1}}',
     "deep JSON": JSON + b"[" * 100_000,
     "bytes that are no text": JSON + b'{"a":"\xff"}',
 }
@@ -179,9 +182,9 @@ def test_a_port_chosen_at_the_start_is_said_to_stand_in_the_log(gateways):
     ],
 )
 def test_a_destination_that_does_not_flow_is_shown_with_its_reason(gateways, state: str, reason: str, shown: str):
-    row = {**COUNTS, "waiting": 1, "state": state, "reason": reason}
+    row = DestinationStatus(waiting=1, state=state, reason=reason)
 
-    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+    with other_program(answered({"shop": row})) as port:
         done = status(gateways(server={"admin_port": port}).config)
 
     assert done.returncode == 1
@@ -189,15 +192,15 @@ def test_a_destination_that_does_not_flow_is_shown_with_its_reason(gateways, sta
 
 
 def test_a_removed_destination_for_which_nothing_waits_is_no_fault(gateways):
-    row = {**COUNTS, "state": "removed", "reason": "no such destination in the settings"}
+    row = DestinationStatus(state="removed", reason="no such destination in the settings")
 
-    with other_program(answered({"destinations": {"shop": row}, "books": COUNTS, "uncounted": []})) as port:
+    with other_program(answered({"shop": row})) as port:
         assert status(gateways(server={"admin_port": port}).config).returncode == 0
 
 
-def shown(gateways, rows: dict[str, dict[str, object]]) -> list[str]:
+def shown(gateways, rows: dict[str, DestinationStatus]) -> list[str]:
     """The lines that are shown of these destinations."""
-    with other_program(answered({"destinations": rows, "books": COUNTS, "uncounted": []})) as port:
+    with other_program(answered(rows)) as port:
         done = status(gateways(server={"admin_port": port}).config)
 
     assert done.returncode == 0, done.stderr
@@ -206,9 +209,9 @@ def shown(gateways, rows: dict[str, dict[str, object]]) -> list[str]:
 
 def test_the_reasons_of_drops_are_shown_for_each_destination_the_commonest_first(gateways):
     drops = {"by_rule": 1, "consent_missing": 1, "not_routed": 8}
-    de = {**COUNTS, "dropped": 10, "state": "flowing", "reason": "", "drop_reasons": drops}
-    at = {**COUNTS, "dropped": 2, "state": "flowing", "reason": "", "drop_reasons": {"not_routed": 2}}
-    ch = {**COUNTS, "state": "flowing", "reason": "", "drop_reasons": {}}
+    de = DestinationStatus(dropped=10, state="flowing", reason="", drop_reasons=drops)
+    at = DestinationStatus(dropped=2, state="flowing", reason="", drop_reasons={"not_routed": 2})
+    ch = DestinationStatus(state="flowing", reason="", drop_reasons={})
 
     lines = shown(gateways, {"shop-de": de, "shop-at": at, "shop-ch": ch})
 
@@ -218,6 +221,6 @@ def test_the_reasons_of_drops_are_shown_for_each_destination_the_commonest_first
 
 @pytest.mark.parametrize(("names", "said"), [(["shop"], 0), (["shop-de", "shop-at"], 1)])
 def test_that_each_destination_counts_for_itself_is_said_where_there_are_several(gateways, names: list[str], said: int):
-    lines = shown(gateways, {name: {**COUNTS, "state": "flowing", "reason": ""} for name in names})
+    lines = shown(gateways, {name: DestinationStatus(state="flowing", reason="") for name in names})
 
     assert said == sum(line.startswith("each destination counts for itself") for line in lines)

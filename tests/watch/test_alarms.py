@@ -1,79 +1,84 @@
 """What needs a human, and when somebody is told."""
 
 import json
+from typing import Any
 
 import pytest
 
 from clocks import HandTurnedClock
-from tikrelay.watch.alarms import (
-    Alarms,
-    ClockHealth,
-    DestinationHealth,
-    Health,
-    SettingsHealth,
-    StoreHealth,
-    Told,
-    Trouble,
-    troubles,
-)
+from tikrelay.watch.alarms import Alarms, Told, troubles
 from tikrelay.watch.config import AlarmsConfig
+from tikrelay.watch.status import (
+    ClockStatus,
+    Counts,
+    DestinationStatus,
+    SettingsStatus,
+    Status,
+    StoreStatus,
+    Trouble,
+)
 from tikrelay.watch.webhook import body_of
 
-WELL = DestinationHealth(state="flowing", reason="", waiting=3, oldest_waiting_s=2.0)
+WELL = DestinationStatus(state="flowing", reason="", waiting=3, oldest_waiting_s=2.0)
 LIMITS = AlarmsConfig()
 
 
-def kinds(health: Health) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.about, one.level) for one in troubles(health, limits=LIMITS)]
+def told(**fields: Any) -> Status:
+    """A status of which only these fields matter."""
+    return Status(pid=1, version="1", books=Counts(), **{"destinations": {}, **fields})
 
 
-def of(row: DestinationHealth) -> list[tuple[str, str, str]]:
-    return kinds(Health(destinations={"shop": row}))
+def kinds(status: Status) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.about, one.level) for one in troubles(status, limits=LIMITS)]
+
+
+def of(row: DestinationStatus) -> list[tuple[str, str, str]]:
+    return kinds(told(destinations={"shop": row}))
 
 
 def test_a_server_that_is_well_has_no_troubles():
-    store = StoreHealth(outbox="outbox-000.db", ready=True)
-    health = Health(destinations={"shop": WELL}, stores=(store,), free_bytes=10**10, deaths=1)
+    store = StoreStatus(outbox="outbox-000.db", ready=True)
+    status = told(destinations={"shop": WELL}, stores=(store,), free_bytes=10**10, deaths=1)
 
-    assert [] == kinds(health)
+    assert [] == kinds(status)
 
 
 @pytest.mark.parametrize(
     ("row", "kind", "level"),
     [
-        (DestinationHealth(state="paused", reason="token_invalid", waiting=1), "destination_paused", "now"),
-        (DestinationHealth(state="failing", reason="timeout", waiting=1), "destination_failing", "soon"),
-        (DestinationHealth(state="removed", reason="", waiting=1), "events_without_destination", "soon"),
-        (DestinationHealth(state="flowing", reason="", waiting=1, oldest_waiting_s=901), "lag", "soon"),
-        (DestinationHealth(state="flowing", reason="", waiting=1, oldest_waiting_s=90_000), "lag", "now"),
-        (DestinationHealth(state="flowing", reason="", waiting=0, new_dead=1), "dead_letters", "soon"),
+        (DestinationStatus(state="paused", reason="token_invalid", waiting=1), "destination_paused", "now"),
+        (DestinationStatus(state="failing", reason="timeout", waiting=1), "destination_failing", "soon"),
+        (DestinationStatus(state="removed", reason="", waiting=1), "events_without_destination", "soon"),
+        (DestinationStatus(state="flowing", reason="", waiting=1, oldest_waiting_s=901), "lag", "soon"),
+        (DestinationStatus(state="flowing", reason="", waiting=1, oldest_waiting_s=90_000), "lag", "now"),
+        (DestinationStatus(state="flowing", reason="", waiting=0, new_dead=1), "dead_letters", "soon"),
     ],
 )
-def test_a_destination_that_needs_somebody_is_named(row: DestinationHealth, kind: str, level: str):
+def test_a_destination_that_needs_somebody_is_named(row: DestinationStatus, kind: str, level: str):
     assert [(kind, "shop", level)] == of(row)
 
 
 @pytest.mark.parametrize(
-    ("health", "kind", "about", "level"),
+    ("status", "kind", "about", "level"),
     [
-        (Health(destinations={}, accepting=False), "nobody_collects", "", "now"),
-        (Health(destinations={}, deaths=3), "workers_die", "", "now"),
-        (Health(destinations={}, settings=SettingsHealth(reload="refused")), "settings_not_taken", "", "soon"),
-        (Health(destinations={}, clock=ClockHealth(ago_s=10, by_s=-3600)), "clock_set", "", "soon"),
-        (Health(destinations={}, free_bytes=10**8), "disk_nearly_full", "", "soon"),
-        (Health(destinations={}, damaged=("outbox-000.db",)), "file_damaged", "outbox-000.db", "now"),
-        (Health(destinations={}, vanished=("outbox-000.db",)), "file_vanished", "outbox-000.db", "now"),
-        (Health(destinations={}, kept_logs=("o-wal.kept-Z.done",)), "log_kept", "o-wal.kept-Z.done", "now"),
+        (told(accepting=False), "nobody_collects", "", "now"),
+        (told(deaths=3), "workers_die", "", "now"),
+        (told(settings=SettingsStatus(reload="refused")), "settings_not_taken", "", "soon"),
+        (told(clock=ClockStatus(ago_s=10, by_s=-3600)), "clock_set", "", "soon"),
+        (told(free_bytes=10**8), "disk_nearly_full", "", "soon"),
+        (told(damaged=("outbox-000.db",)), "file_damaged", "outbox-000.db", "now"),
+        (told(vanished=("outbox-000.db",)), "file_vanished", "outbox-000.db", "now"),
+        (told(kept_logs=("o-wal.kept-Z.done",)), "log_kept", "o-wal.kept-Z.done", "now"),
         (
-            Health(destinations={}, stores=(StoreHealth(outbox="outbox-000.db", ready=False, what="full"),)),
+            told(stores=(StoreStatus(outbox="outbox-000.db", ready=False, what="full"),)),
             "store_not_taking",
             "outbox-000.db",
             "now",
         ),
     ],
 )
-def test_what_is_wrong_with_the_server_itself_is_told(health: Health, kind: str, about: str, level: str):
-    assert [(kind, about, level)] == kinds(health)
+def test_what_is_wrong_with_the_server_itself_is_told(status: Status, kind: str, about: str, level: str):
+    assert [(kind, about, level)] == kinds(status)
 
 
 @pytest.mark.parametrize(
@@ -85,26 +90,26 @@ def test_calls_that_fail_are_urgent_once_that_lasts(waited_s: tuple[int, int | N
     rows = {
         f"shop-{number}": WELL
         if waited is None
-        else DestinationHealth(state="failing", reason="timeout", waiting=1, oldest_waiting_s=waited)
+        else DestinationStatus(state="failing", reason="timeout", waiting=1, oldest_waiting_s=waited)
         for number, waited in enumerate(waited_s)
     }
 
-    found = [one for one in kinds(Health(destinations=rows)) if one[0] == "destination_failing"]
+    found = [one for one in kinds(told(destinations=rows)) if one[0] == "destination_failing"]
 
     assert ("destination_failing", "shop-0", level) in found
 
 
 def test_what_is_urgent_stands_first():
-    health = Health(destinations={"shop": WELL}, free_bytes=10**8, damaged=("outbox-000.db",))
+    status = told(destinations={"shop": WELL}, free_bytes=10**8, damaged=("outbox-000.db",))
 
-    assert ["now", "soon"] == [one.level for one in troubles(health, limits=LIMITS)]
+    assert ["now", "soon"] == [one.level for one in troubles(status, limits=LIMITS)]
 
 
 def test_every_trouble_says_what_to_do():
-    row = DestinationHealth(state="paused", reason="x", waiting=1, oldest_waiting_s=90_000, new_dead=5)
-    health = Health(destinations={"shop": row}, accepting=False, deaths=9, free_bytes=0, damaged=("a",))
+    row = DestinationStatus(state="paused", reason="x", waiting=1, oldest_waiting_s=90_000, new_dead=5)
+    status = told(destinations={"shop": row}, accepting=False, deaths=9, free_bytes=0, damaged=("a",))
 
-    assert [] == [one.kind for one in troubles(health, limits=LIMITS) if not (one.what and one.hint)]
+    assert [] == [one.kind for one in troubles(status, limits=LIMITS) if not (one.what and one.hint)]
 
 
 # When somebody is told.

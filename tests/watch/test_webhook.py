@@ -8,7 +8,8 @@ import pytest
 from clocks import HandTurnedClock
 from tikrelay.base.happenings import AlarmPosted
 from tikrelay.base.secret import Secret
-from tikrelay.watch.alarms import Told, Trouble
+from tikrelay.watch.alarms import Told
+from tikrelay.watch.status import Trouble
 from tikrelay.watch.webhook import Webhook, post
 
 PAUSED = Told(Trouble(kind="destination_paused", about="shop", level="now", what="w", hint="h"), "begun")

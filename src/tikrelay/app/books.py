@@ -7,10 +7,8 @@ from typing import Any, Final
 from tikrelay.app.link import Message
 from tikrelay.outbox.store import Books
 
-_OUTCOMES: Final = ("accepted", "waiting", "dead", "dropped")
 _WORST_FIRST: Final = ("paused", "failing", "flowing")
 _UNKNOWN: Final = {"state": "unknown", "reason": "no worker answers"}
-_REMOVED: Final = {"state": "removed", "reason": "no such destination in the settings"}
 
 
 def add_up(files: Iterable[Message]) -> Books:
@@ -53,32 +51,6 @@ def _add(counts: Books, books: Message) -> None:
         counts.oldest_waiting[name] = min(at, counts.oldest_waiting.get(name, at))
 
 
-def summary(counts: Books, states: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """The books in all and for each destination: received = accepted + waiting + dead + dropped."""
-    rows: dict[str, Counter[str]] = {name: Counter() for name in states}
-    for (destination, _, _), count in counts.received.items():
-        rows.setdefault(destination, Counter())["received"] += count
-    for outcome in ("accepted", "waiting"):
-        for destination, count in getattr(counts, outcome).items():
-            rows.setdefault(destination, Counter())[outcome] += count
-    for outcome in ("dead", "dropped"):
-        for (destination, _), count in getattr(counts, outcome).items():
-            rows.setdefault(destination, Counter())[outcome] += count
-    columns = ("received", *_OUTCOMES)
-    return {
-        "books": {column: sum(row[column] for row in rows.values()) for column in columns},
-        "destinations": {
-            name: {
-                **{column: row[column] for column in columns},
-                "dead_reasons": {why: count for (whose, why), count in counts.dead.items() if whose == name and count},
-                "drop_reasons": {why: count for (whose, why), count in counts.dropped.items() if whose == name},
-                **states.get(name, _REMOVED),
-            }
-            for name, row in sorted(rows.items())
-        },
-    }
-
-
 Rows = dict[str, list[list[Any]]]
 
 
@@ -93,22 +65,19 @@ class Ledger:
         self._living: dict[int, Rows] = {}
         self._ended: Rows = {}
 
-    def note(self, answers: Iterable[tuple[int, Message]], *, alive: Collection[int]) -> list[str]:
-        """Take workers' answers by process id; returns the names of the files they spoke for.
+    def note(self, answers: Iterable[tuple[int, Message]], *, alive: Collection[int]) -> None:
+        """Take workers' answers by process id.
 
         ``alive`` are the processes there are: one that did not answer this time is not one that ended.
         """
-        counted: list[str] = []
         living = {pid: rows for pid, rows in self._living.items() if pid in alive}
         for pid, answer in answers:
             living[pid] = answer["meter"]
-            counted += answer["outboxes"]
             self._files |= dict(zip(answer["outboxes"], answer["books"], strict=True))
         ended = [rows for pid, rows in self._living.items() if pid not in living]
         self._living = living
         if ended:
             self._ended = _merged([self._ended, *ended])
-        return counted
 
     def last_word(self, pid: int, meter: Rows) -> None:
         """Take what a process counted until its end."""

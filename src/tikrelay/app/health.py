@@ -2,25 +2,24 @@
 
 import asyncio
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
-
-import msgspec
+from collections import Counter, defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from tikrelay.app.clock_watch import LOOK_EVERY_S, ClockWatch
 from tikrelay.base.happenings import ClockSet, Emit
 from tikrelay.outbox.store import Books
-from tikrelay.tiktok.answers import explain_pause
-from tikrelay.watch.alarms import Alarms, Health, Told, troubles
+from tikrelay.watch.alarms import Alarms, Told
 from tikrelay.watch.config import AlarmsConfig
 from tikrelay.watch.log import say
 from tikrelay.watch.measures import LACKING, STORED, TURNED_AWAY, WARNINGS
 from tikrelay.watch.meter import Snapshot
+from tikrelay.watch.status import ClockStatus, Status, Warned
 
 _LOOK_EVERY_S: Final = 10.0
 _SAMPLE_EVERY_S: Final = 60.0
 _SAMPLES: Final = 60
+_MOST_WARNINGS: Final = 10
 _LEVELS: Final = {"now": "error", "soon": "warning"}
 
 
@@ -65,9 +64,9 @@ class ClockState:
         self._at = 0.0
         self._by_s = 0.0
 
-    def tell(self) -> dict[str, float] | None:
+    def tell(self) -> ClockStatus | None:
         """Say how long ago and how far, or None."""
-        return {"ago_s": time.monotonic() - self._at, "by_s": self._by_s} if self._by_s else None
+        return ClockStatus(ago_s=time.monotonic() - self._at, by_s=self._by_s) if self._by_s else None
 
     async def watch(self) -> None:
         """Look for jumps, until cancelled."""
@@ -79,30 +78,25 @@ class ClockState:
                 self._emit(ClockSet(seconds=round(by_s)))
 
 
-def tell_more(rows: dict[str, Any], counts: Books, new_dead: Counter[str], meters: list[Snapshot]) -> None:
-    """Add to each destination's row how long its oldest event waits, what died lately, and what its events lack."""
-    for name, row in rows.items():
-        since = counts.oldest_waiting.get(name) if row["waiting"] else None
-        row["oldest_waiting_s"] = 0.0 if since is None else max(0.0, time.time() - since)
-        row["new_dead"] = new_dead[name]
-        row["explained"] = explain_pause(row["reason"]) if row["state"] == "paused" else ""
-        row["traits"] = {}
-    traits = [row for meter in meters for row in meter[LACKING.name]]
-    traits += [[name, "all", count] for meter in meters for name, count in meter[STORED.name]]
-    for name, trait, count in traits:
-        if name in rows:
-            rows[name]["traits"][trait] = rows[name]["traits"].get(trait, 0) + count
+def count_traits(meters: Sequence[Snapshot]) -> dict[str, Counter[str]]:
+    """What the events of each destination lacked since the server began."""
+    traits: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rows = [row for meter in meters for row in meter[LACKING.name]]
+    rows += [[name, "all", count] for meter in meters for name, count in meter[STORED.name]]
+    for name, trait, count in rows:
+        traits[name][trait] += count
+    return traits
 
 
-def most_warned(meters: list[Snapshot]) -> list[dict[str, Any]]:
+def most_warned(meters: Iterable[Snapshot]) -> tuple[Warned, ...]:
     """The warnings about events that came most often since the server began."""
     sums: Counter[tuple[str, str]] = Counter()
     for kind, field, count in (row for meter in meters for row in meter[WARNINGS.name]):
         sums[kind, field] += count
-    return [{"kind": kind, "field": field, "count": count} for (kind, field), count in sums.most_common(10)]
+    return tuple(Warned(kind=kind, field=field, count=n) for (kind, field), n in sums.most_common(_MOST_WARNINGS))
 
 
-def count_refused(meters: list[Snapshot]) -> dict[str, int]:
+def count_refused(meters: Iterable[Snapshot]) -> dict[str, int]:
     """Inputs that became no event since the server began, by reason."""
     sums: Counter[str] = Counter()
     for reason, count in (row for meter in meters for row in meter[TURNED_AWAY.name]):
@@ -110,14 +104,8 @@ def count_refused(meters: list[Snapshot]) -> dict[str, int]:
     return dict(sums.most_common())
 
 
-def find_troubles(status: dict[str, Any], limits: AlarmsConfig) -> list[dict[str, str]]:
-    """The troubles of a status, as it shows them."""
-    found = troubles(msgspec.convert(status, Health, strict=False), limits=limits)
-    return [msgspec.to_builtins(trouble) for trouble in found]
-
-
 async def tell_of_troubles(
-    status: Callable[[], Awaitable[dict[str, Any]]],
+    status: Callable[[], Awaitable[Status]],
     *,
     limits: Callable[[], AlarmsConfig],
     tell: Callable[[Told], None],
@@ -127,8 +115,7 @@ async def tell_of_troubles(
     while True:
         config = limits()
         await asyncio.sleep(min(_LOOK_EVERY_S, max(0.5, config.after / 2)))
-        found = troubles(msgspec.convert(await status(), Health, strict=False), limits=config)
-        for told in alarms.look(found, after_s=config.after, repeat_s=config.repeat):
+        for told in alarms.look((await status()).troubles, after_s=config.after, repeat_s=config.repeat):
             level = "info" if told.state == "ended" else _LEVELS[told.trouble.level]
             one = told.trouble
             say("alarm", level=level, state=told.state, kind=one.kind, about=one.about, what=one.what, hint=one.hint)

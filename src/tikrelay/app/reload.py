@@ -24,6 +24,7 @@ from tikrelay.app.sockets import tell_systemd
 from tikrelay.base.errors import ConfigError
 from tikrelay.base.happenings import Emit, SettingsRead
 from tikrelay.watch.log import say
+from tikrelay.watch.status import SettingsStatus
 
 Outcome = Literal["", "taken", "refused", "failed"]
 _FIXED: Final = ("server.host", "server.port", "server.admin_host", "server.admin_port", "outbox.url")
@@ -42,6 +43,10 @@ class Settings:
     def config(self) -> Config:
         """The settings in force."""
         return self.loaded.config
+
+    def tell(self) -> SettingsStatus:
+        """Say which they are."""
+        return SettingsStatus(read_at=self.read_at, digest=self.digest, reload=self.outcome)
 
     def _take(self, loaded: Loaded) -> None:
         self.loaded = loaded

@@ -14,23 +14,17 @@ import resource
 import signal
 import socket
 import time
-from typing import Any, Final
+from typing import Final
 
-from tikrelay.app.books import Ledger, add_up, summary, worst_states
+import msgspec
+
+from tikrelay.app.books import Ledger, add_up, worst_states
 from tikrelay.app.checks import advise
 from tikrelay.app.crew import Crew
 from tikrelay.app.events import Events, States
 from tikrelay.app.files import FilesOfWorkers
 from tikrelay.app.handle import WorkerHandle
-from tikrelay.app.health import (
-    ClockState,
-    NewlyDead,
-    count_refused,
-    find_troubles,
-    most_warned,
-    tell_more,
-    tell_of_troubles,
-)
+from tikrelay.app.health import ClockState, NewlyDead, count_refused, count_traits, most_warned, tell_of_troubles
 from tikrelay.app.link import Message
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
@@ -44,6 +38,7 @@ from tikrelay.app.sockets import (
     tell_systemd,
 )
 from tikrelay.app.stand_in import stand_in
+from tikrelay.app.status import add_all, tell_destinations
 from tikrelay.app.tend import tend
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, EXIT_TEMPORARY, OutboxInUse
@@ -52,9 +47,11 @@ from tikrelay.collect.config import LimitsConfig
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.outbox.vanished import vanished_in
+from tikrelay.watch.alarms import troubles
 from tikrelay.watch.log import log_defect, log_happening, say
 from tikrelay.watch.meter import Meter
 from tikrelay.watch.metrics import MetricsPage, Moment
+from tikrelay.watch.status import Status, StoreStatus, WorkerStatus
 from tikrelay.watch.webhook import Webhook
 
 _HAND_OVER_WITHIN_S: Final = 30.0
@@ -107,23 +104,12 @@ class Server:
 
     # What the admin port shows.
 
-    async def _count(self) -> tuple[list[dict[str, Any]], list[str], dict[str, dict[str, str]]]:
-        """Ask the workers; returns who answered, the files nobody spoke for, and each destination's state."""
+    async def _ask(self) -> list[tuple[WorkerHandle, Message]]:
+        """Ask the workers, and take note of what they have counted."""
         answers = await self.crew.ask_all("status")
         alive = {worker.pid for worker in self.crew.workers}
-        counted = self.ledger.note([(worker.pid, answer) for worker, answer in answers], alive=alive)
-        workers = [
-            {
-                "index": worker.index,
-                "pid": worker.pid,
-                "outbox": worker.outbox,
-                "outboxes": answer["outboxes"],
-                "stores": answer["stores"],
-            }
-            for worker, answer in answers
-        ]
-        uncounted = sorted(set(self._files()) - set(counted))  # of a worker that starts, or not yet adopted
-        return workers, uncounted, self._worst_states(answers)
+        self.ledger.note([(worker.pid, answer) for worker, answer in answers], alive=alive)
+        return answers
 
     def _files(self) -> list[str]:
         try:
@@ -131,37 +117,44 @@ class Server:
         except OSError:
             return []  # the folder is gone or cannot be read; the crew says so
 
-    async def status(self) -> dict[str, Any]:
-        """The books, each destination's state, the workers.
-
-        ``uncounted`` are files that nobody could speak for, ``damaged`` those that wait for a repair.
-        """
-        workers, uncounted, states = await self._count()
-        books = self.ledger.books(self._files())
-        counts = add_up(books.values())
-        sums = summary(counts, states)
-        new_dead = self.newly_dead.note({file: add_up([one]) for file, one in books.items()})
-        tell_more(sums["destinations"], counts, new_dead, self.ledger.meters())
-        settings = {"read_at": self.settings.read_at, "digest": self.settings.digest, "reload": self.settings.outcome}
-        status = {
-            "pid": os.getpid(),
-            "version": self.version,
-            "settings": settings,
-            "uncounted": uncounted,
-            "damaged": self.crew.damaged(),
-            "kept_logs": self.folder.kept_logs(),
-            "vanished": vanished_in(self.folder.path, now=time.time()),
-            "free_bytes": self.folder.free_bytes_or_none(),
-            "accepting": self.crew.somebody.is_set(),
-            "deaths": self.crew.recent_deaths,
-            "clock": self.clock.tell(),
-            "stores": [store for worker in workers for store in worker.pop("stores")],
-            "workers": workers,
-            "warnings": most_warned(self.ledger.meters()),
-            "refused": count_refused(self.ledger.meters()),
-            **sums,
-        }
-        return {**status, "troubles": find_troubles(status, self.settings.config.alarms)}
+    async def status(self) -> Status:
+        """How the server and each destination is."""
+        answers = await self._ask()
+        files = self._files()
+        books = self.ledger.books(files)
+        meters = self.ledger.meters()
+        stores = tuple(msgspec.convert(store, StoreStatus) for _, answer in answers for store in answer["stores"])
+        destinations = tell_destinations(
+            add_up(books.values()),
+            self._worst_states(answers),
+            new_dead=self.newly_dead.note({file: add_up([one]) for file, one in books.items()}),
+            traits=count_traits(meters),
+            now=time.time(),
+        )
+        status = Status(
+            pid=os.getpid(),
+            version=self.version,
+            books=add_all(destinations.values()),
+            destinations=destinations,
+            settings=self.settings.tell(),
+            accepting=self.crew.somebody.is_set(),
+            workers=tuple(
+                WorkerStatus(index=one.index, pid=one.pid, outbox=one.outbox, outboxes=tuple(answer["outboxes"]))
+                for one, answer in answers
+            ),
+            stores=stores,
+            uncounted=tuple(sorted(set(files) - {store.outbox for store in stores})),
+            damaged=tuple(self.crew.damaged()),
+            kept_logs=tuple(self.folder.kept_logs()),
+            vanished=tuple(vanished_in(self.folder.path, now=time.time())),
+            free_bytes=self.folder.free_bytes_or_none(),
+            deaths=self.crew.recent_deaths,
+            clock=self.clock.tell(),
+            warnings=most_warned(meters),
+            refused=count_refused(meters),
+        )
+        found = troubles(status, limits=self.settings.config.alarms)
+        return msgspec.structs.replace(status, troubles=tuple(found))
 
     async def states(self) -> States:
         """How each destination is."""
@@ -183,10 +176,10 @@ class Server:
         moment = Moment(
             snapshots=[*self.ledger.meters(), self.meter.snapshot()],
             books=add_up(self.ledger.books(self._files()).values()),
-            states={name: row["state"] for name, row in status["destinations"].items() if name in named},
-            troubles=[trouble["kind"] for trouble in status["troubles"]],
+            states={name: row.state for name, row in status.destinations.items() if name in named},
+            troubles=[trouble.kind for trouble in status.troubles],
             held_bytes=self.folder.held_bytes_or_none(),
-            free_bytes=status["free_bytes"],
+            free_bytes=status.free_bytes,
             version=self.version,
             started_at=self.started_at,
             now=time.time(),
@@ -219,9 +212,9 @@ class Server:
         told: dict[str, int] = {}
         while not self.crew.stopping.is_set():
             found = {
-                name: row["waiting"]
-                for name, row in (await self.status())["destinations"].items()
-                if row["state"] == "removed" and row["waiting"]
+                name: row.waiting
+                for name, row in (await self.status()).destinations.items()
+                if row.state == "removed" and row.waiting
             }
             if found != told:
                 for name, waiting in found.items():

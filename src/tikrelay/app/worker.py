@@ -47,6 +47,7 @@ from tikrelay.send.worker import Sender
 from tikrelay.tiktok.api import TikTokApi
 from tikrelay.watch.log import configure_logs, log_defect, log_happening
 from tikrelay.watch.meter import Meter
+from tikrelay.watch.status import StoreStatus
 
 _IDLE_CONNECTIONS_WITHIN_S: Final = 1.0
 _BEGUN_BATCHES_WITHIN_S: Final = 8.0
@@ -291,10 +292,10 @@ async def _as_coroutine(run: Callable[[], Awaitable[None]]) -> None:
     await run()
 
 
-def _health(store: Store) -> Message:
+def _health(store: Store) -> StoreStatus:
     why = store.outbox.why_not
-    words = {"what": why.what, "hint": why.hint} if why else {}
-    return {"outbox": store.path.name, "ready": store.outbox.ready, **words}
+    what, hint = (why.what, why.hint) if why else ("", "")
+    return StoreStatus(outbox=store.path.name, ready=store.outbox.ready, what=what, hint=hint)
 
 
 def _plain(books: Books) -> Message:

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from tikrelay import __version__
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import digest_of
@@ -15,8 +13,8 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import DirectoryLock
 from tikrelay.tools.admin_client import AdminClient, NotRunningError
 from tikrelay.tools.findings import Finding, Level
-from tikrelay.watch.alarms import SettingsHealth, Trouble
 from tikrelay.watch.operations import MOST_EVENTS, EventPage
+from tikrelay.watch.status import DestinationStatus, Status
 
 _NEW_FOR_S: Final = 86400.0
 _ENOUGH_EVENTS: Final = 20  # below that a share says nothing
@@ -40,43 +38,11 @@ _WHAT_TO_DO: Final = {
 }
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a destination."""
-
-    received: int
-    accepted: int
-    waiting: int
-    dead: int
-    dropped: int
-    state: str
-    dead_reasons: dict[str, int] = {}
-    traits: dict[str, int] = {}
-
-
-class _Warned(msgspec.Struct, frozen=True, kw_only=True):
-    """A warning about events, and how often it came."""
-
-    kind: str
-    field: str
-    count: int
-
-
-class _Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of ``/api/status``."""
-
-    pid: int
-    version: str = ""
-    settings: SettingsHealth = SettingsHealth()
-    destinations: dict[str, _Row]
-    troubles: tuple[Trouble, ...] = ()
-    warnings: tuple[_Warned, ...] = ()
-
-
 def look_at_server(loaded: Loaded) -> Iterator[Finding]:
     """Ask the server that runs with these settings, if one does."""
     try:
         client = AdminClient(loaded.config.server)
-        _, status = client.get("/api/status", _Status)
+        _, status = client.get("/api/status", Status)
         _, dead = client.get("/api/events", EventPage, {"state": "dead", "most": MOST_EVENTS})
     except NotRunningError as error:
         yield _not_running(loaded, error)
@@ -113,7 +79,7 @@ def _not_running(loaded: Loaded, error: NotRunningError) -> Finding:
     return Finding("fault", "server", text, _START_IT)
 
 
-def _same(loaded: Loaded, status: _Status) -> Iterator[Finding]:
+def _same(loaded: Loaded, status: Status) -> Iterator[Finding]:
     if status.version != __version__:
         text = f"tikrelay {status.version} runs, and {__version__} is installed"
         yield Finding("warning", "server", text, "restart the server to run what is installed")
@@ -127,7 +93,7 @@ def _is_web(loaded: Loaded, name: str) -> bool:
     return any(one.name == name and one.event_source == "web" for one in loaded.config.destinations)
 
 
-def _destination(name: str, row: _Row, newly: Counter[tuple[str, str]], *, web: bool) -> Iterator[Finding]:
+def _destination(name: str, row: DestinationStatus, newly: Counter[tuple[str, str]], *, web: bool) -> Iterator[Finding]:
     counts = f"{row.accepted} accepted, {row.waiting} waiting, {row.dead} dead, {row.dropped} dropped"
     if row.state == "flowing":
         yield Finding("ok", name, f"flowing: {row.received} received = {counts}")
@@ -148,7 +114,7 @@ def _destination(name: str, row: _Row, newly: Counter[tuple[str, str]], *, web: 
         yield Finding(share, name, f"{no_click:.0%} of {every} events have no ttclid", hint)
 
 
-def _warnings(status: _Status) -> Iterator[Finding]:
+def _warnings(status: Status) -> Iterator[Finding]:
     every = sum(row.traits.get("all", 0) for row in status.destinations.values())
     for warned in status.warnings:
         if every >= _ENOUGH_EVENTS and warned.count >= _STANDS_OUT * every:

@@ -12,48 +12,18 @@ from tikrelay.tiktok.answers import explain_pause
 from tikrelay.tools.admin_client import AdminClient
 from tikrelay.tools.operator import read_to_look
 from tikrelay.tools.screen import screen
-from tikrelay.watch.alarms import Trouble
 from tikrelay.watch.operations import EventPage, EventRow
+from tikrelay.watch.status import Counts, DestinationStatus, Status
 
-_COLUMNS: Final = ("received", "accepted", "waiting", "dead", "dropped")
+_COLUMNS: Final = Counts.__struct_fields__
 _DEAD_SHOWN: Final = 10
 _URGENCY: Final = {"now": "act now", "soon": "look soon"}
-
-
-class _Counts(msgspec.Struct, frozen=True):
-    """The columns."""
-
-    received: int
-    accepted: int
-    waiting: int
-    dead: int
-    dropped: int
-
-
-class _Row(_Counts, frozen=True):
-    """What is shown of a destination."""
-
-    state: str
-    reason: str
-    dead_reasons: dict[str, int] = {}
-    drop_reasons: dict[str, int] = {}
-
-
-class _Status(msgspec.Struct, frozen=True):
-    """What is read of ``/api/status``."""
-
-    destinations: dict[str, _Row]
-    books: _Counts
-    uncounted: list[str]
-    damaged: list[str] = []
-    refused: dict[str, int] = {}
-    troubles: tuple[Trouble, ...] = ()
 
 
 def show_status(config: str | None, *, as_json: bool) -> int:
     """Print the books; exit code 1 when there is a trouble, such as a destination that is paused or failing."""
     client = AdminClient(read_to_look(config).config.server)
-    raw, status = client.get("/api/status", _Status)
+    raw, status = client.get("/api/status", Status)
     if as_json:
         print(msgspec.json.format(raw, indent=2).decode(errors="replace"))
     else:
@@ -62,12 +32,12 @@ def show_status(config: str | None, *, as_json: bool) -> int:
     return 1 if status.troubles or not all(map(_is_well, status.destinations.values())) else 0
 
 
-def _is_well(row: _Row) -> bool:
+def _is_well(row: DestinationStatus) -> bool:
     """A destination that was removed from the settings is well when nothing waits for it."""
     return row.state == "flowing" or (row.state == "removed" and not row.waiting)
 
 
-def _print(status: _Status, dead_letters: list[EventRow]) -> None:
+def _print(status: Status, dead_letters: list[EventRow]) -> None:
     console = screen()
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status.destinations.items():
@@ -99,7 +69,7 @@ def _print(status: _Status, dead_letters: list[EventRow]) -> None:
         console.print(one_line(f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"))
 
 
-def _what_is_wrong(status: _Status) -> Iterator[str]:
+def _what_is_wrong(status: Status) -> Iterator[str]:
     """Each trouble with what to do about it, and why a destination does not flow where no trouble tells it."""
     for trouble in status.troubles:
         yield f"{_URGENCY[trouble.level]}: {trouble.what}; {trouble.hint}"

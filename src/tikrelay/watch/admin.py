@@ -30,6 +30,7 @@ from tikrelay.watch.operations import (
     ReplayOrder,
 )
 from tikrelay.watch.reading import read_json
+from tikrelay.watch.status import Status
 
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -46,7 +47,7 @@ T = TypeVar("T")
 
 def admin_app(
     *,
-    status: Callable[[], Awaitable[dict[str, Any]]],
+    status: Callable[[], Awaitable[Status]],
     metrics: Callable[[], Awaitable[bytes | None]],
     operations: Operations,
     host: str,

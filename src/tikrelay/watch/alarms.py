@@ -6,7 +6,7 @@ asks every few seconds and sends what is to be told, ``tikrelay doctor`` shows t
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,24 +16,8 @@ from tikrelay.outbox.damage import TAKEN_BACK, how_to_mend
 from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
+from tikrelay.watch.status import DestinationStatus, Status, Trouble
 
-Kind = Literal[
-    "nobody_collects",
-    "workers_die",
-    "settings_not_taken",
-    "clock_set",
-    "store_not_taking",
-    "disk_nearly_full",
-    "file_damaged",
-    "log_kept",
-    "file_vanished",
-    "destination_paused",
-    "events_without_destination",
-    "lag",
-    "dead_letters",
-    "destination_failing",
-]
-Level = Literal["soon", "now"]
 State = Literal["begun", "goes on", "ended"]
 
 _DAY_S: Final = 86400.0
@@ -44,109 +28,49 @@ WAY_TO_TIKTOK: Final = "look at this machine's DNS, firewall and route, and at t
 _CRASH_LOOP: Final = 3  # deaths of workers in ten minutes; a single one is met by itself
 
 
-class DestinationHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a destination in ``/api/status``."""
-
-    state: str
-    reason: str
-    waiting: int
-    oldest_waiting_s: float = 0.0
-    new_dead: int = 0
-    explained: str = ""
-
-
-class StoreHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of an outbox file."""
-
-    outbox: str
-    ready: bool
-    what: str = ""
-    hint: str = ""
-
-
-class ClockHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """When the clock was set, and how far."""
-
-    ago_s: float
-    by_s: float
-
-
-class SettingsHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """Which settings are in force."""
-
-    read_at: float = 0.0
-    digest: str = ""
-    reload: str = ""
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of ``/api/status``."""
-
-    destinations: dict[str, DestinationHealth]
-    stores: tuple[StoreHealth, ...] = ()
-    damaged: tuple[str, ...] = ()
-    kept_logs: tuple[str, ...] = ()
-    vanished: tuple[str, ...] = ()
-    free_bytes: int | None = None
-    deaths: int = 0
-    accepting: bool = True
-    clock: ClockHealth | None = None
-    settings: SettingsHealth = SettingsHealth()
-
-
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that needs a human, at once or soon. No personal data and no token is in it."""
-
-    kind: Kind
-    about: str = ""
-    level: Level
-    what: str
-    hint: str
-
-
-def troubles(health: Health, *, limits: AlarmsConfig) -> list[Trouble]:
+def troubles(status: Status, *, limits: AlarmsConfig) -> list[Trouble]:
     """Find what needs a human, the most urgent first."""
     found = [
-        *_server(health), *_disk(health), *_what_may_be_lost(health),
-        *(one for name, row in health.destinations.items() for one in _destination(name, row, limits)),
-        *_failing(health.destinations),
+        *_server(status), *_disk(status), *_what_may_be_lost(status),
+        *(one for name, row in status.destinations.items() for one in _destination(name, row, limits)),
+        *_failing(status.destinations),
     ]  # fmt: skip
     return sorted(found, key=lambda trouble: trouble.level != "now")
 
 
-def _server(health: Health) -> Iterator[Trouble]:
-    if not health.accepting:
+def _server(status: Status) -> Iterator[Trouble]:
+    if not status.accepting:
         yield Trouble(
             kind="nobody_collects",
             level="now",
             what="no worker accepts requests: every hit gets 503",
             hint="read the log lines worker_died and worker_failed: their why names the cause",
         )
-    if health.deaths >= _CRASH_LOOP:
+    if status.deaths >= _CRASH_LOOP:
         yield Trouble(
             kind="workers_die",
             level="now",
-            what=f"workers ended by themselves {health.deaths} times in ten minutes",
+            what=f"workers ended by themselves {status.deaths} times in ten minutes",
             hint="read the log lines worker_died and defect; exit code -9 alone is mostly want of memory",
         )
-    if health.settings.reload in {"refused", "failed"}:
+    if status.settings.reload in {"refused", "failed"}:
         yield Trouble(
             kind="settings_not_taken",
             level="soon",
-            what=f"the last reload of the settings was {health.settings.reload}, and the older ones are in force",
+            what=f"the last reload of the settings was {status.settings.reload}, and the older ones are in force",
             hint="mend the file (tikrelay check says where), then reload again",
         )
-    if health.clock and health.clock.ago_s < 3600:
+    if status.clock and status.clock.ago_s < 3600:
         yield Trouble(
             kind="clock_set",
             level="soon",
-            what=f"this machine's clock was set by {health.clock.by_s:+.0f} s while the server ran",
+            what=f"this machine's clock was set by {status.clock.by_s:+.0f} s while the server ran",
             hint="events received before may carry a wrong time; have the clock kept by NTP",
         )
 
 
-def _disk(health: Health) -> Iterator[Trouble]:
-    for store in health.stores:
+def _disk(status: Status) -> Iterator[Trouble]:
+    for store in status.stores:
         if not store.ready:
             yield Trouble(
                 kind="store_not_taking",
@@ -155,14 +79,14 @@ def _disk(health: Health) -> Iterator[Trouble]:
                 what=f"{store.outbox} takes no events, and their senders get 503: {store.what or 'it is closing'}",
                 hint=store.hint or "read the log line store_failed",
             )
-    if health.free_bytes is not None and health.free_bytes < LITTLE_ROOM_BYTES:
+    if status.free_bytes is not None and status.free_bytes < LITTLE_ROOM_BYTES:
         yield Trouble(
             kind="disk_nearly_full",
             level="soon",
-            what=f"{health.free_bytes / 1e6:.0f} MB are free on the outbox's disk; {_what_is_left(health.free_bytes)}",
+            what=f"{status.free_bytes / 1e6:.0f} MB are free on the outbox's disk; {_what_is_left(status.free_bytes)}",
             hint=FREE_SOME_ROOM,
         )
-    for file in health.damaged:
+    for file in status.damaged:
         yield Trouble(
             kind="file_damaged",
             about=file,
@@ -172,8 +96,8 @@ def _disk(health: Health) -> Iterator[Trouble]:
         )
 
 
-def _what_may_be_lost(health: Health) -> Iterator[Trouble]:
-    for file in health.vanished:
+def _what_may_be_lost(status: Status) -> Iterator[Trouble]:
+    for file in status.vanished:
         yield Trouble(
             kind="file_vanished",
             about=file,
@@ -181,7 +105,7 @@ def _what_may_be_lost(health: Health) -> Iterator[Trouble]:
             what=f"{file} held events, and was gone or empty; what waited in it is lost, unless it was moved away",
             hint=f"look at the disk, and for a backup; to hear no more of it: tikrelay doctor --salvage {file}",
         )
-    for log in health.kept_logs:
+    for log in status.kept_logs:
         back = "is back in the file" if log.endswith(TAKEN_BACK) else "comes back when the file is opened next"
         yield Trouble(
             kind="log_kept",
@@ -196,7 +120,7 @@ def _what_is_left(free_bytes: int) -> str:
     return "no event is taken" if free_bytes < RESERVE_BYTES else f"below {RESERVE_BYTES / 1e6:.0f} MB none is taken"
 
 
-def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Iterator[Trouble]:
+def _destination(name: str, row: DestinationStatus, limits: AlarmsConfig) -> Iterator[Trouble]:
     age = _span(row.oldest_waiting_s)
     why_it_waits = {
         "paused": row.explained or "see docs/troubleshooting.md, a destination is paused",
@@ -237,7 +161,7 @@ def _destination(name: str, row: DestinationHealth, limits: AlarmsConfig) -> Ite
         )
 
 
-def _failing(destinations: dict[str, DestinationHealth]) -> Iterator[Trouble]:
+def _failing(destinations: dict[str, DestinationStatus]) -> Iterator[Trouble]:
     """Failing calls are made again by themselves, and are urgent when that has not helped for long."""
     all_fail = all(row.state == "failing" for row in destinations.values())
     all_wait_s = min((row.oldest_waiting_s for row in destinations.values()), default=0.0)
@@ -286,7 +210,7 @@ class Alarms:
         self._monotonic = monotonic
         self._known: dict[tuple[str, str], _Known] = {}
 
-    def look(self, found: list[Trouble], *, after_s: float, repeat_s: float) -> list[Told]:
+    def look(self, found: Sequence[Trouble], *, after_s: float, repeat_s: float) -> list[Told]:
         """Take what is found now; returns what is to be told: once after a while, again now and then, and the end."""
         now = self._monotonic()
         there = {(trouble.kind, trouble.about): trouble for trouble in found}

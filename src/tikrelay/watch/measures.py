@@ -15,7 +15,7 @@ from tikrelay.outbox.memory import MOST_NAMES
 from tikrelay.outbox.room import FAILED, GONE, MAX_BYTES, REPLACED, RESERVE, SLOW_DISK
 from tikrelay.outbox.store import DeadReason
 from tikrelay.tiktok.answers import Verdict
-from tikrelay.watch.alarms import Kind
+from tikrelay.watch.status import Kind
 
 MOST_SERIES: Final = 300
 """Our own bound on a scrape of one destination."""

@@ -15,6 +15,7 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.watch.console.assets import assets
 from tikrelay.watch.operations import Operations
+from tikrelay.watch.status import Status
 
 HEADERS: Final = {
     "content-security-policy": (
@@ -44,7 +45,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What pages are made of: events and figures, the server's status (``/api/status``), and the time."""
 
     operations: Operations
-    status: Callable[[], Awaitable[dict[str, Any]]]
+    status: Callable[[], Awaitable[Status]]
     clock: Clock
 
 
