@@ -23,6 +23,7 @@ from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find, Record
 
 MARK = re.compile(rb"<(\d{4})>")
 LARGE = 3 * PAGE_SIZE
+LOG_HEADER, FRAME, PAGE_NUMBER = 32, 24 + PAGE_SIZE, 4
 
 
 def body_of(number):
@@ -124,7 +125,13 @@ class Mutation:
         del self.content[size:]
 
     def flip_log(self, rng):
-        self.log[rng.randrange(len(self.log))] ^= rng.randrange(1, 256)
+        at = rng.randrange(len(self.log))
+        self.log[at] ^= rng.randrange(1, 256)
+        frame, inside = divmod(at - LOG_HEADER, FRAME)
+        if inside < PAGE_NUMBER:  # it stands in the place of another page now
+            self.may_lose |= set(self.good.only_in_log)
+        start = LOG_HEADER + frame * FRAME
+        self.may_lose |= {int(mark[1]) for mark in MARK.finditer(self.good.log[max(0, start) : start + FRAME])}
 
     def truncate_log(self, rng):
         del self.log[rng.randrange(len(self.log)) :]
@@ -195,7 +202,9 @@ class Trial:
 
     def none_is_missing_unsaid(self, sent, books):
         waiting = {f"e{number}" for number, state in self.states.items() if state == "waiting"}
-        if self.mutation.of_log:  # SQLite takes the log up to the damage
+        if self.mutation.kind == "log flip":  # what lies behind the damage comes back
+            waiting -= {f"e{number}" for number in self.mutation.may_lose & set(self.mutation.good.only_in_log)}
+        elif self.mutation.of_log:  # SQLite takes the log up to the damage
             of_log = [f"e{number}" for number in self.mutation.good.only_in_log]
             waiting -= set(of_log[len(sent.keys() & set(of_log)) :])
         missing = len(waiting - sent.keys())
