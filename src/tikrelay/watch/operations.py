@@ -13,6 +13,8 @@ MOST_REFS: Final = 1000
 MOST_DIGESTS: Final = 100
 LONGEST_TEXT: Final = 1024
 """Of a text that is looked for."""
+LONGEST_HIT: Final = 65_536
+"""Of a hit that is tried, with all that stands around it."""
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 
@@ -247,7 +249,7 @@ class RepeatedIds(msgspec.Struct, frozen=True, kw_only=True):
 class TryOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A hit as ``tikrelay explain`` takes it: an address, a curl line, a body, lines of a log."""
 
-    text: Annotated[str, Meta(max_length=65536)]
+    text: Annotated[str, Meta(max_length=LONGEST_HIT)]
 
 
 class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
