@@ -9,6 +9,7 @@ from tikrelay.base.happenings import OutboxDamaged, StoreFailed
 from tikrelay.outbox.damage import how_to_mend, leave_mark, mark_of, read_mark
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.schema import PAGE_SIZE
+from tikrelay.outbox.store import Accepted
 
 
 @pytest.fixture
@@ -71,6 +72,23 @@ async def test_damage_found_at_the_start_marks_the_file_and_changes_nothing_in_i
     assert ["outbox-000.db"] == folder.damaged()
     assert [str(path)] == [what.path for what in happenings if isinstance(what, OutboxDamaged)]
     assert with_a_damaged_page == path.read_bytes()
+
+
+async def test_a_flipped_byte_in_the_name_of_a_column_marks_the_file(open_outbox, record, clock, path):
+    outbox = await open_outbox()
+    await outbox.put([record()])
+    await outbox.close()
+    content = path.read_bytes()
+    start = content.index(b"CREATE TABLE delivered")
+    at = content.index(b"calls", start)
+    path.write_bytes(content[:at] + b"cells" + content[at + 5 :])
+    outbox = await open_outbox()
+    lease = await outbox.lease("shop", most=1, max_bytes=1 << 20, now=clock.now())
+    with pytest.raises(OutboxUnavailable):
+        await outbox.settle(lease, [Accepted()])
+    await asyncio.wait_for(outbox.failed.wait(), 5)
+
+    assert "table delivered has no column named calls" in read_mark(path)
 
 
 async def test_whoever_comes_next_begins_another_file(open_outbox, record, clock, path, folder):
