@@ -14,13 +14,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from tikrelay.app.hits.request import Request, read_request
 from tikrelay.app.load import parse_settings
 from tikrelay.event import Event
 from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import explain
 from tikrelay.mapping.rules import Rules
-from tikrelay.tools.hits.request import Request, read_request
 
 ROUNDS = 40
 CALLS = 250

@@ -14,8 +14,8 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from tikrelay.app.hits.request import as_sent
 from tikrelay.tools.examples import run
-from tikrelay.tools.hits.request import as_sent
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

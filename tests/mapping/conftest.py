@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from tikrelay.app.hits.request import Request, read_request
 from tikrelay.event import Consent, Dropped, Event, HitKey, Visitor
 from tikrelay.mapping.cleaning import Context
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.rules import Rules
 from tikrelay.tiktok.payload import TikTokEvent
-from tikrelay.tools.hits.request import Request, read_request
 
 NOW = 1795312345.0
 _OF_DESTINATION = ("event_source", "limited_data_use", "app_id")

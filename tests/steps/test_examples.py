@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from tikrelay.app.explained import rules_of
+from tikrelay.app.hits.request import read_request
 from tikrelay.event import Dropped, DropReason
 from tikrelay.mapping.conditions import COMPARISONS, FIELDS_OF_THEIR_OWN
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig, RuleConfig
@@ -31,8 +33,6 @@ from tikrelay.tools.examples.run import (
     settings_of,
 )
 from tikrelay.tools.examples.text import updated
-from tikrelay.tools.explain.report import rules_of
-from tikrelay.tools.hits.request import read_request
 
 NAMES = names()
 EXAMPLES = {name: read_example(name) for name in NAMES}

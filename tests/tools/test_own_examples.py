@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tikrelay.app.hits.request import Request, read_request
 from tikrelay.base.errors import ConfigError, InputRefused
 from tikrelay.tools.cli import run as run_command
 from tikrelay.tools.examples.command import run_own_examples
 from tikrelay.tools.examples.file import read_file
 from tikrelay.tools.examples.keep import to_keep
-from tikrelay.tools.hits.request import Request, read_request
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """

@@ -10,15 +10,16 @@ from pathlib import Path
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.explained import explain_hits, refusal_of, rules_of
+from tikrelay.app.hits.request import read_requests
+from tikrelay.app.hits.text import Hits, hits_of
 from tikrelay.app.load import parse_settings, read_settings
 from tikrelay.base.errors import ConfigError, InputRefused
 from tikrelay.event import Dropped, Event
 from tikrelay.mapping.convert import map_event
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation
 from tikrelay.tiktok.payload import TikTokEvent
-from tikrelay.tools.explain.report import explain_hits, refusal_of, rules_of
-from tikrelay.tools.hits.request import read_requests
-from tikrelay.tools.hits.text import Hits, hits_of, read_hits
+from tikrelay.tools.hit_input import read_hits
 
 __all__ = ["ConfigError", "Dropped", "Explanation", "InputRefused", "TikTokEvent", "explain", "map_hit"]
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.hits.request import Request, as_sent
 from tikrelay.app.load import DEFAULT_FILE, read_settings
 from tikrelay.base.errors import EXIT_CONFIG, EXIT_USAGE, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
@@ -18,8 +19,7 @@ from tikrelay.tools.examples.keep import to_keep
 from tikrelay.tools.examples.mask import without_persons
 from tikrelay.tools.examples.run import Became, run_example
 from tikrelay.tools.examples.text import updated, written
-from tikrelay.tools.hits.request import Request, as_sent
-from tikrelay.tools.hits.text import read_hits
+from tikrelay.tools.hit_input import read_hits
 
 _LONGEST_SHOWN: Final = 200
 _TO_DO: Final = "say here in a sentence what it shows"

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from tikrelay.app.hits.request import Request, as_sent
 from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import ConfigError, InputRefused, Mistake
 from tikrelay.event import DropReason
 from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.notices import NoticeKind
-from tikrelay.tools.hits.request import Request, as_sent
 
 _TOP: Final = ("title", "settings", "request", "event", "expect")
 _OF_REQUEST: Final = ("method", "url", "headers", "body")

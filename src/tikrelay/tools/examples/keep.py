@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tikrelay.app.hits.request import Request
 from tikrelay.collect.cookies import ANALYTICS, PIXEL
 from tikrelay.collect.query import unquote
 from tikrelay.event import CLICK_ID
-from tikrelay.tools.hits.request import Request
 
 _HEADERS: Final = frozenset({"user-agent", "x-forwarded-for", "content-type", "origin", "referer"})
 _GROUPS_OF_HEADERS: Final = ("sec-ch-ua", "sec-fetch-")

@@ -12,6 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.explained import FOREIGN, Explained, explain_hits, rules_of
+from tikrelay.app.hits.request import read_requests
+from tikrelay.app.hits.text import Hits
 from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import InputRefused
 from tikrelay.event import CLICK_ID, Event
@@ -20,9 +23,6 @@ from tikrelay.mapping.explain import Explanation, Origin
 from tikrelay.mapping.lines import Line, lines_of
 from tikrelay.mapping.rules import Plan
 from tikrelay.tools.examples.file import IN_EVENT, Example, read_file
-from tikrelay.tools.explain.report import FOREIGN, Explained, explain_hits, rules_of
-from tikrelay.tools.hits.request import read_requests
-from tikrelay.tools.hits.text import Hits
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
 PAGE: Final = Path("docs/examples.md")

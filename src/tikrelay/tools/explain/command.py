@@ -1,6 +1,6 @@
 """``tikrelay explain``: what a hit becomes, for each field where it came from, and why an event is dropped.
 
-Takes whatever holds a hit (``hits/text.py``). Nothing is sent and nothing is stored.
+Takes whatever holds a hit (``tools/hit_input.py``, ``app/hits/text.py``). Nothing is sent and nothing is stored.
 """
 
 import os
@@ -10,13 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.explained import FOREIGN, Report, document_of, explain_hits
+from tikrelay.app.hits.text import Hits
 from tikrelay.app.load import read_settings
 from tikrelay.base.clock import SystemClock
 from tikrelay.tools.examples.run import RECEIVED_AT, read_example, settings_of
 from tikrelay.tools.explain.diff import Difference, compare, print_differences
 from tikrelay.tools.explain.page import console, json_text, print_report
-from tikrelay.tools.explain.report import FOREIGN, Report, explain_hits
-from tikrelay.tools.hits.text import Hits, is_file, read_hits
+from tikrelay.tools.hit_input import is_file, read_hits
 
 _OF_SETTINGS: Final = ".toml"
 
@@ -78,18 +79,6 @@ def _diff(hits: Hits, settings: Config, report: Report, other: str, *, now: floa
     else:
         print_differences(differences, console(), other=named)
     return 1 if differences else 0
-
-
-def document_of(report: Report) -> dict[str, Any]:
-    """Everything the text has, for machines."""
-    return {
-        "hits": report.hits,
-        "events": [
-            {"hit": one.hit, "event": one.event, **msgspec.to_builtins(one.explanation)} for one in report.events
-        ],
-        "turned_away": msgspec.to_builtins(report.turned_away),
-        "left_out": [{"request": name, "count": count} for name, count in report.left_out],
-    }
 
 
 def _document_of_differences(differences: list[Difference]) -> dict[str, Any]:

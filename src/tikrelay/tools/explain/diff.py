@@ -8,12 +8,12 @@ import msgspec
 from rich.console import Console
 from rich.padding import Padding
 
+from tikrelay.app.explained import Report
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.explain import Explanation
 from tikrelay.mapping.lines import lines_of, shown_value
 from tikrelay.tools.explain.page import said_to_be, unpadded
-from tikrelay.tools.explain.report import Report
 
 _LONGEST: Final = 100
 _CHANGES: Final = {"only_in_a": "only in A", "only_in_b": "only in B", "changed": "changed"}

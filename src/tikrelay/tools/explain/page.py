@@ -16,10 +16,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tikrelay.app.explained import Explained, Report
 from tikrelay.base.shown import one_line
 from tikrelay.mapping.explain import Explanation, Origin, Ruled
 from tikrelay.mapping.lines import OTHERS, UNCHANGED, VERBS, Line, came_in, lines_of, shown_value
-from tikrelay.tools.explain.report import Explained, Report
 
 WIDE: Final = 120  # from here on a table fits
 _NO_TERMINAL: Final = 160  # a line for each field, to search and to compare

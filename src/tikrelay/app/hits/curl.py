@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from tikrelay.app.hits.request import Request
 from tikrelay.base.errors import InputRefused
-from tikrelay.tools.hits.request import Request
 
 _CURL: Final = re.compile(r"(?:[^\s]*[/\\])?curl(?:\.exe)?", re.IGNORECASE)
 _BEGINS: Final = re.compile(r"(?:\$ |> )?\s*(?:[^\s'\"]*[/\\])?curl(?:\.exe)?\s", re.IGNORECASE)

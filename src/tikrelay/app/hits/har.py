@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlencode
 
+from tikrelay.app.hits.request import Request
 from tikrelay.mapping.cleaning import is_object, is_several
-from tikrelay.tools.hits.request import Request
 
 # Of the connection, not of the hit; the recorded body is neither compressed nor cut to its length.
 _OF_CONNECTION: Final = frozenset({"content-length", "content-encoding", "transfer-encoding", "connection", "host"})

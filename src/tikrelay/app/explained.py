@@ -1,14 +1,16 @@
-"""What becomes of hits under given settings, explained: the one thing that the command and the library both show."""
+"""What becomes of hits under given settings, explained: what the command, the console and the library show."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.hits.request import Found, Request, read_requests
+from tikrelay.app.hits.text import OWN_ID, Hits
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event
@@ -16,8 +18,6 @@ from tikrelay.mapping.config import MappedDestination
 from tikrelay.mapping.explain import FALLBACK_ID, Explanation, Warned, explain
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.rules import Rules
-from tikrelay.tools.hits.request import Found, Request, read_requests
-from tikrelay.tools.hits.text import OWN_ID, Hits
 
 FOREIGN: Final = "foreign_measurement_id"
 _NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain
@@ -73,6 +73,18 @@ def explain_hits(hits: Hits, config: Config, *, received_at: float, show_persona
                 outcomes = explain(event, one, fallback_id=FALLBACK_ID, show_personal_data=show_personal_data)
                 explained += [Explained(number, place, _with(outcome, unread)) for outcome in outcomes]
     return Report(len(hits.requests), tuple(explained), tuple(turned_away), hits.left_out)
+
+
+def document_of(report: Report) -> dict[str, Any]:
+    """Write a report for machines."""
+    return {
+        "hits": report.hits,
+        "events": [
+            {"hit": one.hit, "event": one.event, **msgspec.to_builtins(one.explanation)} for one in report.events
+        ],
+        "turned_away": msgspec.to_builtins(report.turned_away),
+        "left_out": [{"request": name, "count": count} for name, count in report.left_out],
+    }
 
 
 def _with(explanation: Explanation, unread: Sequence[str]) -> Explanation:

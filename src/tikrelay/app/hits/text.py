@@ -2,23 +2,21 @@
 
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from tikrelay.app.hits.curl import is_curl, read_curl
+from tikrelay.app.hits.har import is_har, is_request, request_of, requests_of
+from tikrelay.app.hits.request import Request
 from tikrelay.base.errors import InputRefused
 from tikrelay.collect.http import route_of
 from tikrelay.collect.query import last_of_each
 from tikrelay.mapping.cleaning import is_object, is_several
 from tikrelay.mapping.personal import mask_and_cut
-from tikrelay.tools.hits.curl import is_curl, read_curl
-from tikrelay.tools.hits.har import is_har, is_request, request_of, requests_of
-from tikrelay.tools.hits.request import Request
 
 MAX_INPUT_BYTES: Final = 20 * 1024 * 1024  # recordings are large; more than this is a mistake
 MOST_HITS: Final = 2000
@@ -27,7 +25,6 @@ READABLE: Final = (
     "a hit can be given as its URL (with ?v=2&...), a HAR file or an entry of one, a curl command, Copy as fetch, JSON "
     "(event data, a Measurement Protocol body, a list, one object a line), a file with any of these, or - for stdin"
 )
-_LONGEST_NAME: Final = 1000  # of a file; anything longer is the hit itself
 _COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp"})
 _FETCH: Final = re.compile(r"(?:await\s+)?fetch\(\s*")
 _URL: Final = re.compile(r"https?://\S+|/\S*\?\S*", re.IGNORECASE)
@@ -41,17 +38,9 @@ class Hits(msgspec.Struct, frozen=True):
     left_out: tuple[tuple[str, int], ...] = ()
 
 
-def read_hits(given: str | None, *, body: str | None = None) -> Hits:
-    """Find the hits of what a person gave: a text, the name of a file, or nothing or ``-`` for stdin.
-
-    Raises InputRefused with what can be read, when it cannot.
-    """
-    return hits_of(_text_of(given), body=body)
-
-
 def hits_of(text: str, *, body: str | None = None) -> Hits:
     """Find the hits in a text. Raises InputRefused."""
-    _check_size(len(text))
+    check_size(len(text))
     text = text.removeprefix("\ufeff").strip()
     if is_curl(text):
         return _sorted_out(read_curl(text), "curl command")
@@ -62,50 +51,20 @@ def hits_of(text: str, *, body: str | None = None) -> Hits:
     return _of_urls(text, body)
 
 
-def _text_of(given: str | None) -> str:
-    if given is None or given == "-":
-        if given is None and sys.stdin.isatty():
-            print("paste a hit, then press Ctrl-D on a line of its own", file=sys.stderr)
-        raw = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-        _check_size(len(raw))
-        return raw.decode("utf-8", "replace")
-    if (path := _file(given)) is None:
-        return given
-    try:
-        _check_size(path.stat().st_size)
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise _unreadable("the file is no text in UTF-8") from None
-    except OSError as error:
-        raise _unreadable(f"the file cannot be read: {error.strerror}") from None
+def looks_like_hits(text: str) -> bool:
+    """Say whether a text is meant to hold hits, whether they can be read or not."""
+    return "?" in text or "://" in text or text[:1] in {"{", "["} or is_curl(text) or _FETCH.match(text) is not None
 
 
-def _file(given: str) -> Path | None:
-    """The file a text names; None when it is the hit itself. Raises InputRefused where it can be neither."""
-    text = given.strip()
-    if is_file(text):
-        return Path(text)
-    is_text = "?" in text or "://" in text or text[:1] in {"{", "["} or is_curl(text) or _FETCH.match(text) is not None
-    if not is_text and len(text) <= _LONGEST_NAME and "\n" not in text:
-        raise _unreadable(f"{mask_and_cut(text, longest=80)!r} is no hit, and no file")
-    return None
-
-
-def is_file(given: str) -> bool:
-    """Say whether a text is a file's name and there is one."""
-    try:
-        return len(given) <= _LONGEST_NAME and given.isprintable() and Path(given).is_file()
-    except OSError:  # a name longer than names may be
-        return False
-
-
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Refuse what is too large. Raises InputRefused."""
     if size > MAX_INPUT_BYTES:
         what = f"the input is larger than {MAX_INPUT_BYTES // 1024 // 1024} MB"
         raise InputRefused(413, "input_too_large", what, hint="give a part of it")
 
 
-def _unreadable(what: str) -> InputRefused:
+def unreadable(what: str) -> InputRefused:
+    """Say what is wrong, and what can be read."""
     return InputRefused(400, "no_hit", what, hint=READABLE)
 
 
@@ -167,13 +126,13 @@ def _of_urls(text: str, body: str | None) -> Hits:
         stripped = line.strip().strip("'\"")
         if not requests or _URL.fullmatch(stripped):
             if "?" not in stripped and route_of(_path_of(stripped)) is None:
-                raise _unreadable("this is neither a URL of a hit nor anything else that can be read")
+                raise unreadable("this is neither a URL of a hit nor anything else that can be read")
             requests, lines = _with_body(requests, lines), []
             requests.append(Request(url=stripped))
         else:
             lines.append(line)
     if not requests:
-        raise _unreadable("nothing is given")
+        raise unreadable("nothing is given")
     requests = _with_body(requests, lines if body is None else [body])
     _check_count(len(requests))
     return Hits(tuple(requests))
@@ -232,7 +191,7 @@ def _of_json(text: str) -> Hits:
     try:
         whole: Any = json.loads(text)
     except RecursionError:
-        raise _unreadable("the JSON is nested too deeply") from None
+        raise unreadable("the JSON is nested too deeply") from None
     except ValueError:
         return _of_json_lines(text)
     if is_har(whole):
@@ -253,7 +212,7 @@ def _of_json_lines(text: str) -> Hits:
                 values.append(None)
     if len(values) > 1 and any(is_request(one) or _is_protocol(one) for one in values):
         if None in values:
-            raise _unreadable(f"line {values.index(None) + 1} is no JSON")
+            raise unreadable(f"line {values.index(None) + 1} is no JSON")
         return _of_each(values)
     return Hits((_posted(None, text),))  # /data says which line it cannot read
 
