@@ -61,7 +61,7 @@ class Live {
     this.body = table.tBodies[0];
     this.template = document.getElementById("live-row");
     this.status = document.getElementById("live-status");
-    this.skipped = document.getElementById("live-skipped");
+    this.more = document.getElementById("live-more");
     this.filter = document.getElementById("live-filter");
     this.pause = document.getElementById("live-pause");
     this.nothing = document.getElementById("live-nothing");
@@ -146,6 +146,7 @@ class Live {
     for (const name of ["site", "given", "event_id", "destination", "value", "currency"]) {
       cell(name).textContent = row[name];
     }
+    cell("event_id").title = row.event_id;
     const event = cell("event");
     event.textContent = row.event || row.given || "(no name)";
     if (row.ref) {
@@ -189,15 +190,27 @@ class Live {
   }
 
   sayHowItIs() {
-    this.skipped.hidden = this.notShown === 0;
-    this.skipped.textContent = `${this.notShown.toLocaleString()} more came than are shown here; Events has them all.`;
+    this.sayMore();
     if (!this.isOpen) {
-      this.say("lost", "The connection is lost. Trying again…");
+      this.say("lost", "The connection is lost; trying again");
     } else if (this.isPaused) {
-      this.say("paused", `Paused; ${(this.held.length + this.heldBack).toLocaleString()} came since.`);
+      this.say("paused", "Paused");
     } else {
-      this.say("open", "Connected; events show as they arrive.");
+      this.say("open", "Connected");
     }
+  }
+
+  sayMore() {
+    const held = this.held.length + this.heldBack;
+    const parts = [];
+    if (this.isPaused && held > 0) {
+      parts.push(`${held.toLocaleString()} came since you paused.`);
+    }
+    if (this.notShown > 0) {
+      parts.push(`${this.notShown.toLocaleString()} more came than are shown; Events has them.`);
+    }
+    this.more.textContent = parts.join(" ");
+    this.more.hidden = parts.length === 0;
   }
 
   say(state, text) {
