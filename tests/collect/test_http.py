@@ -109,7 +109,7 @@ async def test_what_is_no_hit_is_told_in_the_one_shape(relay, url, code):
 
     assert (400, code) == (answer.status, answer.error_code)
     assert {"error"} == set(answer.json())
-    assert {"code", "message", "hint"} == set(answer.json()["error"])
+    assert {"code", "message", "hint", "request_id"} == set(answer.json()["error"])
     assert "application/json" == answer.header("content-type")
     assert "https://www.shop.example" == answer.header("access-control-allow-origin")
     assert [code] == relay.turned_away
@@ -455,7 +455,7 @@ async def test_what_is_too_large_is_refused(relay, url, headers, body, status):
     answer = await relay.ask("POST", url, headers=headers, body=body)
 
     assert status == answer.status
-    assert {"code", "message", "hint"} == set(answer.json()["error"])
+    assert {"code", "message", "hint", "request_id"} == set(answer.json()["error"])
     assert [] == relay.events
 
 

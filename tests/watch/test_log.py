@@ -13,6 +13,7 @@ from clocks import HandTurnedClock
 from tikrelay.base.happenings import (
     CommitDone,
     LogKept,
+    NotStored,
     OutboxDamaged,
     OutboxVanished,
     PutRefused,
@@ -20,6 +21,7 @@ from tikrelay.base.happenings import (
     StoreResumed,
     StoreStopped,
     TakenBack,
+    Unexpected,
 )
 from tikrelay.watch.log import Repeats, _Patient, fitting, log_happening
 
@@ -64,6 +66,24 @@ def test_the_same_fault_is_written_every_ten_seconds_with_how_often_it_was_held_
         clock.time += 1
 
     assert [None, 9, 9] == [line.get("held_back") for line in lines]
+
+
+def test_of_requests_that_could_not_be_stored_one_is_named_every_ten_seconds(lines, repeats, clock):
+    for number in range(15):
+        held = NotStored(route="ga4", why=f"{number} bytes too many", hint="", request_id=f"r-{number}")
+        log_happening(held, repeats=repeats)
+        clock.time += 1
+
+    told = [(line["event"], line["log_level"], line["request_id"], line.get("held_back")) for line in lines]
+    assert [("request_not_stored", "warning", "r-0", None), ("request_not_stored", "warning", "r-10", 9)] == told
+
+
+def test_a_defect_names_the_request_that_met_it_if_one_did(lines):
+    log_happening(Unexpected(where="route ga4", error=ValueError("ann@shop.example"), request_id="r-1"))
+    log_happening(Unexpected(where="clock", error=ValueError()))
+
+    assert ["r-1", None] == [line.get("request_id") for line in lines]
+    assert "ann@" not in str(lines)
 
 
 def test_another_fault_is_written_at_once(lines, repeats):

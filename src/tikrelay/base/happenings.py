@@ -75,6 +75,15 @@ class PutRefused(Happening, frozen=True, kw_only=True):
     reason: str
 
 
+class NotStored(Happening, frozen=True, kw_only=True):
+    """One request was answered 503, for its events could not be stored."""
+
+    route: str
+    why: str
+    hint: str
+    request_id: str
+
+
 class OutboxDamaged(Happening, frozen=True, kw_only=True):
     """SQLite found a file damaged; it is marked and left alone, and its events wait in it for a repair."""
 
@@ -188,10 +197,14 @@ class EventsTaken(Happening, frozen=True, kw_only=True):
 
 
 class Unexpected(Happening, frozen=True, kw_only=True):
-    """An error that should never happen: a defect of ours. Its place is logged, its words are not."""
+    """An error that should never happen: a defect of ours. Its place is logged, its words are not.
+
+    ``request_id``  of the request that met it, if it was one
+    """
 
     where: str
     error: BaseException
+    request_id: str = ""
 
 
 class Advice(Happening, frozen=True, kw_only=True):

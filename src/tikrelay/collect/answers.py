@@ -2,11 +2,13 @@
 
 import base64
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from tikrelay.base.errors import InputRefused
+from tikrelay.collect.request_id import HEADER
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,11 +30,12 @@ RETRY_AFTER_S: Final = 5
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What goes back."""
+    """What goes back; ``document`` is the JSON that ``body`` holds."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    document: Mapping[str, Any] | None = None
 
 
 def cors(origin: str | None) -> Headers:
@@ -61,10 +64,23 @@ def plain(status: int, text: str) -> Answer:
     return Answer(status, text.encode() + b"\n", ((b"content-type", b"text/plain; charset=utf-8"),))
 
 
-def of_json(status: int, value: object, *more: tuple[bytes, bytes]) -> Answer:
+def of_json(status: int, document: Mapping[str, Any], *more: tuple[bytes, bytes]) -> Answer:
     """A JSON document."""
     headers = (*_NOT_CACHED, (b"content-type", b"application/json"), *more)
-    return Answer(status, msgspec.json.encode(value), headers)
+    return Answer(status, msgspec.json.encode(document), headers, document)
+
+
+def with_id(answer: Answer, request_id: str) -> Answer:
+    """Say in an answer which request it is for: in a header, and in an error.
+
+    >>> with_id(of_json(400, {"error": {"code": "bad"}}), "r-1").body
+    b'{"error":{"code":"bad","request_id":"r-1"}}'
+    """
+    document = answer.document or {}
+    body = answer.body
+    if error := document.get("error"):
+        body = msgspec.json.encode({**document, "error": {**error, "request_id": request_id}})
+    return Answer(answer.status, body, (*answer.headers, (HEADER.encode(), request_id.encode())), document)
 
 
 def error(status: int, code: str, message: str, hint: str = "", *more: tuple[bytes, bytes]) -> Answer:

@@ -26,6 +26,11 @@ class Proxies:
                 self._known[address] = known
         return known
 
+    def trusts_peer(self, peer: str | None) -> bool:
+        """Say whether what a connection's other end tells in headers is believed."""
+        address = read_address(peer) if peer else None
+        return address is not None and self.trusts(address)
+
     def visitor(self, peer: str | None, forwarded_for: str) -> str | None:
         """The right-most address that is no trusted proxy's, in its short form, when it is a public one; else None.
 

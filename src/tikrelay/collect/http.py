@@ -14,7 +14,7 @@ import msgspec
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused, OutboxUnavailable
-from tikrelay.base.happenings import Emit, EventWarned, HitAnswered, InputTurnedAway, Unexpected
+from tikrelay.base.happenings import Emit, EventWarned, HitAnswered, InputTurnedAway, NotStored, Unexpected
 from tikrelay.base.secret import Secret
 from tikrelay.collect import answers, event_data, ga4_mp, ga4_web
 from tikrelay.collect.answers import Answer
@@ -28,6 +28,8 @@ from tikrelay.collect.pace import Pace
 from tikrelay.collect.places import host_list, origin_list, origin_of
 from tikrelay.collect.query import last_of_each
 from tikrelay.collect.repeats import Repeats
+from tikrelay.collect.request_id import HEADER as REQUEST_ID
+from tikrelay.collect.request_id import request_id
 from tikrelay.event import Event, EventReceipt, Json, Receipt
 
 Scope = Mapping[str, Any]
@@ -118,16 +120,25 @@ class CollectApp:
         except InputRefused as refused:
             self._emit(InputTurnedAway(route=name, reason=refused.code))
             answer = answers.refusal(refused)
-        except OutboxUnavailable:
+        except OutboxUnavailable as why:
             self._emit(InputTurnedAway(route=name, reason="cannot_store"))
+            self._emit(NotStored(route=name, why=why.what, hint=why.hint, request_id=self._id_of(request)))
             answer = answers.unavailable()
         except Exception as error:  # noqa: BLE001  a defect of ours costs its own request and is told, no other
-            self._emit(Unexpected(where=f"route {name}", error=error))
+            self._emit(Unexpected(where=f"route {name}", error=error, request_id=self._id_of(request)))
             answer = answers.error(500, "defect", "this request met a defect of tikrelay", "please report it")
+        if answer.document is not None:
+            answer = answers.with_id(answer, self._id_of(request))
         await self._send(request, answer, send)
         if name in _COLLECTING:
             seconds = time.perf_counter() - began
             self._emit(HitAnswered(route=name, status=answer.status, events=request.events, seconds=seconds))
+
+    def _id_of(self, request: "_Request") -> str:
+        if not request.id:
+            given = request.headers.get(REQUEST_ID, "")
+            request.id = request_id(given, is_trusted=bool(given) and self._proxies.trusts_peer(request.peer))
+        return request.id
 
     async def _answer(self, request: "_Request", found: tuple[str, frozenset[str]] | None) -> Answer:
         check_head(request.scope, self._limits)
@@ -283,7 +294,7 @@ class _Request:
     """One request while it is answered."""
 
     __slots__ = (
-        "_receive", "events", "headers", "host", "method", "more_body", "peer", "query", "scope", "set_cookies",
+        "_receive", "events", "headers", "host", "id", "method", "more_body", "peer", "query", "scope", "set_cookies",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -296,6 +307,7 @@ class _Request:
         self.peer: str | None = (scope.get("client") or (None,))[0]
         self.more_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
         self.events = 0
+        self.id = ""  # made when it is asked for
         self.set_cookies: tuple[str, ...] = ()
 
     async def receive(self) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ from tikrelay.base.happenings import (
     EventsBuried,
     Happening,
     LogKept,
+    NotStored,
     OutboxAdopted,
     OutboxDamaged,
     OutboxVanished,
@@ -46,6 +47,7 @@ _LINES: Final[dict[type[Happening], tuple[str, str]]] = {
     DestinationPaused: ("error", "destination_paused"),
     DestinationResumed: ("info", "destination_resumed"),
     StoreFailed: ("error", "store_failed"),
+    NotStored: ("warning", "request_not_stored"),
     StoreStopped: ("error", "store_stopped"),
     StoreResumed: ("info", "store_resumed"),
     OutboxAdopted: ("info", "outbox_adopted"),
@@ -55,7 +57,7 @@ _LINES: Final[dict[type[Happening], tuple[str, str]]] = {
     TakenBack: ("warning", "events_taken_back"),
     ClockSet: ("warning", "clock_set"),
 }
-_OFTEN_THE_SAME: Final = (StoreFailed,)  # one for each group commit while a disk is full
+_OFTEN_THE_SAME: Final = (StoreFailed, NotStored)  # one for each commit, and each request, while a disk is full
 _SAY_AGAIN_EVERY_S: Final = 10.0
 
 
@@ -166,7 +168,12 @@ class Repeats:
         self._said: dict[Happening, tuple[float, int]] = {}  # when, and how often it was held back since
 
     def held_back(self, happening: Happening) -> int | None:
-        """How often this very happening was held back since it was said; None when it is now."""
+        """How often this very happening was held back since it was said; None when it is now.
+
+        Of requests that could not be stored, each has an id and words of its own.
+        """
+        if isinstance(happening, NotStored):
+            happening = msgspec.structs.replace(happening, request_id="", why="", hint="")
         now = self._monotonic()
         self._said = {what: said for what, said in self._said.items() if said[1] or now - said[0] < _SAY_AGAIN_EVERY_S}
         at, count = self._said.get(happening, (float("-inf"), 0))
@@ -185,14 +192,14 @@ def log_happening(happening: Happening, *, repeats: Repeats = Repeats()) -> None
     if isinstance(happening, Advice):
         say("advice", level=happening.level, kind=happening.kind, text=happening.text)
     elif isinstance(happening, Unexpected):
-        log_defect(happening.error, where=happening.where)
+        log_defect(happening.error, where=happening.where, request_id=happening.request_id)
     elif line := _LINES.get(type(happening)):
         level, event = line
         more = {"held_back": held_back} if held_back else {}
         say(event, level=level, **msgspec.structs.asdict(happening), **more)
 
 
-def log_defect(error: BaseException, *, where: str = "") -> None:
+def log_defect(error: BaseException, *, where: str = "", request_id: str = "") -> None:
     """Write where an error that should never have happened came from: files and lines, not values or words.
 
     The words of an exception may quote what a visitor sent, so they are left out.
@@ -201,4 +208,5 @@ def log_defect(error: BaseException, *, where: str = "") -> None:
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    say("defect", level="error", where=where, error=type(error).__name__, frames=frames[-8:])
+    more = {"request_id": request_id} if request_id else {}
+    say("defect", level="error", where=where, error=type(error).__name__, frames=frames[-8:], **more)
