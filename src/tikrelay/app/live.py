@@ -1,5 +1,7 @@
 """How the parent and a worker talk about what arrives: the question ``live`` over the link, and its answer.
 
+``ask("live", look=...)`` holds a LookLive, the answer is a LiveOfWorker, both as ``msgspec.to_builtins`` writes them.
+
 The parent asks at most twice a second, and only while somebody looks; a worker keeps nothing for it but the notes of
 what never became a stored event. So a viewer costs the collector what these two messages cost, and ten cost the same.
 """
@@ -38,13 +40,13 @@ class LookLive(msgspec.Struct, frozen=True, kw_only=True):
 
     ``after``        of each file the key of the newest event it has told of; a file without one tells of its newest
     ``watched``      of each file the keys of events that waited when they were last told of
-    ``notes_after``  of each process (its pid) the number of the last note it has told of
+    ``notes_after``  of each process (its pid, as text) the number of the last note it has told of
     ``most``         so many events of a file and so many notes are told of, the newest
     """
 
     after: dict[str, int] = {}
     watched: dict[str, tuple[int, ...]] = {}
-    notes_after: dict[int, int] = {}
+    notes_after: dict[str, int] = {}
     most: int = 100
 
 
