@@ -1,4 +1,4 @@
-"""Whatever is asked of the admin port: no 5xx, no token, no page, and no words of a stranger but as JSON."""
+"""Whatever is asked of the admin port: no 5xx, no token, and no stranger's words but as JSON or as text of a page."""
 
 import http.client
 import json
@@ -14,11 +14,15 @@ from conftest import SEED
 from fuzz.hits import TEXTS, as_json, odd, odd_json, spoil
 from fuzz.shares import inputs
 from harness import TOKEN, Gateway
+from tikrelay.watch.console.app import console_routes
 
 ROW = "B18 the admin port"
 PASSWORD = "the-password-of-the-fuzz"
 SCRIPT = "<script>alert(1)</script>"
-ROUTES = re.findall(r'Route\(\s*"([^"]+)"', Path(tikrelay.watch.admin.__file__).read_text(encoding="utf-8"))
+CSP = "content-security-policy"
+OF_JSON = re.findall(r'Route\(\s*"([^"]+)"', Path(tikrelay.watch.admin.__file__).read_text(encoding="utf-8"))
+OF_PAGES = [route.path for route in console_routes(None) if route.path != "/live/stream"]  # which does not end
+ROUTES = [*OF_JSON, *OF_PAGES]
 METHODS = ["GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"]
 PARAMETERS = ["state", "destination", "event", "event_id", "reason", "since", "most", "ref", "zz"]
 KEYS = ["all", "refs", "reason", "destination", "event", "event_id", "confirm", "dry_run", "test_event_code",
@@ -76,9 +80,10 @@ def test_nothing_asked_of_the_admin_port_breaks_it(gateways, tried):
         assert TOKEN.encode() not in said, where
         assert PASSWORD.encode() not in said, where
         assert b"Traceback" not in said, where
-        assert "html" not in answer.headers.get("content-type", ""), where
-        is_text = answer.headers.get("content-type", "").startswith("text/plain")  # a metric names the event
-        assert is_text or b"<script" not in said or json.loads(said), where
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        assert kind != "text/html" or SCRIPT.encode() not in said, where
+        assert kind != "text/html" or "default-src 'none'; script-src 'self';" in answer.headers[CSP], where
+        assert kind in {"text/html", "text/plain"} or b"<script" not in said or json.loads(said), where
         assert answer.status == 400 or answer.headers["x-content-type-options"] == "nosniff", where
         if answer.headers.get("connection") == "close":
             asking.close()
