@@ -78,10 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Context:
     """One event while it is mapped: what is given with it, and what has been found so far.
 
-    ``name`` is its TikTok name.
+    ``name`` is its TikTok name, ``made_id`` an id that was derived or made because none was given.
     """
 
-    __slots__ = ("basket", "event", "fallback_id", "name", "notices", "settings", "target")
+    __slots__ = ("basket", "event", "fallback_id", "made_id", "name", "notices", "settings", "target")
 
     def __init__(self, event: Event, *, name: str, fallback_id: str, settings: Settings) -> None:
         self.event = event
@@ -89,6 +89,7 @@ class Context:
         self.fallback_id = fallback_id
         self.settings = settings
         self.basket: Basket | None = None
+        self.made_id: Json = None
         self.notices: list[Notice] = []
         self.target = "event"
 

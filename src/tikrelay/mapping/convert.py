@@ -95,7 +95,9 @@ def walk(
     code = _test_event_code(context, made, recorder)
     judge_whole(body, context, hidden_by=hidden_by)
     found = {group: value for group, value in body.items() if value not in ({}, [])} if made.rules else body
-    return TikTokEvent(found, tuple(context.notices), code)  # type: ignore[arg-type]  # the table's paths are its own
+    own_id = found["event_id"] != context.made_id  # a rule may have put another
+    notices = tuple(context.notices)
+    return TikTokEvent(found, notices, code, own_id)  # type: ignore[arg-type]  # the table's paths are its own
 
 
 def _first_usable(row: Row, context: Context, recorder: Recorder | None) -> Any:

@@ -114,7 +114,7 @@ class _Listener:
 
     def took(self, field: Field, source: Source, given: Json, value: Any) -> None:
         """Write down a value that was taken."""
-        self._add(field, source, given, "taken", value=value, cleaning=_cleaning(field))
+        self._add(field, source, given, "taken", value=value, cleaning=_CLEANINGS[field.path])
 
     def left(self, field: Field, source: Source, given: Json, why: Left) -> None:
         """Write down a value that was not."""
@@ -180,10 +180,22 @@ def explain(
     return tuple(found)
 
 
+def cleaning_of(path: str) -> str:
+    """Say how a field is cleaned; nothing of a property that only a rule makes.
+
+    >>> cleaning_of("user.ttp"), cleaning_of("properties.own")
+    ('as it is', '')
+    """
+    return _CLEANINGS.get(path, "")
+
+
 def _cleaning(field: Field) -> str:
     """The row's own words, without the marks a page needs."""
     words = field.cleaning.replace("`", "")
     return f"{words}, then SHA-256" if field.hashed and "SHA" not in words else words
+
+
+_CLEANINGS: Final = {field.path: _cleaning(field) for field in FIELDS}
 
 
 def _why(reason: DropReason, *, by: str, name: str) -> str:

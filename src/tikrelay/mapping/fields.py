@@ -119,6 +119,7 @@ def _of_trade(is_theirs: Callable[[Event], bool], name: str, of: str, clean: Cle
 
 def _made_id(value: Json, context: Context) -> Json:
     """Take an id that the sender did not give. The pixel gives page views none, so there its copy is another anyway."""
+    context.made_id = value
     if context.settings.event_source == "web" and context.name.lower() != "pageview":
         context.warn(
             NoticeKind.NO_EVENT_ID,

@@ -49,11 +49,13 @@ class TikTokEvent(msgspec.Struct, frozen=True):
     """An event as it goes to TikTok, and what was left out or doubtful on the way there.
 
     ``test_event_code``  of this event alone; empty is the destination's
+    ``own_id``           its id is the sender's: neither derived nor made here
     """
 
     body: EventBody
     notices: tuple[Notice, ...] = ()
     test_event_code: str = ""
+    own_id: bool = True
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
