@@ -78,7 +78,9 @@ def _templates() -> jinja2.Environment:
         auto_reload=False,
         finalize=_shown,
     )
-    templates.filters.update(iso=iso, utc=utc, number=number, seconds=seconds, words=words, json=to_json)
+    templates.filters.update(
+        iso=iso, utc=utc, day=day, number=number, share=share, seconds=seconds, words=words, json=to_json
+    )
     return templates
 
 
@@ -122,6 +124,24 @@ def number(value: float) -> str:
     ('1,234,567', '12.3')
     """
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def share(value: float) -> str:
+    """Write a share.
+
+    >>> share(0.1234), share(1.0), share(-0.5)
+    ('12.3 %', '100 %', '-50.0 %')
+    """
+    return "100 %" if value == 1 else f"{value * 100:.1f} %"
+
+
+def day(at: float) -> str:
+    """Write the day (UTC) of a time (Unix seconds).
+
+    >>> day(1795312345)
+    'Sun 22 Nov'
+    """
+    return f"{datetime.fromtimestamp(at, UTC):%a %d %b}"
 
 
 def seconds(value: float) -> str:
