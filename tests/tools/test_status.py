@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import socket
 import subprocess
 import sys
@@ -224,3 +225,38 @@ def test_that_each_destination_counts_for_itself_is_said_where_there_are_several
     lines = shown(gateways, {name: DestinationStatus(state="flowing", reason="") for name in names})
 
     assert said == sum(line.startswith("each destination counts for itself") for line in lines)
+
+
+def on_a_terminal(config) -> list[str]:
+    """The lines it shows on a terminal of 80 by 24."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tikrelay", "status", "--config", str(config)]
+    size = {"COLUMNS": "80", "LINES": "24", "TERM": "dumb"}
+    subprocess.run(command, stdout=theirs, env={**os.environ, **size}, timeout=60, check=False)
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    os.close(ours)
+    return written.decode().splitlines()
+
+
+def test_with_two_destinations_and_many_dead_letters_it_fits_on_one_screen(gateways, sandbox):
+    gateway = gateways(destinations=[{"name": "shop"}, {"name": "outlet", "event_source_id": "C0OUTLET"}]).start()
+    sandbox.fault("refuse", field="properties.order_id")
+    for number in range(12):
+        gateway.hit(purchase(number, **{"ep.coupon": "x" * 50}))
+        if number % 3 == 0:
+            gateway.data({"event_name": "generate_lead"})
+    gateway.data([{"nothing": 1}])
+    wait_for(lambda: gateway.books()["dead"] > 10)
+    lines = on_a_terminal(gateway.config)
+
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("shop ") for line in lines)
+    assert any(line.startswith("outlet ") for line in lines)
+    assert any("received =" in line for line in lines)
+    assert any(line.startswith("dead: ") for line in lines)
+    assert "more dead: tikrelay events --state dead" in lines[-1]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from rich.console import Console
 from rich.table import Table
 
 from tikrelay.base.shown import one_line
@@ -39,6 +40,20 @@ def _is_well(row: DestinationStatus) -> bool:
 
 def _print(status: Status, dead_letters: list[EventRow]) -> None:
     console = screen()
+    with console.capture() as shown:
+        _print_all_but_letters(console, status)
+    print(shown.get(), end="")
+    room = console.height - shown.get().count("\n") - 2  # for the line that says how many more, and the prompt
+    fitting = dead_letters[: max(0, room)]
+    for letter in fitting:
+        said = f" {letter.code} {letter.message}" if letter.code is not None else ""
+        line = f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"
+        console.print(one_line(line), no_wrap=True, overflow="ellipsis")
+    if (more := status.books.dead - len(fitting)) > 0:
+        console.print(f"{more}{' more' if fitting else ''} dead: tikrelay events --state dead")
+
+
+def _print_all_but_letters(console: Console, status: Status) -> None:
     table = Table("destination", *_COLUMNS, "state", box=None, pad_edge=False)
     for name, row in status.destinations.items():
         table.add_row(name, *(str(getattr(row, column)) for column in _COLUMNS), row.state)
@@ -64,9 +79,6 @@ def _print(status: Status, dead_letters: list[EventRow]) -> None:
     if missing := sorted(set(status.uncounted) - set(status.damaged)):
         files = ", ".join(missing)
         console.print(f"not in these sums: {files} (a worker is starting, or takes them over in a moment)")
-    for letter in dead_letters:
-        said = f" {letter.code} {letter.message}" if letter.code is not None else ""
-        console.print(one_line(f"dead: {letter.event} {letter.event_id}: {letter.reason}{said}"))
 
 
 def _what_is_wrong(status: Status) -> Iterator[str]:
