@@ -16,7 +16,7 @@ import pytest
 from harness import get, purchase, wait_for
 from tikrelay import __version__
 from tikrelay.tiktok.answers import explain_pause
-from tikrelay.watch.status import Counts, DestinationStatus, Status
+from tikrelay.watch.status import Counts, DestinationStatus, Status, Trouble
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 
@@ -242,21 +242,29 @@ def on_a_terminal(config) -> list[str]:
     return written.decode().splitlines()
 
 
-def test_with_two_destinations_and_many_dead_letters_it_fits_on_one_screen(gateways, sandbox):
-    gateway = gateways(destinations=[{"name": "shop"}, {"name": "outlet", "event_source_id": "C0OUTLET"}]).start()
-    sandbox.fault("refuse", field="properties.order_id")
-    for number in range(12):
-        gateway.hit(purchase(number, **{"ep.coupon": "x" * 50}))
-        if number % 3 == 0:
-            gateway.data({"event_name": "generate_lead"})
-    gateway.data([{"nothing": 1}])
-    wait_for(lambda: gateway.books()["dead"] > 10)
-    lines = on_a_terminal(gateway.config)
+def test_with_two_destinations_troubles_and_many_dead_letters_it_fits_on_one_screen(gateways):
+    fails = "outlet is paused (token_invalid); 16 events wait, the oldest for 6 h"
+    trouble = Trouble(kind="destination_paused", about="outlet", level="now", what=fails, hint="put in a new token")
+    troubles = (trouble,) * 4
+    rows = {
+        "outlet": DestinationStatus(received=16, waiting=16, state="paused", reason="token_invalid"),
+        "shop": DestinationStatus(received=52, dead=52, state="flowing", reason="", dead_reasons={"refused": 52}),
+    }
+    books = Counts(received=68, waiting=16, dead=52)
+    told = Status(
+        pid=1, version=__version__, books=books, destinations=rows, troubles=troubles, refused={"no_event": 1}
+    )
+    letter = {"event": "Lead", "event_id": "R", "reason": "refused", "code": 40002, "message": "no such " * 30}
+    letters = [{"ref": "000-1", "state": "dead", "destination": "shop", "received_at": 0.0, **letter}] * 10
+    page = {"events": letters}
+
+    with other_program(lambda head: JSON + msgspec.json.encode(page if b"/api/events" in head else told)) as port:
+        lines = on_a_terminal(gateways(server={"admin_port": port}).config)
 
     assert len(lines) < 24
     assert max(map(len, lines)) <= 80
-    assert any(line.startswith("shop ") for line in lines)
-    assert any(line.startswith("outlet ") for line in lines)
-    assert any("received =" in line for line in lines)
-    assert any(line.startswith("dead: ") for line in lines)
-    assert "more dead: tikrelay events --state dead" in lines[-1]
+    assert {"outlet", "shop"} <= {line.split()[0] for line in lines[:3]}
+    assert any(line.startswith("act now: outlet is paused") for line in lines)
+    assert any(line.startswith("68 received =") for line in lines)
+    assert 0 < sum(line.startswith("dead: Lead R: refused 40002") for line in lines) < 10
+    assert lines[-1].endswith("more dead: tikrelay events --state dead")
