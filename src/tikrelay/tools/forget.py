@@ -1,28 +1,21 @@
 """``tikrelay forget``: what can be tied to one person is erased from the outbox.
 
-The outbox holds hashes only, so what is typed here is cleaned and hashed as the mapping would have done it, under each
-setting that it may have had, and only the hashes are looked for.
+The outbox holds hashes only, so what is typed here is hashed as the mapping would have done it, and only the hashes are
+looked for.
 """
 
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from tikrelay.base.errors import EXIT_USAGE, TikrelayError
-from tikrelay.event import Event, Json
-from tikrelay.mapping.cleaning import Cleaner, Context, Left, Settings
-from tikrelay.mapping.user import hash_email, hash_external_id, hash_phone
+from tikrelay.mapping.person import email_digests, external_id_digests, phone_digests
 from tikrelay.tools.operator import EXIT_NOT_ALL, ask_first, folder_of, operator_of, tell_unanswered
 from tikrelay.watch.operations import ForgetDone, ForgetOrder
 
 FROM_STDIN: Final = "-"
-# Who hashes for Google leaves out the dots of these (User-provided data, "Data normalization"), and such a hash may
-# have come in with a hit.
-_DOTLESS: Final = re.compile(r"(.+)@(gmail\.com|googlemail\.com)", re.IGNORECASE)
-_NOBODY: Final = Event(name="", source="data", received_at=0.0)
 _HINTS: Final = {
     "--external-id": "it is empty",
     "--email": "write it as ann@shop.example",
@@ -44,36 +37,19 @@ def digests_of(
     >>> digests_of(external_ids=["C-77"], emails=[], phones=[], phone_country="")[0][:16]
     '40fd5c25602295b0'
     """
-    told: list[tuple[str, Sequence[str], Cleaner]] = [
-        ("--external-id", external_ids, hash_external_id),
-        ("--email", emails, _hash_email),
-        ("--phone", phones, hash_phone),
+    told: list[tuple[str, Sequence[str], Callable[[str], tuple[str, ...]]]] = [
+        ("--external-id", external_ids, external_id_digests),
+        ("--email", emails, email_digests),
+        ("--phone", phones, lambda phone: phone_digests(phone, country=phone_country)),
     ]
     digests: dict[str, None] = {}
-    for option, values, clean in told:
+    for option, values, hashed in told:
         for number, value in enumerate(values, 1):
-            found = dict.fromkeys(_hashes(value, clean, phone_country))
+            found = hashed(value)
             if not found:
                 raise NobodyNamedError(f"value {number} of {option} cannot be read", hint=_HINTS[option])
-            digests |= found
+            digests |= dict.fromkeys(found)
     return tuple(digests)
-
-
-def _hash_email(value: Json, context: Context) -> list[str] | Left:
-    found = hash_email(value, context)
-    if isinstance(found, Left) or not isinstance(value, str) or not (address := _DOTLESS.fullmatch(value.strip())):
-        return found
-    dotless = hash_email(f"{address[1].replace('.', '')}@{address[2]}", context)
-    return found if isinstance(dotless, Left) else [*found, *dotless]
-
-
-def _hashes(value: Json, clean: Cleaner, phone_country: str) -> Iterator[str]:
-    """Clean a value under every setting that changes its hash; phone_cn's default gives both forms."""
-    for lowercase in (False, True):
-        settings = Settings(phone_country=phone_country, external_id_lowercase=lowercase)
-        found = clean(value, Context(_NOBODY, name="", fallback_id="", settings=settings))
-        if not isinstance(found, Left):
-            yield from [found] if isinstance(found, str) else found
 
 
 def forget(
