@@ -45,6 +45,15 @@ def test_an_idle_worker_is_small(gateway):
     assert resident_mb(pid) < IDLE_MB
 
 
+def test_the_status_tells_where_hits_are_taken_and_what_is_said_of_the_settings(gateways):
+    gateway = gateways(sources={"measurement_ids": ["G-OWN0000001"]}).start()
+    status = gateway.status()
+
+    assert {"address": gateway.url, "measurement_id": "G-OWN0000001"} == status["collects"]
+    assert {"place_an_order", "name_ends"} <= {advice["kind"] for advice in status["advice"]}
+    assert "any_measurement_id" not in {advice["kind"] for advice in status["advice"]}
+
+
 def test_a_second_server_on_the_same_outbox_is_refused_with_the_pid_of_the_first(gateway):
     other = subprocess.run(
         [sys.executable, "-m", "tikrelay", "serve", "--config", str(gateway.config)],

@@ -51,13 +51,14 @@ from tikrelay.watch.alarms import troubles
 from tikrelay.watch.log import log_defect, log_happening, say
 from tikrelay.watch.meter import Meter
 from tikrelay.watch.metrics import MetricsPage, Moment
-from tikrelay.watch.status import Status, StoreStatus, WorkerStatus
+from tikrelay.watch.status import Advised, Collects, Status, StoreStatus, WorkerStatus
 from tikrelay.watch.webhook import Webhook
 
 _HAND_OVER_WITHIN_S: Final = 30.0
 _OLDER_ENDS_WITHIN_S: Final = 20.0  # its drain, and some
 _COUNTED_WITHIN_S: Final = 10.0
 _LOOK_FOR_STRANDED_EVERY_S: Final = 60.0
+_ANY_MEASUREMENT_ID: Final = "G-EXAMPLE001"
 
 
 class Server:
@@ -152,6 +153,8 @@ class Server:
             clock=self.clock.tell(),
             warnings=most_warned(meters),
             refused=count_refused(meters),
+            advice=tuple(Advised(kind=one.kind, text=one.text) for one in advise(self.settings.config)),
+            collects=Collects(address=_address_of(self.listener), measurement_id=self._measurement_id()),
         )
         found = troubles(status, limits=self.settings.config.alarms)
         return msgspec.structs.replace(status, troubles=tuple(found))
@@ -162,6 +165,10 @@ class Server:
 
     def _worst_states(self, answers: list[tuple[WorkerHandle, Message]]) -> dict[str, dict[str, str]]:
         return worst_states((answer for _, answer in answers), named=self._destinations())
+
+    def _measurement_id(self) -> str:
+        """One that hits may carry; any may where the settings name none."""
+        return next(iter(self.settings.config.sources.measurement_ids), _ANY_MEASUREMENT_ID)
 
     def _destinations(self) -> tuple[str, ...]:
         return tuple(destination.name for destination in self.settings.config.destinations)

@@ -101,6 +101,20 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Collects(msgspec.Struct, frozen=True, kw_only=True):
+    """Where hits are taken: an address on this machine, and a measurement id that is let in."""
+
+    address: str
+    measurement_id: str
+
+
+class Advised(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of the settings; see ``base.happenings.Advice``."""
+
+    kind: str
+    text: str
+
+
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that needs a human, at once or soon. No personal data and no token is in it."""
 
@@ -120,6 +134,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ``vanished``   files that held events and were gone or empty at the next start
     ``deaths``     workers that ended by themselves in the last ten minutes
     ``refused``    inputs that became no event since the server began, by reason
+    ``advice``     what in the settings works but may surprise
     """
 
     pid: int
@@ -139,4 +154,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockStatus | None = None
     warnings: tuple[Warned, ...] = ()
     refused: dict[str, int] = {}
+    advice: tuple[Advised, ...] = ()
+    collects: Collects | None = None
     troubles: tuple[Trouble, ...] = ()
