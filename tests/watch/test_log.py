@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 
@@ -129,6 +131,32 @@ def test_what_happens_at_each_request_has_no_line(lines, happening):
     log_happening(happening)
 
     assert [] == lines
+
+
+def test_a_server_writes_a_line_for_each_batch_and_none_for_an_event(gateways, sandbox):
+    gateway = gateways(send={"max_wait_s": 0.5}).start()
+    offset = gateway.log.stat().st_size
+    for _ in range(3):
+        gateway.data([{"event_name": "generate_lead"} for _ in range(50)])
+        gateway.hit("v=2&tid=G-1&en=scroll")
+        gateway.hit("v=2&tid=G-1")
+    gateway.wait_until_settled()
+    lines = [json.loads(line) for line in gateway.log.read_text()[offset:].splitlines()]
+
+    assert ["tiktok_answered"] * sandbox.counts()["requests"] == [line["event"] for line in lines]
+    assert 150 == sum(line["events"] for line in lines)
+    assert ["timestamp", "level", "event"] == list(lines[0])[:3]
+
+
+def test_on_a_terminal_a_line_is_for_people():
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", WRITES_LINES, "1", "5"], stdout=subprocess.DEVNULL, stderr=theirs)
+    process.wait(30)
+    os.close(theirs)
+    line = re.sub(r"\x1b\[[0-9;]*m", "", os.read(ours, 65536).decode())
+    os.close(ours)
+
+    assert re.search(r"\[info +\] told +number=0 words=xxxxx", line)
 
 
 # Standard error that nobody reads.
