@@ -1,6 +1,5 @@
 """Stored events: the list with its filters, the search, and one event with its whole way."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from tikrelay.watch.console.page import HEADERS, Parts, page, words
 from tikrelay.watch.operations import EventQuery
 from tikrelay.watch.reading import read_form
 
-_PER_PAGE: Final = 50
+PER_PAGE: Final = 50
 _HOUR_S: Final = 3600
 
 # The times "received" offers, and how long each is.
@@ -76,7 +75,7 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
         "events.html",
         title="Events",
         here="/events",
-        filters=defaultdict(str, filters),
+        filters=filters,
         events=told.events,
         unanswered=told.unanswered,
         older=older,
@@ -92,7 +91,7 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
 
 def _query(filters: Mapping[str, str], *, now: float) -> EventQuery:
     """Read the filters of a form or an address. Raises InputRefused."""
-    asked: dict[str, Any] = {"most": _PER_PAGE, **filters}
+    asked: dict[str, Any] = {"most": PER_PAGE, **filters}
     since = asked.pop("since", "")
     try:
         if since:

@@ -65,6 +65,7 @@ class Live {
     this.filter = document.getElementById("live-filter");
     this.pause = document.getElementById("live-pause");
     this.nothing = document.getElementById("live-nothing");
+    this.none = document.getElementById("live-none");
     this.rows = new Map(); // by ref, so that a verdict changes in place
     this.held = []; // came while paused
     this.heldBack = 0; // of those, how many were too many to be held
@@ -174,7 +175,13 @@ class Live {
       this.rows.delete(oldest.dataset.ref);
       oldest.remove();
     }
-    this.nothing.hidden = this.body.rows.length > 0;
+    this.sayIfNone();
+  }
+
+  sayIfNone() {
+    const rows = [...this.body.rows];
+    this.nothing.hidden = rows.length > 0;
+    this.none.hidden = rows.length === 0 || rows.some((line) => !line.hidden);
   }
 
   matches(line) {
@@ -187,6 +194,7 @@ class Live {
     for (const line of this.body.rows) {
       line.hidden = !this.matches(line);
     }
+    this.sayIfNone();
   }
 
   sayHowItIs() {
