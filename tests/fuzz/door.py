@@ -15,6 +15,7 @@ import msgspec
 
 from fuzz.hits import Request
 from tikrelay.app.accept import Route, accept
+from tikrelay.app.traces import Traces
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.happenings import Happening, Unexpected, silent
 from tikrelay.collect.config import CookiesConfig, SourcesConfig
@@ -24,6 +25,7 @@ from tikrelay.event import DestinationName, Event, Json, Receipt
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.explain import explain
 from tikrelay.mapping.rules import Rules
+from tikrelay.mapping.trace import read_trace
 from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Drop, Record
 from tikrelay.tiktok.payload import Envelope, call_body
@@ -54,6 +56,7 @@ class Door:
         self.events = 0
         self.on_disk = 0
         self.defects: list[Unexpected] = []
+        self.traces = Traces(clock=SystemClock(), emit=self._hear)
         self.runner = asyncio.Runner()
         self.outbox = self.runner.run(
             SqliteOutbox.open(folder / "outbox-000.db", clock=SystemClock(), emit=silent, reserve_bytes=0)
@@ -83,7 +86,9 @@ class Door:
         if self._is_share:
             for event in islice(events, 3):
                 msgspec.json.encode(self._explain(event))
-        return await accept(events, routes=ALL if self._is_share else WEB, outbox=self, emit=self._hear)  # type: ignore[arg-type]
+        return await accept(
+            events, routes=ALL if self._is_share else WEB, outbox=self, traces=self.traces, emit=self._hear
+        )  # type: ignore[arg-type]
 
     async def put(self, records: Sequence[Record], drops: Sequence[Drop] = ()) -> None:
         """Take in what accept stores."""
@@ -93,6 +98,8 @@ class Door:
         self.on_disk += len(records) + len(drops)
         for record in islice(records, 3):
             hold_to_the_rules(record)
+            if record.trace:
+                assert read_trace(record.trace) is not None
 
     def _explain(self, event: Event) -> list[Json]:
         told = explain(event, WEB[0].rules, fallback_id="made")

@@ -4,16 +4,20 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 
 import msgspec
 
+from tikrelay.app.traces import Traces
 from tikrelay.base.failpoints import passing
-from tikrelay.base.happenings import Emit, EventsTaken, EventWarned
+from tikrelay.base.happenings import Emit, EventDropped, EventsTaken, EventWarned
 from tikrelay.event import DestinationName, Dropped, DropReason, Event, EventId, EventReceipt, Receipt
 from tikrelay.mapping.convert import Rules, map_event
+from tikrelay.mapping.marks import marks_of
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.texts import shown_name
+from tikrelay.mapping.trace import site_of
 from tikrelay.outbox.store import Drop, Outbox, Record
 from tikrelay.tiktok.payload import TikTokEvent
 
@@ -33,7 +37,9 @@ Mapped = tuple[TikTokEvent | Dropped, ...]
 """What one event becomes for one destination."""
 
 
-async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Outbox, emit: Emit) -> Receipt:
+async def accept(
+    events: Sequence[Event], *, routes: Sequence[Route], outbox: Outbox, traces: Traces, emit: Emit
+) -> Receipt:
     """Map a request's events, store them, and receipt them.
 
     It returns when they are durable, and not before: what the sender is answered is made of the receipt. Raises
@@ -44,21 +50,22 @@ async def accept(events: Sequence[Event], *, routes: Sequence[Route], outbox: Ou
         mapped.append(_map(event, routes))
         await asyncio.sleep(0)  # a request of many events leaves room for others
     mapped = _within_quotas(mapped, routes, outbox)
-    filed = [
-        _file(event, route.destination, outcome)
-        for event, by_route in zip(events, mapped, strict=True)
-        for route, outcomes in zip(routes, by_route, strict=True)
-        for outcome in outcomes
-    ]
+    filed: list[Record | Drop] = []
+    for event, by_route in zip(events, mapped, strict=True):
+        for route, outcomes in zip(routes, by_route, strict=True):
+            written = traces.of(event, route.rules, outcomes)
+            filed += map(partial(_file, event, route.destination), outcomes, written)
+            if any(written):
+                await asyncio.sleep(0)
     records = [entry for entry in filed if isinstance(entry, Record)]
     drops = [entry for entry in filed if isinstance(entry, Drop)]
     passing("parsed")
     await outbox.put(records, drops)
 
-    for outcome in chain.from_iterable(chain.from_iterable(mapped)):
-        if isinstance(outcome, TikTokEvent):
-            for notice in outcome.notices:
-                emit(EventWarned(kind=notice.kind, field=notice.field))
+    for event, by_route in zip(events, mapped, strict=True):
+        for route, outcomes in zip(routes, by_route, strict=True):
+            for outcome in outcomes:
+                _tell(event, route.destination, outcome, emit)
     for place, route in enumerate(routes):
         stored = [one for by_route in mapped for one in by_route[place] if isinstance(one, TikTokEvent)]
         if stored:
@@ -90,7 +97,7 @@ def _within_quotas(mapped: list[list[Mapped]], routes: Sequence[Route], outbox: 
     ]
 
 
-def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dropped) -> Record | Drop:
+def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dropped, trace: bytes) -> Record | Drop:
     match outcome:
         case TikTokEvent(body=body):
             return Record(
@@ -101,9 +108,22 @@ def _file(event: Event, destination: DestinationName, outcome: TikTokEvent | Dro
                 event_id=EventId(body["event_id"]),
                 body=msgspec.json.encode(body),
                 test_event_code=outcome.test_event_code,
+                marks=marks_of(outcome),
+                warned=tuple(dict.fromkeys(notice.kind for notice in outcome.notices)),
+                trace=trace,
             )
         case Dropped(reason=reason):
             return Drop(destination=destination, source=event.source, name=shown_name(event.name), reason=reason)
+
+
+def _tell(event: Event, destination: DestinationName, outcome: TikTokEvent | Dropped, emit: Emit) -> None:
+    match outcome:
+        case TikTokEvent(notices=notices):
+            for notice in notices:
+                emit(EventWarned(kind=notice.kind, field=notice.field))
+        case Dropped(reason=reason):
+            name, site = shown_name(event.name), site_of(event)
+            emit(EventDropped(destination=destination, reason=reason, name=name, site=site))
 
 
 def _taken(destination: DestinationName, stored: Sequence[TikTokEvent]) -> EventsTaken:

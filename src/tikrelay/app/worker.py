@@ -24,9 +24,12 @@ from tikrelay.app.clock_watch import LOOK_EVERY_S, ClockWatch
 from tikrelay.app.files import OwnFiles
 from tikrelay.app.http_server import HttpServer
 from tikrelay.app.link import Link, Message, Order
+from tikrelay.app.live import LookLive
 from tikrelay.app.load import Loaded, parse_settings
+from tikrelay.app.lookout import Lookout
 from tikrelay.app.tend import tend
 from tikrelay.app.token import Token
+from tikrelay.app.traces import Traces
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, OutboxUnavailable, TikrelayError
 from tikrelay.base.failpoints import passing
@@ -76,6 +79,7 @@ class Worker:
         self.listener = listener
         self.clock = SystemClock()
         self.meter = Meter()
+        self.lookout = Lookout(clock=self.clock)
         self.routes = [
             Route(d.name, Rules.of(config.mapping, config.privacy, d, config.rules), d.max_waiting)
             for d in config.destinations
@@ -91,6 +95,7 @@ class Worker:
     def emit(self, happening: Happening) -> None:
         """Tell the listeners."""
         self.meter.listen(happening)
+        self.lookout.listen(happening)
         log_happening(happening)
 
     async def run(self, ready: Callable[[], None]) -> int:
@@ -124,8 +129,10 @@ class Worker:
         return msgspec.structs.replace(self.config.limits, requests_per_address_per_s=shared)
 
     def _application(self, outbox: SqliteOutbox) -> CollectApp:
+        traces = Traces(clock=self.clock, emit=self.emit)
+
         async def take(events: Any) -> Receipt:
-            return await accept(events, routes=self.routes, outbox=outbox, emit=self.emit)
+            return await accept(events, routes=self.routes, outbox=outbox, traces=traces, emit=self.emit)
 
         def show(event: Event) -> list[Json]:
             told = [one for route in self.routes for one in explain(event, route.rules, fallback_id=FALLBACK_ID)]
@@ -227,6 +234,7 @@ class Worker:
             "ping": self._pong,
             "status": self._status,
             "files": self.files.answer,
+            "live": self._live,
             "adopt": self._adopt,
             "let_go": self._let_go,
             "share": self._share,
@@ -258,6 +266,12 @@ class Worker:
             "stores": [_health(store) for store in stores],
             "meter": self.meter.snapshot(),
         }
+
+    async def _live(self, message: Message) -> Message:
+        look = msgspec.convert(message["look"], LookLive)
+        told = await self.lookout.tell(look, {store.path.name: store.outbox for store in self.stores})
+        answer: Message = msgspec.to_builtins(told)
+        return answer
 
     async def _adopt(self, message: Message) -> Message:
         """Take over a file that nobody owns."""

@@ -30,6 +30,15 @@ class InputTurnedAway(Happening, frozen=True, kw_only=True):
     count: int = 1
 
 
+class EventDropped(Happening, frozen=True, kw_only=True):
+    """A rule kept an event from a destination. ``name`` and ``site`` are fit to be shown."""
+
+    destination: str
+    reason: str
+    name: str
+    site: str
+
+
 class EventWarned(Happening, frozen=True, kw_only=True):
     """An event was taken with something left out or doubtful."""
 
