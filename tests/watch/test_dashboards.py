@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import promql_parser as promql
 import pytest
@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from harness import Gateway, purchase, wait_for
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.alarms import LITTLE_ROOM_BYTES
+from tikrelay.watch.status import Kind
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "deploy/prometheus/tikrelay.rules.yml").read_text())["groups"][0]["rules"]
@@ -111,6 +112,20 @@ def test_every_alert_says_what_is_so_what_to_do_and_where_to_read_on(rule: dict[
     used = set(re.findall(r"\$labels\.(\w+)", notes["summary"] + notes["do"]))
     kept = grouped_by(parsed(rule["expr"]))
     assert not kept or used <= kept
+
+
+def test_every_kind_of_trouble_has_an_alert():
+    of_figures = {"lag", "dead_letters", "disk_nearly_full", "destination_failing"}
+    kinds = {
+        kind
+        for rule in RULES
+        for one in selectors(parsed(rule["expr"]))
+        for matcher in one.matchers.matchers
+        if one.name == "tikrelay_troubles"
+        for kind in matcher.value.split("|")
+    }
+
+    assert set(get_args(Kind)) - of_figures == kinds
 
 
 def test_the_rules_and_the_alarms_have_one_bound_of_room():
