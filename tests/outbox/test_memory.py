@@ -10,7 +10,8 @@ from tikrelay.outbox.retention import make_room
 from tikrelay.outbox.store import Accepted, Call, Record
 from tikrelay.outbox.waiting import Shift, Wish, insert, take
 
-SET_ONCE = {"database", "clock", "retention", "frugal", "waiting_on_disk", "damaged"}  # or by every attempt anew
+# or by every attempt anew
+SET_ONCE = {"database", "clock", "retention", "frugal", "waiting_on_disk", "spoilt", "damaged"}
 
 
 class Defect(Exception):
@@ -38,7 +39,9 @@ async def test_whatever_a_failed_transaction_changed_is_as_it_was(open_outbox, r
         make_room(memory, size=1)
         calls = [Call(began_at=clock.now(), keys=tuple(event.key for event in lease.events), outcome="accepted")]
         settle(memory, lease, [Accepted()] * 2, calls)
-        new = Record(destination="shop", source="data", name="new", event="New", event_id="new", body=b"{}")
+        new = Record(
+            destination="shop", source="data", name="new", event="New", event_id="new", body=b"{}", trace=b"how"
+        )
         insert(memory, [new])
         take(memory, Wish("shop", 2, 1 << 20, clock.now()))
         Shift(seconds=60.0).step(memory)

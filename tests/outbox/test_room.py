@@ -26,8 +26,8 @@ async def deliver_all(outbox, clock):
 @pytest.fixture
 async def full(open_outbox, record):
     """An outbox that holds as much as it may."""
-    outbox = await open_outbox(max_bytes=100_000)
-    await outbox.put([record(number, body=b"x" * 10_000) for number in range(12)])
+    outbox = await open_outbox(max_bytes=150_000)
+    await outbox.put([record(number, body=b"x" * 10_000) for number in range(17)])
     return outbox
 
 
@@ -37,7 +37,7 @@ async def test_an_outbox_at_its_limit_says_once_how_much_of_how_much(full, recor
     (stopped,) = told(happenings)
     held = full._room.held_bytes
     assert (str(path), "max_bytes") == (stopped.path, stopped.reason)
-    assert f"it holds {held} bytes, and outbox.max_bytes is 100000" == stopped.what
+    assert f"it holds {held} bytes, and outbox.max_bytes is 150000" == stopped.what
     assert "raise outbox.max_bytes" in stopped.hint
     assert held > 100_000
 
@@ -93,7 +93,7 @@ async def test_an_outbox_at_its_very_limit_does_not_fill_the_log(full, record, c
     for number in range(100):
         await refused(full, record)
         await deliver_all(full, clock)
-        await full.put([record(number, body=b"x" * 10_000) for number in range(12)])
+        await full.put([record(number, body=b"x" * 10_000) for number in range(17)])
         clock.time += 0.1
 
     assert len(told(happenings)) <= 2

@@ -27,7 +27,7 @@ def count(*_):
 database._connection.exec_trace = count
 prepare(database)
 """
-TABLES = {"waiting", "dead", "counts", "delivered", "calls", "begun"}
+TABLES = {"waiting", "dead", "counts", "delivered", "calls", "begun", "figures", "tallies", "traces"}
 SECOND_STEP = ("ALTER TABLE waiting ADD COLUMN shade TEXT", "UPDATE waiting SET shade = 'grey'")
 
 

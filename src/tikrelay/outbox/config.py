@@ -28,3 +28,9 @@ class OutboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     keep_dead: Duration = Duration(30 * 86400)
     """How long a dead letter can be looked at and replayed; then it is removed, and stays counted."""
+
+    keep_figures: Duration = Duration(90 * 86400)
+    """How long the console can show the figures of a day; those of its hours for 8 days at most."""
+
+    keep_traces: Annotated[int, Meta(ge=0, le=1_000_000)] = 20_000
+    """How many events of each file keep beside them where their fields came from, at most 1 KiB each; 0 keeps none."""

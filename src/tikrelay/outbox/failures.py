@@ -1,5 +1,7 @@
 """What a failed write means: for the jobs that shared it, for the connection, and in words."""
 
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,10 @@ class ReplacedError(Exception):
     """The open file, or its lock, is not where it was any more."""
 
 
+class BesideError(Exception):
+    """What is kept beside the events (figures, traces) is damaged, and goes on without; its words are SQLite's."""
+
+
 class EscapedError(Exception):
     """What was not expected ended the work of the outbox's thread in the middle; its name alone is told."""
 
@@ -20,6 +26,15 @@ class EscapedError(Exception):
 DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 FATAL: Final = (*DAMAGE, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, ReplacedError, EscapedError)
 NO_FAULT_OF_A_JOB: Final = (apsw.FullError, apsw.BusyError, apsw.NoMemError, MemoryError)
+
+
+@contextlib.contextmanager
+def beside() -> Generator[None, None, None]:
+    """Work on figures or traces, whose damage is none of the events'. Raises BesideError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise BesideError(words_of(error)) from None
 
 
 def hint_of(error: Exception, path: Path) -> str:

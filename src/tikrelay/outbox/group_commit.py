@@ -43,11 +43,13 @@ from tikrelay.base.happenings import (
     Unexpected,
 )
 from tikrelay.outbox import retention
+from tikrelay.outbox.counting import load_figures, write_figures
 from tikrelay.outbox.damage import how_to_mend, leave_mark
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.failures import (
     DAMAGE,
     FATAL,
+    BesideError,
     EscapedError,
     ReplacedError,
     hint_of,
@@ -63,6 +65,7 @@ from tikrelay.outbox.outcomes import find_cut_off
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
 from tikrelay.outbox.schema import PAGE_SIZE, prepare
 from tikrelay.outbox.store import DeadReason, Lease, Retention
+from tikrelay.outbox.traces import load_traces
 from tikrelay.outbox.vanished import begin_anew, has_vanished, note_that_it_holds
 
 _MOST_JOBS: Final = 1024
@@ -77,6 +80,10 @@ _CARRIES_WITHIN_S: Final = 10.0  # the log of a file that was replaced, while so
 _REST_BEFORE_TIDYING_S: Final = 0.5
 _KEEP_FREE_PAGES: Final = 1024  # inside the file, for the next events; more goes back to the disk
 _PAGES_GIVEN_BACK_AT_ONCE: Final = 256  # a put may have to wait for these
+_HINT_BESIDE: Final = (
+    "events are stored and sent as before, and nothing is counted for the console; to mend it, stop the server, then:"
+    " tikrelay doctor --salvage"
+)
 
 T = TypeVar("T")
 
@@ -162,6 +169,7 @@ class GroupCommit:
             note_that_it_holds(self._lock)
             self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
             self._memory.load()
+            self._load_beside()
             self._take_back()
             self._find_cut_off()
             self._measure()
@@ -173,6 +181,20 @@ class GroupCommit:
         """Keep the log when SQLite leaves out the end of it."""
         if told := keep_left_out(self._database, log, at=self._clock.now()):
             self._call_loop(self._emit, told)
+
+    def _load_beside(self) -> None:
+        try:
+            load_figures(self._memory)
+            load_traces(self._memory)
+        except BesideError as error:
+            self._go_on_without(error)
+
+    def _go_on_without(self, error: BesideError) -> None:
+        """Leave figures and traces alone: they are not worth an event."""
+        self._memory.spoilt = True
+        self._memory.figures.clear()
+        self._memory.tallies.clear()
+        self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=str(error), hint=_HINT_BESIDE))
 
     def _take_back(self) -> None:
         for told in take_back_events(self._memory):
@@ -238,6 +260,8 @@ class GroupCommit:
         found = False
         try:
             found = retention.is_due(self._memory)
+        except BesideError as error:
+            self._go_on_without(error)
         except FATAL as error:
             self._fail([], error)
         took_s = time.monotonic() - began
@@ -307,6 +331,10 @@ class GroupCommit:
         error = self._attempt(jobs)
         if error is None:
             return
+        if isinstance(error, BesideError):
+            self._go_on_without(error)
+            self._run(jobs, tried=tried)
+            return
         if isinstance(error, apsw.FullError):
             self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
             if tried < _MOST_TRIES and (self._make_room(size=_FREED_FIRST << tried) or not self._memory.frugal):
@@ -356,6 +384,7 @@ class GroupCommit:
         for job in jobs:
             job.result = job.work()
         self._memory.write()
+        write_figures(self._memory)
         self._measure()
         if holds_events:
             passing("in_commit")

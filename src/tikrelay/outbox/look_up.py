@@ -4,6 +4,7 @@ A search goes through the tables in steps of a few thousand rows, lest a put wai
 meanwhile (from waiting to dead, to delivered) is met there again, and found once.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import OF_ENTRY, PLACE, about, read_entry, unpack
 from tikrelay.outbox.store import Call, Entry, Find, State
+from tikrelay.outbox.traces import trace_of
 
 _LOOKED_AT_ONCE: Final = 2000
 _CONDITIONS: Final = {
@@ -18,6 +20,7 @@ _CONDITIONS: Final = {
     "event": "event = ?",
     "event_id": "event_id = ?",
     "reason": "reason = ?",
+    "code": "code = ?",
     "test_event_code": "test_event_code = ?",
     "received_from": "received_at >= ?",
     "received_to": "received_at < ?",
@@ -36,6 +39,8 @@ _CALL: Final = (
     " seconds FROM calls WHERE id = ?"
 )
 DAMAGED: Final = "damaged"
+_IN_BODY: Final = "instr(CAST(body AS BLOB), ?)"
+_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def conditions(which: Find) -> tuple[str, list[Any]]:
@@ -51,15 +56,39 @@ def conditions(which: Find) -> tuple[str, list[Any]]:
         if value is not None and (value != "" or field == "test_event_code")
     }
     text = "".join(f" AND {_CONDITIONS[field]}" for field in given)
-    if not which.keys:
-        return text, list(given.values())
-    return text + _AMONG, [*given.values(), f"{list(which.keys)}"]
+    bindings = list(given.values())
+    if which.text:
+        holds, patterns = _holds(which.text)
+        text, bindings = text + holds, [*bindings, *patterns]
+    if which.keys:
+        text, bindings = text + _AMONG, [*bindings, f"{list(which.keys)}"]
+    return text, bindings
+
+
+def _holds(text: str) -> tuple[str, list[str | bytes]]:
+    """Write that a text is an event's id, or stands in its body as a value: a whole string, or a number.
+
+    >>> _holds("R-1")[1]
+    ['R-1', b'"R-1"', b'"R-1",', b'"R-1"}', b'"R-1"]']
+    >>> _holds("19.99")[1][5:]
+    [b':19.99', b':19.99,', b':19.99}']
+    """
+    values = [msgspec.json.encode(text)]
+    patterns = [[values[0] + end for end in (b"", b",", b"}", b"]")]]  # what ends with a colon is a name
+    if _NUMBER.fullmatch(text):
+        patterns.append([b":%s%s" % (text.encode(), end) for end in (b"", b",", b"}")])
+    each = [f"{_IN_BODY} AND ({' OR '.join([_IN_BODY] * (len(few) - 1))})" for few in patterns]
+    return f" AND (event_id = ? OR {' OR '.join(each)})", [text, *(pattern for few in patterns for pattern in few)]
 
 
 def next_places(memory: Memory, state: State, start: int, *, forward: bool, most: int) -> tuple[int, int] | None:
     """The first and last place of the next so many rows after a place, or before it; -1 is all there are."""
     ((first, last, count),) = memory.database.rows(about(state, _NEXT if forward else _BEFORE), (start, most))
     return (first, last) if count else None
+
+
+def _is_of_letters(which: Find) -> bool:
+    return bool(which.reason) or which.code is not None
 
 
 class Search:
@@ -69,7 +98,7 @@ class Search:
         self._which = which
         self._whole = whole
         self._tables: list[State] = [
-            state for state in PLACE if which.state in (None, state) and (state == "dead" or not which.reason)
+            state for state in PLACE if which.state in (None, state) and (state == "dead" or not _is_of_letters(which))
         ]
         self._cursor: int | None = None
         self._found: dict[int, Entry] = {}
@@ -127,6 +156,7 @@ class Search:
             leased=state == "waiting" and entry.key in memory.held(entry.destination),
             body=entry.body if self._whole else b"",
             calls=_read_calls(memory, calls) if self._whole else (),
+            trace=trace_of(memory, entry.key),
         )
         self._found[entry.key or -len(self._found)] = entry  # a damaged key is nobody else's
         self._of_table += 1

@@ -3,22 +3,30 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from operator import add
 from typing import Any, Final
 
 import apsw
 
 from tikrelay.base.clock import Clock
 from tikrelay.outbox.database import Database
+from tikrelay.outbox.figures import MARKS, Kind
 from tikrelay.outbox.store import Books, Drop, Retention
 
 MOST_NAMES: Final = 50
-_OTHER: Final = "other"
+OTHER: Final = "other"
+"""Stands for the names beyond so many."""
 _LAST_DELIVERED: Final = 1000  # rows at the end of a table in order of delivery, of which one has the highest key
 NO_KEY: Final = 1 << 53  # microseconds in the year 2255: a key beyond is a damaged one, and none to count on from
 
-_STAYS: Final = frozenset({"database", "clock", "retention", "frugal", "waiting_on_disk", "_leased", "_undo"})
+_STAYS: Final = frozenset({"database", "clock", "retention", "frugal", "waiting_on_disk", "spoilt", "_leased", "_undo"})
 
 CountKey = tuple[str, str, str, str]
+TallyKey = tuple[str, str, Kind, str]
+Amounts = tuple[int, ...]
+"""Received, accepted, and one for each of MARKS."""
+
+NOTHING: Final[Amounts] = (0,) * (2 + len(MARKS))
 
 
 class Memory:
@@ -32,6 +40,13 @@ class Memory:
     ``damaged``    events found damaged by this transaction
     ``frugal``     there is no room: of what is settled no more is written than has to be
     ``shifted``    seconds by which the wall clock was set since the file was opened
+
+    Of what stands beside the events:
+
+    ``figures``    what is to be added to those of this hour and day, by destination and event; ``tallies`` likewise
+    ``events``     TikTok's names among the figures
+    ``traces``     how many are kept
+    ``spoilt``     it is damaged, and left alone until the file is opened again
     """
 
     def __init__(self, database: Database, *, clock: Clock, retention: Retention) -> None:
@@ -52,6 +67,11 @@ class Memory:
         self.frugal = False
         self.first_delivered = 0
         self.next_delivered = 0
+        self.figures: dict[tuple[str, str], Amounts] = {}
+        self.tallies: Counter[TallyKey] = Counter()
+        self.events: set[str] = set()
+        self.traces = 0
+        self.spoilt = False
         self._names: set[str] = set()
         self._leased: dict[str, dict[int, bytes]] = {}
         self._undo: list[Callable[[], None]] = []
@@ -81,9 +101,7 @@ class Memory:
         )
         ((self.first_delivered, last),) = rows("SELECT ifnull(min(n), 1), ifnull(max(n), 0) FROM delivered")
         self.next_delivered = last + 1
-        ((self.last_call, self.calls),) = rows(
-            "SELECT ifnull(max(id), 0), count(*) FROM calls WHERE id < ?", (NO_KEY,)
-        )
+        ((self.last_call, self.calls),) = rows("SELECT ifnull(max(id), 0), count(*) FROM calls WHERE id < ?", (NO_KEY,))
 
     # A transaction.
 
@@ -129,19 +147,29 @@ class Memory:
         self.counts[kind, destination, first, second] += n
         self.changed[kind, destination, first, second] += n
 
-    def count_received(self, destination: str, source: str, name: str) -> None:
-        """Count an event; of names, which anybody can make up, few are kept: each is a row and a metric's label."""
-        if name not in self._names:
-            if len(self._names) >= MOST_NAMES:
-                name = _OTHER
-            self._names.add(name)
-        self.count("received", destination, source, name)
+    def count_received(self, destination: str, source: str, name: str, *, n: int = 1) -> str:
+        """Count events; returns the name they are counted under."""
+        name = _bounded(self._names, name)
+        self.count("received", destination, source, name, n=n)
+        return name
 
     def count_drops(self, drops: Iterable[Drop]) -> None:
         """Count what a rule kept back."""
         for drop in drops:
-            self.count_received(drop.destination, drop.source, drop.name)
+            name = self.count_received(drop.destination, drop.source, drop.name)
             self.count("dropped", drop.destination, drop.reason)
+            self.tallies[drop.destination, name, "dropped", drop.reason.value] += 1
+
+    def add_figures(self, destination: str, event: str, amounts: Amounts) -> str:
+        """Add to the figures of an event; returns the name it has there."""
+        event = _bounded(self.events, event)
+        before = self.figures.get((destination, event), NOTHING)
+        self.figures[destination, event] = tuple(map(add, before, amounts))
+        return event
+
+    def tally(self, destination: str, event: str, kind: Kind, what: str, *, n: int = 1) -> None:
+        """Tally what happened to events of one of TikTok's names."""
+        self.tallies[destination, _bounded(self.events, event), kind, what] += n
 
     @property
     def delivered(self) -> int:
@@ -185,6 +213,15 @@ class Memory:
             keys = {"received": (destination, first, second), "accepted": destination}
             kinds[kind][keys.get(kind, (destination, first))] = n
         return Books(**kinds, waiting=dict(self.waiting), oldest_waiting=oldest)
+
+
+def _bounded(names: set[str], name: str) -> str:
+    """Keep a name among few: anybody can make them up, and each is a row and a metric's label."""
+    if name not in names:
+        if len(names) >= MOST_NAMES:
+            name = OTHER
+        names.add(name)
+    return name
 
 
 def _drop(held: dict[int, bytes], keys: Iterable[int]) -> None:

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 import apsw
 
+from tikrelay.outbox.counting import count_accepted
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import checksum_of_leased, pack, text_of, unpack, with_calls
 from tikrelay.outbox.schema import FORMAT
@@ -21,6 +22,7 @@ from tikrelay.outbox.store import (
     Outcome,
     RetryAt,
 )
+from tikrelay.outbox.traces import drop_traces
 
 CUT_OFF: Final = "cut_off"
 _FOUND_BY_A_CALL: Final = frozenset({DeadReason.REFUSED, DeadReason.UNKNOWN_ANSWER, DeadReason.PARTIAL})
@@ -103,7 +105,7 @@ def settle(memory: Memory, lease: Lease, outcomes: Sequence[Outcome], calls: Seq
                 since = now if unknown else None
                 stay.append((min(at, now + LONGEST_WAIT_S), int(counts), since, history[leased.key], leased.key))
             case Dead():
-                bury(memory, leased.key, lease.destination, outcome, now, calls=history[leased.key])
+                bury(memory, leased.key, lease.destination, outcome, now, event=leased.event, calls=history[leased.key])
             case _:
                 assert_never(outcome)
     memory.let_go(lease.destination, before)
@@ -121,13 +123,16 @@ def end_note(memory: Memory, lease: Lease) -> None:
         memory.given_back.add(number)
 
 
-def bury(memory: Memory, key: int, destination: str, dead: Dead, now: float, *, calls: bytes | None = None) -> None:
+def bury(
+    memory: Memory, key: int, destination: str, dead: Dead, now: float, *, event: str, calls: bytes | None = None
+) -> None:
     """Make a waiting event a dead letter."""
     made_a_call = int(dead.reason in _FOUND_BY_A_CALL)
     said = (dead.reason.value, dead.code, dead.message, dead.request_id)
     memory.database.run(_BURY, (calls, made_a_call, destination, now, *said, key))
     memory.database.run("DELETE FROM waiting WHERE id = ?", (key,))
     memory.count("dead", destination, dead.reason.value)
+    memory.tally(destination, event, "dead", dead.reason.value)
     memory.waiting[destination] -= 1
 
 
@@ -152,8 +157,11 @@ def _deliver(  # noqa: PLR0917
             ],
         )  # fmt: skip
         memory.next_delivered += len(gone)
+    else:
+        drop_traces(memory, [leased.key for leased in gone])
     memory.database.run_many("DELETE FROM waiting WHERE id = ?", [(leased.key,) for leased in gone])
     memory.count("accepted", destination, "", n=len(gone))
+    count_accepted(memory, destination, gone)
     memory.waiting[destination] -= len(gone)
 
 

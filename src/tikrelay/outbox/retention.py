@@ -5,6 +5,7 @@ All is done in small bites, each in the transaction of whatever else is waiting,
 
 from typing import Final
 
+from tikrelay.outbox import counting, traces
 from tikrelay.outbox.memory import Memory
 
 MOST_CALLS: Final = 100_000
@@ -22,7 +23,8 @@ def keeps_anything(memory: Memory) -> bool:
 
 def is_due(memory: Memory) -> bool:
     """Say whether anything has been kept long enough."""
-    return _old_delivered(memory) > 0 or memory.calls > MOST_CALLS or bool(_old_dead(memory))
+    is_due = _old_delivered(memory) > 0 or memory.calls > MOST_CALLS or bool(_old_dead(memory))
+    return is_due or traces.are_too_many(memory) or counting.has_old(memory)
 
 
 def retire(memory: Memory) -> bool:
@@ -32,6 +34,7 @@ def retire(memory: Memory) -> bool:
         _cut(memory, delivered)
     if dead:
         memory.database.run_many("DELETE FROM dead WHERE id = ?", dead)
+        traces.drop_traces(memory, [key for (key,) in dead])
     calls = min(memory.calls - MOST_CALLS, _CALLS_AT_ONCE)
     if calls > 0:
         memory.database.run(
@@ -39,7 +42,8 @@ def retire(memory: Memory) -> bool:
             (calls,),
         )
         memory.calls -= calls
-    return delivered == _AT_ONCE or len(dead) == _AT_ONCE or calls == _CALLS_AT_ONCE
+    beside = (traces.cut_traces(memory, most=_AT_ONCE), counting.cut_figures(memory, most=_AT_ONCE))
+    return delivered == _AT_ONCE or len(dead) == _AT_ONCE or calls == _CALLS_AT_ONCE or any(beside)
 
 
 def make_room(memory: Memory, *, size: int) -> None:
@@ -90,6 +94,9 @@ def _old_dead(memory: Memory) -> list[tuple[int]]:
 
 def _cut(memory: Memory, count: int) -> None:
     """Remove the first delivered events."""
+    if memory.traces:
+        gone = memory.database.rows("SELECT id FROM delivered ORDER BY n LIMIT ?", (count,))
+        traces.drop_traces(memory, [key for (key,) in gone if isinstance(key, int)])
     memory.database.run("DELETE FROM delivered WHERE n IN (SELECT n FROM delivered ORDER BY n LIMIT ?)", (count,))
     first = memory.database.value("SELECT min(n) FROM delivered")
     memory.first_delivered = memory.next_delivered if first is None else first

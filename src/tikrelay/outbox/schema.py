@@ -10,6 +10,9 @@ else, finds the code that has been due for longest.
 ``delivered`` is appended in the order of delivery and cut at its beginning, so it needs no index. ``calls`` of an event
 holds the ids of the last calls it was part of, eight bytes each, the youngest last; ``keys`` of ``begun`` likewise the
 ids of events.
+
+``figures``, ``tallies`` and ``traces`` stand beside the events: they may be lost before one of those is. ``span`` is
+3600 or 86400, ``at`` the Unix second at which the hour or day begins; ``id`` of a trace is that of its event.
 """
 
 from typing import Final
@@ -127,6 +130,40 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             keys        BLOB NOT NULL
         ) STRICT
         """,
+    ),
+    (
+        """
+        CREATE TABLE figures (
+            span         INTEGER NOT NULL,
+            at           INTEGER NOT NULL,
+            destination  TEXT NOT NULL,
+            event        TEXT NOT NULL,
+            received     INTEGER NOT NULL,
+            accepted     INTEGER NOT NULL,
+            email        INTEGER NOT NULL,
+            phone        INTEGER NOT NULL,
+            external_id  INTEGER NOT NULL,
+            ttclid       INTEGER NOT NULL,
+            ttp          INTEGER NOT NULL,
+            ip_and_agent INTEGER NOT NULL,
+            own_id       INTEGER NOT NULL,
+            number_id    INTEGER NOT NULL,
+            PRIMARY KEY (span, at, destination, event)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE tallies (
+            span        INTEGER NOT NULL,
+            at          INTEGER NOT NULL,
+            destination TEXT NOT NULL,
+            event       TEXT NOT NULL,
+            kind        TEXT NOT NULL,
+            what        TEXT NOT NULL,
+            n           INTEGER NOT NULL,
+            PRIMARY KEY (span, at, destination, event, kind, what)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE traces (id INTEGER PRIMARY KEY, trace BLOB NOT NULL) STRICT",
     ),
 )
 

@@ -21,7 +21,9 @@ from tikrelay.base.failpoints import passing
 from tikrelay.base.happenings import Emit, PutRefused
 from tikrelay.event import DestinationName
 from tikrelay.outbox import outcomes as results
+from tikrelay.outbox.counting import Reading
 from tikrelay.outbox.damage import how_to_mend, is_marked, mark_of, read_mark
+from tikrelay.outbox.figures import Figures, Id, Letters, Look, Traced
 from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
 from tikrelay.outbox.jobs import Long
@@ -44,6 +46,8 @@ from tikrelay.outbox.store import (
     Replayed,
     Retention,
 )
+from tikrelay.outbox.survey import CollectingIds, Grouping
+from tikrelay.outbox.traces import newest_traces
 from tikrelay.outbox.waiting import Shift, Wish, insert, take
 
 OLDEST_SQLITE: Final = 3051003  # 3.51.3: the WAL-reset bug of 3.7.0 to 3.51.2 can damage a file
@@ -216,6 +220,28 @@ class SqliteOutbox(GroupCommit):
         search = Search(Find(keys=(key,)), whole=True)
         await self._step_through(lambda: search.step(self._memory))
         return next(iter(search.entries()), None)
+
+    async def figures(self, look: Look) -> Figures:
+        """What happened in each hour or on each day."""
+        reading = Reading(look)
+        await self._step_through(lambda: reading.step(self._memory))
+        return reading.figures()
+
+    async def letters(self) -> list[Letters]:
+        """The dead letters in groups that died of the same."""
+        grouping = Grouping()
+        await self._step_through(lambda: grouping.step(self._memory))
+        return grouping.letters
+
+    async def ids(self, *, most: int) -> list[Id]:
+        """The ids of the newest events that are kept."""
+        collecting = CollectingIds(most)
+        await self._step_through(lambda: collecting.step(self._memory))
+        return collecting.ids()
+
+    async def traced(self, *, after: int, most: int) -> list[Traced]:
+        """The newest traces of events with a key above ``after``."""
+        return await self._do(lambda: newest_traces(self._memory, after=after, most=most), writes=False)
 
     async def replay(self, order: Replay) -> Replayed:
         """Let dead letters wait again, some hundred in each transaction."""

@@ -23,6 +23,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from tikrelay.event import DestinationName, DropReason, EventId, Source
+from tikrelay.outbox.figures import Figures, Id, Letters, Look, Traced
 from tikrelay.tiktok.answers import LONGEST_RETRY_AFTER_S
 
 LONGEST_WAIT_S: Final = LONGEST_RETRY_AFTER_S
@@ -33,6 +34,9 @@ UNKNOWN_FOR_S: Final = 36 * 3600.0
 
 TikTok drops a repeat of an event id for 48 h after the first (help centre, event deduplication); this is well inside.
 """
+
+MOST_GROUPS: Final = 200
+"""Of dead letters that died of the same."""
 
 MOST_CALLS_KEPT: Final = 20
 """An event remembers the last so many calls it was part of."""
@@ -277,11 +281,17 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what is settled can still be looked at; 0 events keeps none."""
+    """How long what is settled can still be looked at; 0 events keeps none.
+
+    ``figures_s``  how long the figures of days are kept; those of hours no longer than ``figures.KEEP_HOURS_S``
+    ``traces``     so many in a file, and none for longer than its event; 0 keeps none
+    """
 
     delivered_s: float = 24 * 3600.0
     delivered_events: int = 100_000
     dead_s: float = 30 * 86400.0
+    figures_s: float = 90 * 86400.0
+    traces: int = 20_000
 
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
@@ -364,6 +374,22 @@ class Outbox(Protocol):
 
     async def show(self, key: int) -> Entry | None:
         """One event with its body and its history."""
+        ...
+
+    async def figures(self, look: Look) -> Figures:
+        """What happened in each hour or on each day, as of the last commit."""
+        ...
+
+    async def letters(self) -> list[Letters]:
+        """The dead letters in groups that died of the same, the largest first, and no more than MOST_GROUPS."""
+        ...
+
+    async def ids(self, *, most: int) -> list[Id]:
+        """The ids of the newest events that are kept, whatever became of them, the newest first."""
+        ...
+
+    async def traced(self, *, after: int, most: int) -> list[Traced]:
+        """The newest traces of events with a key above ``after``, in order of key."""
         ...
 
     async def replay(self, order: Replay) -> Replayed:

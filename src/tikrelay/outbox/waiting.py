@@ -1,6 +1,7 @@
 """What waits: how events come in, which of them a lease takes, and how it keeps its age when the clock is set."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Final, NamedTuple, Self
 
@@ -8,12 +9,14 @@ import apsw
 import msgspec
 
 from tikrelay.event import DestinationName
+from tikrelay.outbox.counting import Alike, count_stored
 from tikrelay.outbox.database import Row, Value
-from tikrelay.outbox.memory import Memory
+from tikrelay.outbox.memory import OTHER, Memory
 from tikrelay.outbox.outcomes import bury
 from tikrelay.outbox.rows import OF_LEASED, checksum_of, read_leased
 from tikrelay.outbox.schema import FORMAT
 from tikrelay.outbox.store import LONGEST_WAIT_S, Dead, DeadReason, Lease, Leased, Record
+from tikrelay.outbox.traces import keep_traces
 
 OF_ONE_CODE: Final = f"{OF_LEASED} FROM waiting WHERE destination = ? AND test_event_code = CAST(? AS TEXT)"
 TESTS: Final = "SELECT id, CAST(test_event_code AS BLOB) FROM waiting WHERE destination = ? AND test_event_code <> ''"
@@ -42,9 +45,13 @@ def insert(memory: Memory, records: Sequence[Record]) -> None:
             for i, r in enumerate(records)
         ],
     )
-    for record in records:
-        memory.count_received(record.destination, record.source, record.name)
-        memory.waiting[record.destination] += 1
+    keep_traces(memory, [(first + i, record.trace) for i, record in enumerate(records) if record.trace])
+    for alike, n in Counter(map(_what_counts, records)).items():
+        count_stored(memory, alike, n)
+
+
+def _what_counts(record: Record) -> Alike:
+    return Alike(record.destination, record.source, record.name, record.event, record.marks, record.warned)
 
 
 class Wish(NamedTuple):
@@ -98,7 +105,7 @@ def _choose(memory: Memory, wish: Wish, rows: Generator[Row, None, None]) -> lis
                 break
             chosen.append(read)
     for key in damaged:
-        bury(memory, key, wish.destination, Dead(reason=DeadReason.DAMAGED), wish.now)
+        bury(memory, key, wish.destination, Dead(reason=DeadReason.DAMAGED), wish.now, event=OTHER)
         memory.damaged[wish.destination] += 1
     return chosen
 
