@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from tikrelay.app.files import FindEvents, ForgetEvents, OwnFiles, ReplayEvents, ShowEvent, read_refs
+from tikrelay.app.files import OwnFiles, read_refs
+from tikrelay.app.questions import FindEvents, ForgetEvents, ReplayEvents, ShowEvent
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.happenings import silent

@@ -1,36 +1,49 @@
 """Events as an operator sees and handles them: over all outbox files, with codes in words and what comes next."""
 
+import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from tikrelay.app.files import Files, FindEvents, ForgetEvents, ReplayEvents, ShowEvent, read_refs, ref_of
-from tikrelay.base.addresses import mask_address
+from tikrelay.app.arrivals import Arrivals, Ask, nobody
+from tikrelay.app.config import Config
+from tikrelay.app.explained import try_hit
+from tikrelay.app.files import Files, Told, read_refs
+from tikrelay.app.groups import find_repeats, group_letters, newest_of
+from tikrelay.app.questions import AddUp, FindEvents, ForgetEvents, GroupLetters, ListIds, ReplayEvents, ShowEvent
+from tikrelay.app.rows import call_row, event_row, shown_body, trace_shown
+from tikrelay.app.sums import add_up
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
+from tikrelay.mapping.person import digests_in_search
+from tikrelay.outbox.figures import SECONDS, Look
 from tikrelay.outbox.store import DeadReason, Entry, Find, Replay
-from tikrelay.tiktok.answers import explain_code, explain_pause
+from tikrelay.tiktok.answers import explain_pause
 from tikrelay.tiktok.config import TEST_EVENT_CODE
 from tikrelay.watch.operations import (
-    CallRow,
     EventPage,
     EventQuery,
     EventRow,
     EventShown,
+    FiguresQuery,
+    FiguresShown,
     ForgetDone,
     ForgetOrder,
+    LetterGroups,
+    LiveRows,
+    RepeatedIds,
     ReplayDone,
     ReplayOrder,
+    TryOrder,
 )
-
-R = TypeVar("R", bound=EventRow)
 
 NO_DEAD_LETTER: Final = "no_dead_letter"
 _ALL_OF_THEM: Final = 2**31
-_NULL: Final = msgspec.Raw(b"null")
+MOST_IDS: Final = 20_000
+"""Among so many events, the newest, ids are compared: with them the answer of a worker is 2 MB."""
 
 States = Mapping[str, Mapping[str, str]]
 """Of each destination that is served its ``state`` and the ``reason`` for it."""
@@ -39,25 +52,31 @@ States = Mapping[str, Mapping[str, str]]
 class Events:
     """All events there are.
 
-    ``destinations``  those the settings know
-    ``states``        how they are; None where nobody sends
+    ``settings``  those in force
+    ``states``    how the destinations are; None where nobody sends
+    ``ask_live``  asks the workers what arrives; left out where there are none
     """
 
     def __init__(
         self,
         files: Files,
         *,
-        destinations: Callable[[], tuple[str, ...]],
+        settings: Callable[[], Config],
         states: Callable[[], Awaitable[States]] | None,
         clock: Clock,
+        ask_live: Ask = nobody,
     ) -> None:
         self._files = files
-        self._destinations = destinations
+        self._settings = settings
         self._states = states
         self._clock = clock
+        self._arrivals = Arrivals(ask_live, clock=clock)
 
     async def page(self, query: EventQuery) -> EventPage:
-        """The newest that match; those of one moment, as a batch is, stand on one page: the next begins after it."""
+        """The newest that match; those of one moment, as a batch is, stand on one page: the next begins after it.
+
+        A person's address or number is looked for by its hashes; as it stands it goes no further than this.
+        """
         wanted: dict[str, Any] = {**msgspec.structs.asdict(query), "reason": query.reason or "", "most": query.most + 1}
         which = Find(**wanted)
         rows, failed = await self._find(which)
@@ -71,10 +90,11 @@ class Events:
         return EventPage(events=rows[: query.most], unanswered=failed)
 
     async def _find(self, which: Find) -> tuple[list[EventRow], dict[str, str]]:
-        told = await self._files.ask(FindEvents(which))
-        rows = [_row(EventRow, file, entry) for file, entries in told.by_file.items() for entry in entries]
-        rows.sort(key=lambda row: (row.received_at, row.ref), reverse=True)
-        return rows[: which.most], told.failed
+        text = which.text.strip()
+        texts = await asyncio.to_thread(digests_in_search, text) or (text,)
+        told = [await self._files.ask(FindEvents(msgspec.structs.replace(which, text=one))) for one in texts]
+        rows = await asyncio.to_thread(_rows_of, told)
+        return rows[: which.most], {file: why for one in told for file, why in one.failed.items()}
 
     async def shown(self, ref: str) -> EventShown:
         """One event, with its history. Raises InputRefused when there is none."""
@@ -84,9 +104,21 @@ class Events:
         if entry is None:
             why = told.failed.get(file) or "it was erased, or its time to be kept is over (outbox.keep_delivered)"
             raise InputRefused(404, "no_such_event", f"there is no event {ref}", hint=why)
-        body = _NULL if entry.damaged else shown_body(entry.body)
-        calls = [_call(call) for call in msgspec.to_builtins(entry.calls)]
-        return _row(EventShown, file, entry, next=await self._next(entry, ref), body=body, calls=calls)
+        return event_row(
+            EventShown,
+            file,
+            entry,
+            next=await self._next(entry, ref),
+            body=shown_body(entry),
+            calls=[call_row(call) for call in entry.calls],
+            trace=trace_shown(entry),
+        )
+
+    async def example(self, ref: str) -> str:
+        """Write an event as an example file. Raises InputRefused."""
+        raise InputRefused(
+            501, "no_examples", f"{ref} cannot be written as an example file", hint="use tikrelay explain"
+        )
 
     async def _next(self, entry: Entry, ref: str) -> str:
         states = await self._states() if self._states and entry.state == "waiting" else None
@@ -112,7 +144,7 @@ class Events:
         )
         asked = Replay(
             which=which,
-            destinations=self._destinations(),
+            destinations=tuple(destination.name for destination in self._settings().destinations),
             test_event_code=order.test_event_code,
             accept_duplicates=order.accept_duplicates,
             dry_run=order.dry_run,
@@ -128,6 +160,40 @@ class Events:
         kept_why = {why: count for why, count in kept.items() if count}
         return ReplayDone(replayed=replayed, kept=kept_why, dry_run=order.dry_run, unanswered=failed)
 
+    async def figures(self, query: FiguresQuery) -> FiguresShown:
+        """Add up what happened. Raises InputRefused."""
+        seconds = SECONDS[query.span]
+        last = self._clock.now() if query.end is None else query.end
+        begin, end = int(query.begin // seconds) * seconds, math.ceil(last / seconds) * seconds
+        if begin >= end:
+            raise InputRefused(400, "bad_time", "the time ends before it begins", hint="give begin, and end after it")
+        told = await self._files.ask(AddUp(Look(span=query.span, begin=begin, end=end)))
+        sums = await asyncio.to_thread(add_up, told.by_file.values())
+        return FiguresShown(
+            span=query.span, begin=begin, end=end, periods=sums.periods, tallies=sums.tallies, unanswered=told.failed
+        )
+
+    async def letters(self) -> LetterGroups:
+        """Group the dead letters by what they died of."""
+        told = await self._files.ask(GroupLetters())
+        return LetterGroups(groups=group_letters(told.by_file), unanswered=told.failed)
+
+    async def repeats(self) -> RepeatedIds:
+        """Find ids that come more than once among the newest events."""
+        told = await self._files.ask(ListIds(MOST_IDS))
+        newest = newest_of(told.by_file, MOST_IDS)
+        doubled, by_case = await asyncio.to_thread(find_repeats, newest)
+        looked_at = sum(map(len, newest.values()))
+        return RepeatedIds(looked_at=looked_at, doubled=doubled, by_case=by_case, unanswered=told.failed)
+
+    async def live(self, cursor: str) -> LiveRows:
+        """Tell what is new. Raises InputRefused."""
+        return await self._arrivals.since(cursor)
+
+    async def try_hit(self, order: TryOrder) -> dict[str, Any]:
+        """Explain a hit under the settings in force. Raises InputRefused."""
+        return await asyncio.to_thread(try_hit, order.text, self._settings(), received_at=self._clock.now())
+
     async def forget(self, order: ForgetOrder) -> ForgetDone:
         """Erase what can be tied to digests."""
         told = await self._files.ask(ForgetEvents(order.digests))
@@ -135,6 +201,17 @@ class Events:
         for forgotten in told.by_file.values():
             sums.update(msgspec.structs.asdict(forgotten))
         return ForgetDone(**sums, unanswered=told.failed)
+
+
+def _rows_of(told: Iterable[Told[list[Entry]]]) -> list[EventRow]:
+    """All that was found, the newest first, each once."""
+    rows = {
+        (file, entry.key): event_row(EventRow, file, entry)
+        for one in told
+        for file, entries in one.by_file.items()
+        for entry in entries
+    }
+    return sorted(rows.values(), key=lambda row: (row.received_at, row.ref), reverse=True)
 
 
 def what_comes_next(entry: Entry, ref: str, *, now: float, states: States | None) -> str:
@@ -162,36 +239,3 @@ def what_comes_next(entry: Entry, ref: str, *, now: float, states: States | None
         return f"it waits while {entry.destination} is paused: {explain_pause(state['reason'])}"
     wait_s = (entry.not_before or 0) - now
     return f"tried again in {wait_s:.0f} s" if wait_s >= 1 else "it is due, and goes with the next call"
-
-
-def shown_body(body: bytes) -> msgspec.Raw:
-    """Hide a part of the visitor's address; every other byte stays; null when it is no JSON.
-
-    >>> bytes(shown_body(b'{"event":"Lead","user":{"ip":"203.0.113.7"}}'))
-    b'{"event":"Lead","user":{"ip":"203.0.113.x"}}'
-    """
-    try:
-        event: Any = msgspec.json.decode(body)
-        address = event["user"]["ip"]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _NULL
-    except (KeyError, TypeError):
-        return msgspec.Raw(body)
-    event["user"]["ip"] = mask_address(str(address))
-    return msgspec.Raw(msgspec.json.encode(event))
-
-
-def _row(kind: type[R], file: str, entry: Entry, **more: Any) -> R:
-    """Name an event, and say its code in words."""
-    names = EventRow.__struct_fields__
-    fields: dict[str, Any] = {name: value for name in names if (value := getattr(entry, name, None)) is not None}
-    fields |= {"ref": ref_of(file, entry.key), "words": _words(entry.code)}
-    return kind(**fields, **more)
-
-
-def _call(call: dict[str, Any]) -> CallRow:
-    return msgspec.convert({**call, "words": _words(call["code"])}, CallRow)
-
-
-def _words(code: int | None) -> str:
-    return "" if code is None else explain_code(code)

@@ -10,7 +10,8 @@ import msgspec
 
 from tikrelay.app.config import Config
 from tikrelay.app.hits.request import Found, Request, read_requests
-from tikrelay.app.hits.text import OWN_ID, Hits
+from tikrelay.app.hits.text import OWN_ID, Hits, hits_of
+from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.collect.query import last_of_each
 from tikrelay.event import Event
@@ -20,6 +21,8 @@ from tikrelay.mapping.notices import NoticeKind
 from tikrelay.mapping.rules import Rules
 
 FOREIGN: Final = "foreign_measurement_id"
+MOST_TRIED: Final = 50
+"""The console explains so many hits at once: a page of more is not read by anybody."""
 _NO_DESTINATION: Final = MappedDestination(event_source_id="-")  # a shop's settings need not be there to explain
 
 
@@ -73,6 +76,15 @@ def explain_hits(hits: Hits, config: Config, *, received_at: float, show_persona
                 outcomes = explain(event, one, fallback_id=FALLBACK_ID, show_personal_data=show_personal_data)
                 explained += [Explained(number, place, _with(outcome, unread)) for outcome in outcomes]
     return Report(len(hits.requests), tuple(explained), tuple(turned_away), hits.left_out)
+
+
+def try_hit(text: str, config: Config, *, received_at: float) -> dict[str, Any]:
+    """Explain hits that somebody pasted, for machines; nobody's data are shown. Raises InputRefused."""
+    hits = hits_of(text)
+    if len(hits.requests) > MOST_TRIED:
+        hint = "paste fewer; tikrelay explain takes more, from a file"
+        raise InputRefused(413, "too_many_hits", f"these are more than {MOST_TRIED} hits", hint=hint)
+    return document_of(explain_hits(hits, config, received_at=received_at))
 
 
 def document_of(report: Report) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The outbox files of one process, asked as one; and those of all workers, asked over their links.
 
-A question knows how to ask one file, and how to read the answers that came over a link. A file that cannot answer
-does not keep the others from it: it stands in ``failed`` with why.
+A file that cannot answer does not keep the others from it: it stands in ``failed`` with why.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,21 +12,20 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from tikrelay.app.link import Message
+from tikrelay.app.questions import AnyQuestion, Keys, Question
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused, OutboxError
 from tikrelay.base.happenings import Emit
 from tikrelay.outbox.config import OutboxConfig
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.sqlite import SqliteOutbox
-from tikrelay.outbox.store import Entry, Find, Forgotten, Outbox, Replay, Replayed, Retention
+from tikrelay.outbox.store import Retention
 
 ANSWER_WITHIN_S: Final = 120.0  # forgetting reads every event: about 7 s for a million
 _REF: Final = re.compile(r"(\d{3})-(\d{1,18})", re.ASCII)
 _FILE: Final = re.compile(r"outbox-(\d{3})\.db", re.ASCII)
 
 T = TypeVar("T")
-Keys = dict[str, tuple[int, ...]]
-"""Of each file the keys that are meant."""
 
 
 def ref_of(file: str, key: int) -> str:
@@ -63,108 +62,6 @@ class Told(msgspec.Struct, Generic[T], frozen=True):
     failed: dict[str, str] = {}
 
 
-class Question(Protocol[T]):
-    """Something every file is asked."""
-
-    async def of(self, name: str, outbox: Outbox) -> T:
-        """Ask one file."""
-        ...
-
-    def shortened(self, by_file: dict[str, T]) -> dict[str, T]:
-        """Leave out of the answers what nobody needs."""
-        ...
-
-    def read(self, answers: object) -> dict[str, T]:
-        """Read the answers as a link brought them."""
-        ...
-
-
-class FindEvents(msgspec.Struct, frozen=True, tag="find"):
-    """Which events match."""
-
-    which: Find
-
-    async def of(self, name: str, outbox: Outbox) -> list[Entry]:
-        """Ask one file."""
-        del name
-        return await outbox.find(self.which)
-
-    def shortened(self, by_file: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
-        """Leave out of many files' answers what the sum of them will not show: a line over a link has an end."""
-        newest = sorted((entry.key for found in by_file.values() for entry in found), reverse=True)[: self.which.most]
-        oldest_key = newest[-1] if newest else 0
-        return {name: [entry for entry in found if entry.key >= oldest_key] for name, found in by_file.items()}
-
-    def read(self, answers: object) -> dict[str, list[Entry]]:
-        """Read the answers."""
-        return msgspec.convert(answers, dict[str, list[Entry]])
-
-
-class ShowEvent(msgspec.Struct, frozen=True, tag="show"):
-    """What is known of one event."""
-
-    file: str
-    key: int
-
-    async def of(self, name: str, outbox: Outbox) -> Entry | None:
-        """Ask one file."""
-        return await outbox.show(self.key) if name == self.file else None
-
-    def shortened(self, by_file: dict[str, Entry | None]) -> dict[str, Entry | None]:
-        """All of them are needed."""
-        return by_file
-
-    def read(self, answers: object) -> dict[str, Entry | None]:
-        """Read the answers."""
-        return msgspec.convert(answers, dict[str, Entry | None])
-
-
-class ReplayEvents(msgspec.Struct, frozen=True, tag="replay"):
-    """Send dead letters again; with ``keys`` those alone."""
-
-    order: Replay
-    keys: Keys | None = None
-
-    async def of(self, name: str, outbox: Outbox) -> Replayed:
-        """Ask one file."""
-        if self.keys is None:
-            return await outbox.replay(self.order)
-        if name not in self.keys:
-            return Replayed()
-        which = msgspec.structs.replace(self.order.which, keys=self.keys[name])
-        return await outbox.replay(msgspec.structs.replace(self.order, which=which))
-
-    def shortened(self, by_file: dict[str, Replayed]) -> dict[str, Replayed]:
-        """All of them are needed."""
-        return by_file
-
-    def read(self, answers: object) -> dict[str, Replayed]:
-        """Read the answers."""
-        return msgspec.convert(answers, dict[str, Replayed])
-
-
-class ForgetEvents(msgspec.Struct, frozen=True, tag="forget"):
-    """Erase what can be tied to these digests."""
-
-    digests: tuple[str, ...]
-
-    async def of(self, name: str, outbox: Outbox) -> Forgotten:
-        """Ask one file."""
-        del name
-        return await outbox.forget(self.digests)
-
-    def shortened(self, by_file: dict[str, Forgotten]) -> dict[str, Forgotten]:
-        """All of them are needed."""
-        return by_file
-
-    def read(self, answers: object) -> dict[str, Forgotten]:
-        """Read the answers."""
-        return msgspec.convert(answers, dict[str, Forgotten])
-
-
-AnyQuestion = FindEvents | ShowEvent | ReplayEvents | ForgetEvents
-
-
 class Files(Protocol):
     """Whoever can ask every file there is."""
 
@@ -193,7 +90,11 @@ class OwnFiles:
             emit=self._emit,
             max_bytes=keep.max_bytes,
             retention=Retention(
-                delivered_s=keep.keep_delivered, delivered_events=keep.keep_delivered_events, dead_s=keep.keep_dead
+                delivered_s=keep.keep_delivered,
+                delivered_events=keep.keep_delivered_events,
+                dead_s=keep.keep_dead,
+                figures_s=keep.keep_figures,
+                traces=keep.keep_traces,
             ),
         )
         self._open[name] = outbox
@@ -245,9 +146,12 @@ class FilesOfWorkers:
         """Ask every worker."""
         sent = msgspec.to_builtins(question)
         came = await self._ask_all("files", within_s=ANSWER_WITHIN_S, question=sent)
+        return await asyncio.to_thread(self._read, question, [message for _, message in came])
+
+    def _read(self, question: Question[T], came: Sequence[Message]) -> Told[T]:
         answers: dict[str, T] = {}
         failed: dict[str, str] = {}
-        for _, message in came:
+        for message in came:
             answers |= question.read(message["by_file"])
             failed |= message["failed"]
         return Told(answers, {**self._unspoken_for({*answers, *failed}), **failed})

@@ -26,6 +26,7 @@ from tikrelay.app.files import FilesOfWorkers
 from tikrelay.app.handle import WorkerHandle
 from tikrelay.app.health import ClockState, NewlyDead, count_refused, count_traits, most_warned, tell_of_troubles
 from tikrelay.app.link import Message
+from tikrelay.app.live import LiveOfWorker, LookLive
 from tikrelay.app.load import Loaded
 from tikrelay.app.reload import Settings
 from tikrelay.app.sockets import (
@@ -202,13 +203,23 @@ class Server:
         application = admin_app(
             status=self.status,
             metrics=self.metrics,
-            operations=Events(files, destinations=self._destinations, states=self.states, clock=SystemClock()),
+            operations=Events(
+                files,
+                settings=lambda: self.settings.config,
+                states=self.states,
+                clock=SystemClock(),
+                ask_live=self._ask_live,
+            ),
             host=self.admin.getsockname()[0],
             password=lambda: self.settings.config.server.admin_password,
             clock=SystemClock(),
         )
         with socket.socket(fileno=os.dup(self.admin.fileno())) as listener:  # the server closes what it is given
             await HttpServer(application, limits=LimitsConfig(idle_s=5.0)).serve_on(listener)
+
+    async def _ask_live(self, look: LookLive) -> list[LiveOfWorker]:
+        came = await self.crew.ask_all("live", look=msgspec.to_builtins(look))
+        return [msgspec.convert(message, LiveOfWorker) for _, message in came]
 
     async def tell_of_troubles(self) -> None:
         """Log and tell what needs a human, until cancelled."""

@@ -157,10 +157,9 @@ class _Files:
     async def _with_files(self, work: Callable[[Events], Awaitable[T]]) -> T:
         clock = SystemClock()
         files = OwnFiles(self._folder.path, config=self._config.outbox, clock=clock, emit=silent)
-        names = tuple(destination.name for destination in self._config.destinations)
         try:
             await files.open_all(self._folder.names())
-            return await work(Events(files, destinations=lambda: names, states=None, clock=clock))
+            return await work(Events(files, settings=lambda: self._config, states=None, clock=clock))
         finally:
             await files.close_all()
 

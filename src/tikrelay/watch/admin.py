@@ -24,10 +24,14 @@ from tikrelay.watch.console.page import Parts, refusal_page, wants_page
 from tikrelay.watch.gate import OPEN_PATH, Gate
 from tikrelay.watch.log import log_defect
 from tikrelay.watch.operations import (
+    LONGEST_HIT,
     EventQuery,
+    FiguresQuery,
     ForgetOrder,
     Operations,
     ReplayOrder,
+    Text,
+    TryOrder,
 )
 from tikrelay.watch.reading import read_json
 from tikrelay.watch.status import Status
@@ -41,6 +45,7 @@ _HEADERS: Final = {
 }
 _ROUTES: Final = "see the routes in docs/commands.md"
 _LONGEST_WORDS: Final = 200
+_LONGEST_HIT_BYTES: Final = 6 * LONGEST_HIT  # as JSON writes one: a sign in six at most, as in \u0000
 
 T = TypeVar("T")
 
@@ -69,10 +74,28 @@ def admin_app(
         return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8", headers=_HEADERS)
 
     async def list_events(request: Request) -> Response:
-        return _json(await operations.page(_query(request)))
+        return _json(await operations.page(_query(request, EventQuery)))
 
     async def show_event(request: Request) -> Response:
         return _json(await operations.shown(request.path_params["ref"]))
+
+    async def show_figures(request: Request) -> Response:
+        return _json(await operations.figures(_query(request, FiguresQuery)))
+
+    async def show_live(request: Request) -> Response:
+        return _json(await operations.live(_query(request, _LiveQuery).cursor))
+
+    async def show_letters(request: Request) -> Response:
+        _query(request, _Nothing)
+        return _json(await operations.letters())
+
+    async def show_repeats(request: Request) -> Response:
+        _query(request, _Nothing)
+        return _json(await operations.repeats())
+
+    async def explain(request: Request) -> Response:
+        order = _read(await read_json(request, most_bytes=_LONGEST_HIT_BYTES), TryOrder)
+        return _json(await operations.try_hit(order))
 
     async def replay(request: Request) -> Response:
         order = await _order(request, ReplayOrder)
@@ -93,6 +116,11 @@ def admin_app(
             Route("/api/status", show_status),
             Route("/api/events", list_events),
             Route("/api/events/{ref}", show_event),
+            Route("/api/figures", show_figures),
+            Route("/api/live", show_live),
+            Route("/api/letters", show_letters),
+            Route("/api/repeats", show_repeats),
+            Route("/api/explain", explain, methods=["POST"]),
             Route("/api/replay", replay, methods=["POST"]),
             Route("/api/forget", forget, methods=["POST"]),
             *console_routes(Parts(operations=operations, status=status, clock=clock)),
@@ -122,25 +150,38 @@ class _Guarded:
 # Reading.
 
 
-def _query(request: Request) -> EventQuery:
-    """Read which events to list. Raises InputRefused."""
+class _LiveQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``cursor``: that of the last answer, or none."""
+
+    cursor: Text = ""
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question without parameters."""
+
+
+def _query(request: Request, kind: type[T]) -> T:
+    """Read what is asked for. Raises InputRefused."""
     given = request.query_params.multi_items()
-    known = EventQuery.__struct_fields__
-    hint = f"known here, each once: {', '.join(known)}"
+    known: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
+    hint = f"known here, each once: {', '.join(known)}" if known else "this takes none"
     keys = [key for key, _ in given]
     if wrong := next((key for key in keys if key not in known or keys.count(key) > 1), None):
         raise InputRefused(400, "bad_parameter", f"{wrong[:40]!r} is no parameter, or comes twice", hint=hint)
-    return _converted(lambda: msgspec.convert(dict(given), EventQuery, strict=False), hint)
+    return _converted(lambda: msgspec.convert(dict(given), kind, strict=False), hint)
 
 
 async def _order(request: Request, kind: type[T]) -> T:
     """Read what is to be done. Raises InputRefused."""
-    body = await read_json(request)
-    fields = ", ".join(getattr(kind, "__struct_fields__", ()))
-    order = _converted(lambda: msgspec.json.decode(body, type=kind), f"one object; known here: {fields}")
+    order = _read(await read_json(request), kind)
     if not (getattr(order, "confirm", False) or getattr(order, "dry_run", False)):
         raise InputRefused(400, "not_confirmed", "this changes what is stored", hint='say so with "confirm": true')
     return order
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    fields = ", ".join(getattr(kind, "__struct_fields__", ()))
+    return _converted(lambda: msgspec.json.decode(body, type=kind), f"one object; known here: {fields}")
 
 
 def _converted(read: Callable[[], T], hint: str) -> T:

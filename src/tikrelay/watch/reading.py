@@ -17,9 +17,9 @@ _NAMES: Final = {_JSON: "JSON", _FORM: "form"}
 _MOST_FIELDS: Final = 50
 
 
-async def read_json(request: Request) -> bytes:
+async def read_json(request: Request, *, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Take the body of a command, which is JSON. Raises InputRefused."""
-    return await _read(request, _JSON, most_bytes=MAX_BODY_BYTES)
+    return await _read(request, _JSON, most_bytes=most_bytes)
 
 
 async def read_form(request: Request, *, most_bytes: int = MAX_BODY_BYTES) -> dict[str, str]:
