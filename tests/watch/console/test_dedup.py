@@ -33,7 +33,11 @@ def notes(event: str, *sent: str, warned: tuple[str, ...] = ()) -> list[tuple[st
 
 def test_ids_are_counted_by_event_name_over_the_days_that_are_shown():
     (row,) = id_rows(
-        shown(period(0, "Lead", 10, own_id=4, number_id=1), period(6, "Lead", 10, own_id=2), period(7, "Lead", 99)),
+        shown(
+            period(0, "Lead", 10, own_id=4, number_id=1),
+            period(6, "Lead", 10, own_id=2),
+            period(7, "Lead", 99, own_id=99, number_id=99),
+        ),
         STARTS,
         shown=7,
     )
