@@ -9,6 +9,8 @@ import pytest
 
 from tikrelay.app.checks import advise
 from tikrelay.app.config import Config, ServerConfig
+from tikrelay.app.examples.run import PAGE as EXAMPLES_PAGE
+from tikrelay.app.examples.run import render_examples
 from tikrelay.app.load import parse_settings
 from tikrelay.base.errors import ConfigError
 from tikrelay.base.secret import Secret
@@ -31,8 +33,6 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.store import DeadReason
 from tikrelay.tiktok.answers import PAUSE_WORDS
 from tikrelay.tools.cli import app
-from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
-from tikrelay.tools.examples.run import render_examples
 from tikrelay.tools.metrics_reference import METRICS_PAGE, render_metrics
 from tikrelay.tools.reference import (
     EXAMPLE,

@@ -14,8 +14,8 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from tikrelay.app.examples import run
 from tikrelay.app.hits.request import as_sent
-from tikrelay.tools.examples import run
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

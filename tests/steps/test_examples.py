@@ -9,6 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from tikrelay.app.examples.file import Example, Expected
+from tikrelay.app.examples.run import (
+    PAGE,
+    RECEIVED_AT,
+    folder,
+    names,
+    read_example,
+    render_examples,
+    run_example,
+    settings_of,
+)
+from tikrelay.app.examples.text import updated
 from tikrelay.app.explained import rules_of
 from tikrelay.app.hits.request import read_request
 from tikrelay.event import Dropped, DropReason
@@ -21,18 +33,6 @@ from tikrelay.mapping.names import APP_GA4_NAMES, DROPPED_NAMES, GA4_NAMES
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.tiktok.config import DestinationConfig
 from tikrelay.tools.examples.diff import differences
-from tikrelay.tools.examples.file import Example, Expected
-from tikrelay.tools.examples.run import (
-    PAGE,
-    RECEIVED_AT,
-    folder,
-    names,
-    read_example,
-    render_examples,
-    run_example,
-    settings_of,
-)
-from tikrelay.tools.examples.text import updated
 
 NAMES = names()
 EXAMPLES = {name: read_example(name) for name in NAMES}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tikrelay.app.examples.file import read_file
 from tikrelay.app.hits.request import Request, read_request
 from tikrelay.base.errors import ConfigError, InputRefused
 from tikrelay.tools.cli import run as run_command
 from tikrelay.tools.examples.command import run_own_examples
-from tikrelay.tools.examples.file import read_file
 from tikrelay.tools.examples.keep import to_keep
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from tikrelay.app.config import Config
+from tikrelay.app.examples.run import PAGE as EXAMPLES_PAGE
+from tikrelay.app.examples.run import render_examples
 from tikrelay.base.secret import Secret
 from tikrelay.base.units import Duration
 from tikrelay.mapping.config import MappedDestination, MappingConfig, RuleConfig, Scalar
@@ -34,8 +36,6 @@ from tikrelay.mapping.names import (
     Names,
 )
 from tikrelay.mapping.texts import LISTED_CURRENCIES
-from tikrelay.tools.examples.run import PAGE as EXAMPLES_PAGE
-from tikrelay.tools.examples.run import render_examples
 from tikrelay.tools.metrics_reference import METRICS_PAGE, render_metrics
 
 ROOT: Final = Path(__file__).parents[3]

@@ -1,1 +1,1 @@
-"""``tikrelay test`` and the example files: a request, and exactly what becomes of it."""
+"""``tikrelay test``: a shop's own examples against its rules."""

@@ -9,16 +9,16 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.examples.file import Example, parse_example, read_file
+from tikrelay.app.examples.run import Became, run_example
+from tikrelay.app.examples.text import updated, written
 from tikrelay.app.hits.request import Request, as_sent
 from tikrelay.app.load import DEFAULT_FILE, read_settings
 from tikrelay.base.errors import EXIT_CONFIG, EXIT_USAGE, ConfigError, InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.tools.examples.diff import Difference, differences, looks_alike
-from tikrelay.tools.examples.file import Example, parse_example, read_file
 from tikrelay.tools.examples.keep import to_keep
 from tikrelay.tools.examples.mask import without_persons
-from tikrelay.tools.examples.run import Became, run_example
-from tikrelay.tools.examples.text import updated, written
 from tikrelay.tools.hit_input import read_hits
 
 _LONGEST_SHOWN: Final = 200

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tikrelay.tools.examples.file import Example, Expected
-from tikrelay.tools.examples.run import Became, Outcome, came_from
+from tikrelay.app.examples.file import Example, Expected
+from tikrelay.app.examples.run import Became, Outcome, came_from
 
 _NOTHING: Final = msgspec.UNSET
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.examples.run import RECEIVED_AT, read_example, settings_of
 from tikrelay.app.explained import FOREIGN, Report, document_of, explain_hits
 from tikrelay.app.hits.text import Hits
 from tikrelay.app.load import read_settings
 from tikrelay.base.clock import SystemClock
-from tikrelay.tools.examples.run import RECEIVED_AT, read_example, settings_of
 from tikrelay.tools.explain.diff import Difference, compare, print_differences
 from tikrelay.tools.explain.page import console, json_text, print_report
 from tikrelay.tools.hit_input import is_file, read_hits

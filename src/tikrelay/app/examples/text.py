@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tikrelay.app.examples.run import Became, Outcome
 from tikrelay.app.hits.request import Request
 from tikrelay.base.errors import ConfigError, Mistake
-from tikrelay.tools.examples.run import Became, Outcome
 
 _EXPECTED: Final = re.compile(r"\[\[?\s*(?:event|expect)\b")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tikrelay.app.config import Config
+from tikrelay.app.examples.file import IN_EVENT, Example, read_file
 from tikrelay.app.explained import FOREIGN, Explained, explain_hits, rules_of
 from tikrelay.app.hits.request import read_requests
 from tikrelay.app.hits.text import Hits
@@ -22,7 +23,6 @@ from tikrelay.mapping.convert import plan
 from tikrelay.mapping.explain import Explanation, Origin
 from tikrelay.mapping.lines import Line, lines_of
 from tikrelay.mapping.rules import Plan
-from tikrelay.tools.examples.file import IN_EVENT, Example, read_file
 
 RECEIVED_AT: Final = 1795312345.0  # the moment at which every example is received
 PAGE: Final = Path("docs/examples.md")

@@ -1,0 +1,1 @@
+"""The example files: how they are read, run and written."""
