@@ -13,8 +13,8 @@ from prometheus_text import lines, total
 from rawhttp import connect
 from tikrelay.watch.measures import MOST_SERIES, most_series
 
-EACH = 120  # inputs of each class
-NAMES = 2000
+EACH = 80  # inputs of each class
+NAMES = 1500
 NOT_SENT_AS_THEY_ARE = str.maketrans("", "", "\r\n\0")
 
 

@@ -217,6 +217,9 @@ def events(
     reason: Annotated[str | None, Parameter(help="Why a dead letter died, such as refused.")] = None,
     since: Annotated[str | None, Parameter(help="Received within this time: 90s, 15m, 2h, 7d.")] = None,
     most: Annotated[int, Parameter(help="The newest so many, at most 1000.")] = 50,
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], negative="", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> int:
@@ -225,6 +228,7 @@ def events(
     Example: tikrelay events --state dead --since 2h
     """
     from tikrelay.tools.events import list_events, query_of, show_event
+    from tikrelay.tools.follow import follow_events
 
     if ref is not None:
         return show_event(config, ref, as_json=json)
@@ -232,7 +236,8 @@ def events(
         "state": state, "destination": destination, "event": event, "event_id": event_id, "reason": reason,
         "most": most,
     }  # fmt: skip
-    return list_events(config, query_of(options, since=since), as_json=json)
+    query = query_of(options, since=since)
+    return follow_events(config, query, as_json=json) if follow else list_events(config, query, as_json=json)
 
 
 @app.command
