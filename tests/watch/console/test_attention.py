@@ -132,6 +132,13 @@ def test_one_kind_of_warning_is_one_point_that_names_the_worst_events_first():
     )
 
     assert found.what.startswith("40 of 100 E4, 30 of 100 E3, 20 of 100 E2 and 1 more name a currency")
+    assert "/events?event=E4" == found.link
+
+
+def test_what_is_doubtful_of_a_name_leads_to_the_page_of_names():
+    (found,) = points(period(0, "ClickButton", 10), tally(0, "ClickButton", "warned", NoticeKind.NAME_ENDS, 10))
+
+    assert "/dedup" == found.link
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.USER_DATA_DENIED, NoticeKind.NUMBER_READ])

@@ -8,7 +8,14 @@ from harness import get, purchase, wait_for
 from html_page import Page
 from tikrelay.event import DropReason
 from tikrelay.watch.console.asked import STRETCHES, Asked
-from tikrelay.watch.console.overview import DestinationRow, PeriodRow, overview_page, period_rows, reasons
+from tikrelay.watch.console.overview import (
+    DestinationRow,
+    PeriodRow,
+    known_since,
+    overview_page,
+    period_rows,
+    reasons,
+)
 from tikrelay.watch.operations import EventRow
 from tikrelay.watch.status import Advised, Collects, Counts, DestinationStatus, Status, Trouble
 
@@ -51,16 +58,26 @@ def test_received_is_what_was_stored_and_what_was_dropped_at_the_door():
             tally(0, "Lead", "given", "generate_lead", 10),
         ),
         SEVEN,
+        known_since=SEVEN[0],
     )
 
     assert PeriodRow(at=day(0), received=18, accepted=12, dead=2, dropped=4) == newest
 
 
 def test_days_before_the_first_figure_are_not_known_and_a_day_without_events_after_it_is_zero():
-    rows = period_rows(shown(period(4, "Lead", 1), period(2, "Lead", 1)), SEVEN)
+    figures = shown(period(4, "Lead", 1), period(2, "Lead", 1))
+    rows = period_rows(figures, SEVEN, known_since=known_since(figures, figures, SEVEN))
 
     assert [None, None, 1, 0, 1, 0, 0] == [row.received for row in rows]
     assert [None, None, 0, 0, 0, 0, 0] == [row.dead for row in rows]
+
+
+def test_a_day_without_events_is_known_to_be_zero_where_older_figures_are_kept():
+    hours = STRETCHES[0].starts(NOW)
+
+    assert hours[0] == known_since(shown(), shown(period(2, "Lead", 1)), hours)
+    assert float("inf") == known_since(shown(), shown(period(1, "Lead", 1)), hours)
+    assert float("inf") == known_since(shown(), shown(), hours)
 
 
 def test_what_is_not_known_is_shown_as_not_known():
@@ -111,6 +128,12 @@ def test_an_empty_server_says_how_to_send_the_first_hit_to_its_own_address():
 
     assert "curl -i 'http://127.0.0.1:8080/g/collect?v=2&tid=G-EXAMPLE001&" in page.text
     assert "First steps" not in show().text
+    assert "in 7 days" not in page.text
+    assert "in 7 days" in show().text
+
+
+def test_a_server_whose_files_are_being_taken_over_is_not_called_empty():
+    assert "First steps" not in show(of=msgspec.structs.replace(EMPTY, uncounted=("outbox-000.db",))).text
 
 
 def test_what_is_said_of_the_settings_can_be_read():
@@ -123,7 +146,7 @@ def test_waiting_says_for_how_long_the_oldest_does_and_nothing_when_none_waits()
     waits = DestinationStatus(state="flowing", reason="", received=5, waiting=5, oldest_waiting_s=5400)
 
     assert "Waiting 5 the oldest for 90 min" in show(of=msgspec.structs.replace(STATUS, destinations={"a": waits})).text
-    assert "Waiting 0 now" in show(of=EMPTY).text
+    assert "Waiting 0 now" in show(period(0, "Lead", 1), of=EMPTY).text
 
 
 def test_the_last_verdict_of_a_destination_links_to_its_event():

@@ -45,7 +45,7 @@ _WARNINGS: Final[dict[NoticeKind, tuple[Level, str, str]]] = {
     NoticeKind.NAME_ENDS: (
         "soon",
         "go out under a name that TikTok stops taking in 2027",
-        "set the name it suggests, here and in the page's pixel: the advice on settings says which",
+        "set the name it suggests, in mapping.purchase_event or mapping.events, and in the page's pixel",
     ),
     NoticeKind.UNLISTED_CURRENCY: (
         "soon",
@@ -118,6 +118,9 @@ _WARNINGS: Final[dict[NoticeKind, tuple[Level, str, str]]] = {
 }
 
 
+_OF_NAMES: Final = frozenset({NoticeKind.NAME_ENDS, NoticeKind.RESERVED_NAME, NoticeKind.CUSTOM_NAME})
+
+
 def find_points(status: Status, figures: FiguresShown, starts: Sequence[int]) -> list[Point]:
     """Find what needs attention, the most urgent first. The figures are those of days; ``starts`` are when they begin.
 
@@ -180,13 +183,14 @@ def _of_warnings(figures: FiguresShown, since: int) -> Iterator[Point]:
             counts[tally.what, tally.event] += tally.count
     events = _received(figures, since)
     for kind, (level, what, todo) in _WARNINGS.items():
-        where = [
-            f"{number(count)} of {number(events[event])} {event}"
+        where = {
+            event: f"{number(count)} of {number(events[event])} {event}"
             for (warned, event), count in sorted(counts.items(), key=lambda one: -one[1])
             if warned == kind and count >= STANDS_OUT * events[event]
-        ]
+        }
         if where:
-            yield Point(level=level, what=f"{_some(where)} {what}", todo=todo)
+            link = "/dedup" if kind in _OF_NAMES else address("/events", event=next(iter(where)))
+            yield Point(level=level, what=f"{_some([*where.values()])} {what}", todo=todo, link=link)
 
 
 def _of_purchases(status: Status, figures: FiguresShown, since: int) -> Iterator[Point]:

@@ -1,6 +1,7 @@
 """The first page: what came, what became of it, and what needs attention."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from tikrelay.event import DropReason
 from tikrelay.outbox.store import State
-from tikrelay.watch.console.asked import STRETCHES, Asked, Stretch, address
+from tikrelay.watch.console.asked import DAY_S, STRETCHES, Asked, Stretch, address
 from tikrelay.watch.console.attention import days_to_judge, find_points
 from tikrelay.watch.console.charts import Bars, draw_bars
 from tikrelay.watch.console.page import Parts, day, number, page, utc
@@ -57,7 +58,18 @@ class DestinationRow(msgspec.Struct, frozen=True):
 _KINDS: Final = (("received", "Received"), ("accepted", "Accepted"), ("dead", "Dead"), ("dropped", "Dropped"))
 
 
-def period_rows(figures: FiguresShown, starts: Sequence[int]) -> list[PeriodRow]:
+def known_since(figures: FiguresShown, of_days: FiguresShown, starts: Sequence[int]) -> float:
+    """When what is known begins: with the first figure that is kept, also where it lies before all that is shown."""
+    earlier = _first(of_days)
+    return starts[0] if earlier + DAY_S <= starts[0] else _first(figures)
+
+
+def _first(figures: FiguresShown) -> float:
+    times = [*(one.at for one in figures.periods), *(one.at for one in figures.tallies)]
+    return min(times, default=math.inf)
+
+
+def period_rows(figures: FiguresShown, starts: Sequence[int], *, known_since: float) -> list[PeriodRow]:
     """Add the figures of each period up.
 
     Received is what was stored and what was dropped at the door, as in the server's books. What was erased while it
@@ -66,7 +78,6 @@ def period_rows(figures: FiguresShown, starts: Sequence[int]) -> list[PeriodRow]
     received: Counter[int] = Counter()
     accepted: Counter[int] = Counter()
     ended: dict[str, Counter[int]] = {"dead": Counter(), "dropped": Counter()}
-    times = [*(one.at for one in figures.periods), *(one.at for one in figures.tallies)]
     for period in figures.periods:
         received[period.at] += period.received
         accepted[period.at] += period.accepted
@@ -75,10 +86,9 @@ def period_rows(figures: FiguresShown, starts: Sequence[int]) -> list[PeriodRow]
             ended[tally.kind][tally.at] += tally.count
         if tally.kind == "dropped" and tally.what != DropReason.FORGOTTEN:
             received[tally.at] += tally.count
-    first = min(times, default=None)
     return [
         PeriodRow(at=at, received=None, accepted=None, dead=None, dropped=None)
-        if first is None or at < first
+        if at < known_since
         else PeriodRow(
             at=at, received=received[at], accepted=accepted[at], dead=ended["dead"][at], dropped=ended["dropped"][at]
         )
@@ -169,8 +179,10 @@ def overview_page(
 ) -> Response:
     """Make the page. ``of_days`` are the figures by which attention is judged."""
     of_now = [row for name, row in status.destinations.items() if asked.is_its(name)]
+    starts = asked.stretch.starts(now)
+    since = known_since(figures, of_days, starts)
     figures = asked.only(figures)
-    periods = period_rows(figures, asked.stretch.starts(now))
+    periods = period_rows(figures, starts, known_since=since)
     dead, dropped = reasons(figures)
     points = find_points(status, of_days, days_to_judge(now))
     waiting = sum(row.waiting for row in of_now)
@@ -180,7 +192,9 @@ def overview_page(
         here="/",
         asked=asked,
         status_now=status,
-        is_empty=not any(row.received for row in status.destinations.values()),
+        is_empty=since == math.inf
+        and not status.uncounted
+        and not any(row.received for row in status.destinations.values()),
         urgent=[point for point in points if point.level != "note"],
         notes=[point for point in points if point.level == "note"],
         charts=charts_of(periods, asked.stretch),
