@@ -135,9 +135,12 @@ class Search:
 
     def _next_bounds(self, memory: Memory, state: State, *, everything: bool) -> tuple[int, int] | None:
         """The first and last place of the next step."""
+        if everything:  # keys are found by themselves, however many rows there are
+            is_first, self._cursor = self._cursor is None, LOWEST
+            return (LOWEST, HIGHEST) if is_first else None
         forward = self._which.oldest_first
         start = self._cursor if self._cursor is not None else (LOWEST if forward else HIGHEST)
-        bounds = next_places(memory, state, start, forward=forward, most=-1 if everything else _LOOKED_AT_ONCE)
+        bounds = next_places(memory, state, start, forward=forward, most=_LOOKED_AT_ONCE)
         if bounds:
             self._cursor = bounds[1] if forward else bounds[0]
         return bounds
