@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,13 +169,24 @@ def test_no_version_with_a_known_weakness_is_locked():
 
 @pytest.mark.faults
 def test_two_builds_give_the_same_bytes(tmp_path: Path):
-    digests = {build(tmp_path / name) for name in ("here", "there")}
+    digests = {hashlib.sha256(build(tmp_path / name).read_bytes()).hexdigest() for name in ("here", "there")}
 
     assert 1 == len(digests)
 
 
-def build(folder: Path) -> str:
-    """Build the wheel from a copy of the files, without a network; returns its digest."""
+@pytest.mark.faults
+def test_the_wheel_holds_every_file_of_the_sources(tmp_path: Path):
+    """The console's templates and its own files among them, without which no page can be shown."""
+    wheel = zipfile.ZipFile(build(tmp_path / "here"))
+    sources = pristine(tmp_path)
+    wanted = {path.relative_to(sources).as_posix() for path in sources.rglob("*") if path.is_file()}
+
+    assert set() == wanted - set(wheel.namelist())
+    assert {".html", ".css", ".js", ".svg", ".py"} <= {Path(name).suffix for name in wanted}
+
+
+def build(folder: Path) -> Path:
+    """Build the wheel from a copy of the files, without a network."""
     folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, folder)
@@ -182,7 +194,7 @@ def build(folder: Path) -> str:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     (wheel,) = (folder / "dist").glob("*.whl")
-    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return wheel
 
 
 def pristine(folder: Path) -> Path:

@@ -82,7 +82,7 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
         older_address=f"/events?{urlencode(older)}",
         is_posted=is_posted,
         newest_address=f"/events?{urlencode({**filters, 'received_to': ''})}",
-        destinations=[(name, name) for name in status.destinations],
+        destinations=[(name, name) for name in sorted({*status.destinations, filters.get("destination", "")} - {""})],
         states=[(state, state) for state in get_args(State)],
         reasons=[(reason.value, words(reason.value)) for reason in DeadReason],
         since=list(SINCE.items()),
