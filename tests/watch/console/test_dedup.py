@@ -135,6 +135,16 @@ def test_the_page_links_to_events_whose_ids_repeat():
     assert "r-2, R-2 Lead 2" in page.text
 
 
+def test_of_many_ids_that_repeat_the_most_frequent_are_shown():
+    many = [
+        Repeated(destination="shop", event="Lead", ids=[f"R-{n}"], count=90 - n, refs=[f"000-{n}"]) for n in range(30)
+    ]
+    page = show(period(0, "Lead", 6), repeated=RepeatedIds(looked_at=5000, doubled=many, by_case=[]))
+
+    assert "The 25 most frequent of 30:" in page.text
+    assert 25 == sum(link.startswith("/events/") for link in page.links)
+
+
 def test_ids_of_other_destinations_are_left_out():
     one = Repeated(destination="shop", event="Lead", ids=[EventId("R-1")], count=3, refs=["000-1"])
     page = show(period(0, "Lead", 6), repeated=RepeatedIds(looked_at=5000, doubled=[one], by_case=[]), destination="b")

@@ -1,5 +1,6 @@
 """Whether TikTok can tell that an event of the pixel and one of the server are the same: ids, and names."""
 
+import asyncio
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from tikrelay.watch.operations import FiguresQuery, FiguresShown, RepeatedIds
 
 PAGE_VIEWS: Final = frozenset({"PageView", "Pageview"})
 """What `mapping.page_view_event` may be."""
+
+MOST_IDS: Final = 25
+"""Of each kind of ids that repeat are shown."""
 
 _NEAR: Final = 0.85  # of difflib's ratio: a letter or two apart
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9]+")
@@ -177,8 +181,10 @@ async def show(request: Request, parts: Parts) -> Response:
     """Show it."""
     asked = Asked("/dedup", DAYS, DAYS[0], request.query_params)
     starts = days_to_compare(parts.clock.now(), shown=asked.stretch.periods)
-    figures = await parts.operations.figures(FiguresQuery(span="day", begin=starts[0]))
-    return dedup_page(asked, figures, starts, await parts.operations.repeats())
+    figures, repeated = await asyncio.gather(
+        parts.operations.figures(FiguresQuery(span="day", begin=starts[0])), parts.operations.repeats()
+    )
+    return dedup_page(asked, figures, starts, repeated)
 
 
 def dedup_page(asked: Asked, figures: FiguresShown, starts: Sequence[int], repeated: RepeatedIds) -> Response:
@@ -199,6 +205,7 @@ def dedup_page(asked: Asked, figures: FiguresShown, starts: Sequence[int], repea
         heads=heads,
         names=name_rows(of_shown, {row.event: row.events for row in ids}),
         repeated=repeated,
+        most_ids=MOST_IDS,
         lists=[
             ("Ids that came more than once", _DOUBLED, [r for r in repeated.doubled if asked.is_its(r.destination)]),
             ("Ids that differ in case alone", _BY_CASE, [r for r in repeated.by_case if asked.is_its(r.destination)]),
