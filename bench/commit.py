@@ -47,7 +47,7 @@ def record(number: int) -> Record:
         body=body,
         marks=number % 7 << 3,
         warned=("unusable",) if number % 10 == 0 else (),
-        trace=b"t" * 600 if number % 50 == 0 else b"",
+        trace=b"t" * 600 if number % 400 == 0 else b"",
     )
 
 

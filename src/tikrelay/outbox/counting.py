@@ -8,21 +8,36 @@ Figures are worth no event. On a disk without room they stay in memory until a c
 process ends before; where their pages are damaged, nothing is counted until the file is mended.
 """
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, get_args
+from operator import attrgetter
+from typing import Any, Final, get_args
 
+from tikrelay.outbox.database import Value
 from tikrelay.outbox.failures import beside
 from tikrelay.outbox.figures import KEEP_HOURS_S, MARKS, SECONDS, Figures, Kind, Look, Period, Span, Tally
-from tikrelay.outbox.memory import NOTHING, Amounts, Memory
+from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import text_of
-from tikrelay.outbox.store import Leased
+from tikrelay.outbox.store import Leased, Record
 
-_COPY: Final = "replay"
+_AMOUNTS: Final = ("received", "accepted", *MARKS)
+COPY: Final = "replay"
+"""The source of a copy of a dead letter."""
+
+# All amounts of an event lie in one number, 32 bits each: what a commit brings takes one addition for each set of marks.
+_PLACES: Final = range(0, 32 * len(_AMOUNTS), 32)
+_LANE: Final = (1 << 32) - 1
+_ACCEPTED: Final = 1 << _PLACES[1]
+_ALL_MARKS: Final = (1 << len(MARKS)) - 1
+_STORED: Final = [
+    1 + sum(1 << place for bit, place in enumerate(_PLACES[2:]) if marks >> bit & 1) for marks in range(_ALL_MARKS + 1)
+]
+
+_NAMES_OF: Final = attrgetter("destination", "source", "name", "event")
+_MARKS_OF: Final = attrgetter("destination", "source", "event", "marks")
+_WARNED_OF: Final = attrgetter("warned")
 _PERIODS_AT_ONCE: Final = 24
 _KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
-_AMOUNTS: Final = ("received", "accepted", *MARKS)
 _KEYS: Final = {
     "figures": "span, at, destination, event",
     "tallies": "span, at, destination, event, kind, what",
@@ -55,17 +70,6 @@ _HAS_OLD: Final = (
 _CUT: Final = "DELETE FROM TABLE WHERE (KEYS) IN (SELECT KEYS FROM TABLE WHERE span = ? AND at BEYOND ? LIMIT ?)"
 
 
-class Alike(NamedTuple):
-    """What counts of a record; of many records of one commit few are different."""
-
-    destination: str
-    source: str
-    name: str
-    event: str
-    marks: int
-    warned: tuple[str, ...]
-
-
 def load_figures(memory: Memory) -> None:
     """Read the names there are. Raises BesideError."""
     with beside():
@@ -73,49 +77,56 @@ def load_figures(memory: Memory) -> None:
     memory.events = {name for (name,) in names if isinstance(name, str)}
 
 
-def count_stored(memory: Memory, alike: Alike, n: int) -> None:
-    """Count events that came in. A copy of a dead letter is none: its event was counted when it came."""
-    name = memory.count_received(alike.destination, alike.source, alike.name, n=n)
-    memory.waiting[alike.destination] += n
-    if alike.source == _COPY:
-        return
-    event = memory.add_figures(alike.destination, alike.event, _stored(alike.marks, n))
-    memory.tallies[alike.destination, event, "given", name] += n
-    for kind in set(alike.warned):  # the kinds are ours, and few
-        memory.tallies[alike.destination, event, "warned", kind] += n
-
-
-@functools.lru_cache(maxsize=1 << 12)
-def _stored(marks: int, n: int) -> Amounts:
-    """Say what so many events with these marks add.
-
-    >>> _stored(0b101, 2)
-    (2, 0, 2, 0, 2, 0, 0, 0, 0, 0)
-    """
-    return n, 0, *(n * (marks >> place & 1) for place in range(len(MARKS)))
+def count_stored(memory: Memory, records: Sequence[Record]) -> None:
+    """Count events that came in; few of one commit differ. A copy of a dead letter is none: it was counted once."""
+    for (destination, source, name, event), n in Counter(map(_NAMES_OF, records)).items():
+        given = memory.count_received(destination, source, name, n=n)
+        memory.waiting[destination] += n
+        if source != COPY:
+            memory.tally(destination, event, "given", given, n=n)
+    for (destination, source, event, marks), n in Counter(map(_MARKS_OF, records)).items():
+        if source != COPY:
+            memory.figures[destination, memory.name_of(event)] += _STORED[marks & _ALL_MARKS] * n
+    for record in filter(_WARNED_OF, records):
+        for kind in set(record.warned):  # they are ours, and few
+            memory.tally(record.destination, record.event, "warned", kind)
 
 
 def count_accepted(memory: Memory, destination: str, gone: Sequence[Leased]) -> None:
     """Count events TikTok took."""
     for event, n in Counter(leased.event for leased in gone).items():
-        memory.add_figures(destination, event, (0, n, *NOTHING[2:]))
+        memory.figures[destination, memory.name_of(event)] += _ACCEPTED * n
+
+
+def forget_counted(memory: Memory) -> None:
+    """Have nothing to write."""
+    memory.figures.clear()
+    memory.tallies.clear()
 
 
 def write_figures(memory: Memory) -> None:
     """Write what was counted, as the last of a transaction. Raises BesideError."""
-    if memory.spoilt or memory.frugal or not (memory.figures or memory.tallies):
+    if memory.spoilt:
+        forget_counted(memory)
+    if memory.frugal or not (memory.figures or memory.tallies):
         return
     now = memory.clock.now()
     periods = [(seconds, int(now // seconds * seconds)) for seconds in SECONDS.values()]
+    amounts: list[tuple[Value, ...]] = [(*key, *_unpacked(packed)) for key, packed in memory.figures.items()]
     with beside():
-        memory.database.run_many(
-            _ADD_FIGURES, [(*when, *key, *amounts) for when in periods for key, amounts in memory.figures.items()]
-        )
-        memory.database.run_many(
-            _ADD_TALLIES, [(*when, *key, n) for when in periods for key, n in memory.tallies.items()]
-        )
-    memory.figures.clear()
-    memory.tallies.clear()
+        memory.database.run_many(_ADD_FIGURES, [(*when, *row) for when in periods for row in amounts])
+        tallies = [(*when, *key, n) for when in periods for key, n in memory.tallies.items()]
+        memory.database.run_many(_ADD_TALLIES, tallies)
+    forget_counted(memory)
+
+
+def _unpacked(packed: int) -> list[int]:
+    """Each of _AMOUNTS.
+
+    >>> _unpacked(3 * _STORED[0b10] + 2 * _ACCEPTED)
+    [3, 2, 0, 3, 0, 0, 0, 0, 0, 0]
+    """
+    return [packed >> place & _LANE for place in _PLACES]
 
 
 # Keeping.

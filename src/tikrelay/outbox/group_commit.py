@@ -43,7 +43,7 @@ from tikrelay.base.happenings import (
     Unexpected,
 )
 from tikrelay.outbox import retention
-from tikrelay.outbox.counting import load_figures, write_figures
+from tikrelay.outbox.counting import forget_counted, load_figures, write_figures
 from tikrelay.outbox.damage import how_to_mend, leave_mark
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.failures import (
@@ -192,8 +192,7 @@ class GroupCommit:
     def _go_on_without(self, error: BesideError) -> None:
         """Leave figures and traces alone: they are not worth an event."""
         self._memory.spoilt = True
-        self._memory.figures.clear()
-        self._memory.tallies.clear()
+        forget_counted(self._memory)
         self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=str(error), hint=_HINT_BESIDE))
 
     def _take_back(self) -> None:

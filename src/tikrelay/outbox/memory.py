@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from operator import add
 from typing import Any, Final
 
 import apsw
 
 from tikrelay.base.clock import Clock
 from tikrelay.outbox.database import Database
-from tikrelay.outbox.figures import MARKS, Kind
+from tikrelay.outbox.figures import Kind
 from tikrelay.outbox.store import Books, Drop, Retention
 
 MOST_NAMES: Final = 50
@@ -23,10 +22,6 @@ _STAYS: Final = frozenset({"database", "clock", "retention", "frugal", "waiting_
 
 CountKey = tuple[str, str, str, str]
 TallyKey = tuple[str, str, Kind, str]
-Amounts = tuple[int, ...]
-"""Received, accepted, and one for each of MARKS."""
-
-NOTHING: Final[Amounts] = (0,) * (2 + len(MARKS))
 
 
 class Memory:
@@ -43,7 +38,7 @@ class Memory:
 
     Of what stands beside the events:
 
-    ``figures``    what is to be added to those of this hour and day, by destination and event; ``tallies`` likewise
+    ``figures``    what is to be added, by destination and event (``outbox.counting`` packs it); ``tallies`` likewise
     ``events``     TikTok's names among the figures
     ``traces``     how many are kept
     ``spoilt``     it is damaged, and left alone until the file is opened again
@@ -67,7 +62,7 @@ class Memory:
         self.frugal = False
         self.first_delivered = 0
         self.next_delivered = 0
-        self.figures: dict[tuple[str, str], Amounts] = {}
+        self.figures: Counter[tuple[str, str]] = Counter()
         self.tallies: Counter[TallyKey] = Counter()
         self.events: set[str] = set()
         self.traces = 0
@@ -160,16 +155,13 @@ class Memory:
             self.count("dropped", drop.destination, drop.reason)
             self.tallies[drop.destination, name, "dropped", drop.reason.value] += 1
 
-    def add_figures(self, destination: str, event: str, amounts: Amounts) -> str:
-        """Add to the figures of an event; returns the name it has there."""
-        event = _bounded(self.events, event)
-        before = self.figures.get((destination, event), NOTHING)
-        self.figures[destination, event] = tuple(map(add, before, amounts))
-        return event
+    def name_of(self, event: str) -> str:
+        """The name that one of TikTok's has among the figures."""
+        return _bounded(self.events, event)
 
     def tally(self, destination: str, event: str, kind: Kind, what: str, *, n: int = 1) -> None:
         """Tally what happened to events of one of TikTok's names."""
-        self.tallies[destination, _bounded(self.events, event), kind, what] += n
+        self.tallies[destination, self.name_of(event), kind, what] += n
 
     @property
     def delivered(self) -> int:

@@ -6,13 +6,13 @@ from typing import Final, Literal, Self
 import msgspec
 
 from tikrelay.event import DestinationName
+from tikrelay.outbox.counting import COPY
 from tikrelay.outbox.look_up import HIGHEST, LOWEST, conditions, next_places
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import OF_ENTRY, read_entry
 from tikrelay.outbox.store import UNKNOWN_FOR_S, DeadReason, Entry, Find, Record, Replay, Replayed
 from tikrelay.outbox.waiting import insert
 
-_SOURCE: Final = "replay"
 _LOOKED_AT_ONCE: Final = 200  # a put may have to wait for these
 _REASONS: Final = frozenset(DeadReason)
 _MAYBE_TAKEN: Final = frozenset({DeadReason.PARTIAL, DeadReason.UNKNOWN_ANSWER})
@@ -127,7 +127,7 @@ def _copy(memory: Memory, letters: list[Entry], test_event_code: str) -> None:
     for letter in letters:
         copy = Record(
             destination=DestinationName(letter.destination),
-            source=_SOURCE,
+            source=COPY,
             name=letter.event,
             event=letter.event,
             event_id=letter.event_id,

@@ -1,7 +1,6 @@
 """What waits: how events come in, which of them a lease takes, and how it keeps its age when the clock is set."""
 
 import contextlib
-from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Final, NamedTuple, Self
 
@@ -9,7 +8,7 @@ import apsw
 import msgspec
 
 from tikrelay.event import DestinationName
-from tikrelay.outbox.counting import Alike, count_stored
+from tikrelay.outbox.counting import count_stored
 from tikrelay.outbox.database import Row, Value
 from tikrelay.outbox.memory import OTHER, Memory
 from tikrelay.outbox.outcomes import bury
@@ -46,12 +45,7 @@ def insert(memory: Memory, records: Sequence[Record]) -> None:
         ],
     )
     keep_traces(memory, [(first + i, record.trace) for i, record in enumerate(records) if record.trace])
-    for alike, n in Counter(map(_what_counts, records)).items():
-        count_stored(memory, alike, n)
-
-
-def _what_counts(record: Record) -> Alike:
-    return Alike(record.destination, record.source, record.name, record.event, record.marks, record.warned)
+    count_stored(memory, records)
 
 
 class Wish(NamedTuple):
