@@ -13,7 +13,7 @@ from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Record
 
 Opener = Callable[..., Awaitable[SqliteOutbox]]
-OLDER_VERSIONS = ("version-1.sql", "version-2.sql")
+OLDER_VERSIONS = ("version-1.sql", "version-2.sql", "version-3.sql")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ _AMOUNTS: Final = ("received", "accepted", *MARKS)
 COPY: Final = "replay"
 """The source of a copy of a dead letter."""
 
-# All amounts of an event lie in one number, 32 bits each: what a commit brings takes one addition for each set of marks.
+# All amounts of an event lie in one number, 32 bits each: a commit takes one addition for each set of marks.
 _PLACES: Final = range(0, 32 * len(_AMOUNTS), 32)
 _LANE: Final = (1 << 32) - 1
 _ACCEPTED: Final = 1 << _PLACES[1]
