@@ -131,12 +131,11 @@ class Arrivals:
 
     def _events_of(self, name: str, told: LiveOfFile) -> Iterator[tuple[LiveRow, int]]:
         """The rows of what came into a file; what it held before it was first looked at is history."""
-        known = self._files.get(name)
-        after = known.after if known else 0
-        came = [entry for entry in told.came if entry.key > after]
-        self._counted += max(0, told.received - known.received) if known else len(came)
-        self._files[name] = _File(after=max([after, *(entry.key for entry in came)]), received=told.received)
-        for entry in came:
+        known = self._files.get(name, _File(received=told.received - len(told.came)))
+        self._counted += max(0, told.received - known.received)
+        newest = told.came[-1].key if told.came else known.after
+        self._files[name] = _File(after=newest, received=told.received)
+        for entry in told.came:
             row = live_row(name, entry)
             self._watch(name, entry.key, row)
             yield row, 1
@@ -175,7 +174,7 @@ class Arrivals:
 class _File(msgspec.Struct, frozen=True, kw_only=True):
     """Of a file the newest key that was told, and what its books said then."""
 
-    after: int
+    after: int = 0
     received: int
 
 

@@ -8,11 +8,10 @@ import msgspec
 
 from tikrelay.app.files import ref_of
 from tikrelay.outbox.figures import Id, Letters
-from tikrelay.outbox.store import DeadReason
+from tikrelay.outbox.store import MOST_GROUPS, DeadReason
 from tikrelay.tiktok.answers import explain_code
 from tikrelay.watch.operations import LetterGroup, Repeated
 
-MOST_GROUPS: Final = 200
 MOST_REPEATED: Final = 500
 _MOST_OF_ONE: Final = 10  # spellings and references
 

@@ -23,19 +23,24 @@ def add_up(found: Iterable[Figures], *, most_rows: int = MOST_ROWS) -> Figures:
     >>> add_up([one, one]).periods[0].received, add_up([one, one]).tallies[0].count
     (4, 6)
     """
-    given = list(found)
+    given = [one for one in found if one.periods or one.tallies]
+    if len(given) == 1 and _rows(given[0]) <= most_rows:
+        return given[0]
     every = Figures(
         list(chain.from_iterable(one.periods for one in given)), list(chain.from_iterable(one.tallies for one in given))
     )
     kept = _frequent(every, most_rows)
     periods = _sum_of_periods(_with_others(every.periods, kept))
-    tallies = _sum_of_tallies(_with_others(every.tallies, kept))
-    return Figures(periods, tallies)
+    return Figures(periods, _sum_of_tallies(_with_others(every.tallies, kept)))
+
+
+def _rows(figures: Figures) -> int:
+    return len(figures.periods) + len(figures.tallies)
 
 
 def _frequent(every: Figures, most_rows: int) -> set[str] | None:
     """The names of events that stay, the most frequent first; None where all do."""
-    if len(every.periods) + len(every.tallies) <= most_rows:
+    if _rows(every) <= most_rows:
         return None
     rows: Counter[str] = Counter(row.event for row in chain[Period | Tally](every.periods, every.tallies))
     events: Counter[str] = Counter()

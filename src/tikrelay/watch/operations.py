@@ -144,7 +144,7 @@ class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
     ``at``       Unix seconds of its receipt
     ``ref``      names it; empty of what was dropped or turned away, which is nowhere to be looked up
     ``verdict``  ``waiting``, ``delivered``, ``dead``, ``dropped`` or ``turned_away``
-    ``why``      the reason of the last three; of what waits after a failed try, TikTok's code in words
+    ``why``      the reason of the last three, of a dead one with TikTok's code in words; how often what waits was tried
     """
 
     at: float
