@@ -182,6 +182,13 @@ def test_an_event_that_did_not_come_is_told_from_one_without_keys():
     assert "No Lead came in 30 days." in Page(show(asked(event="Lead"), *release(3))).text
 
 
+def test_an_address_that_somebody_made_up_is_shown_as_text():
+    page = show(asked(event="<script>x</script>", sort="<b>", destination='"><i>', range="<u>"), *release(3))
+
+    assert [] == Page(page).faults
+    assert not any(sign in page for sign in ("<script>x", "<b>", "<i>", "<u>"))
+
+
 def test_days_without_events_have_no_share_and_not_zero():
     text = Page(show(asked(event="Lead", range="7d"), period(1, "Lead", 10, email=0))).text
 

@@ -190,19 +190,21 @@ def test_every_range_shows_each_of_its_periods(stretch):
     assert f"in {stretch.title}" in page.text
 
 
-def test_a_running_server_shows_what_came_and_by_which_keys(gateway, sandbox):
-    gateway.hit(purchase(1001, **{"ep.user_data.email": "ann@shop.example"}))
-    gateway.hit("v=2&tid=G-1&cid=1.2&en=scroll&dl=https%3A%2F%2Fshop.example%2F")
-    gateway.wait_until_settled()
-
+def test_a_running_server_says_how_to_begin_and_shows_what_came_by_which_keys(gateway, sandbox):
     def ask(path: str) -> Page:
         status, _, body = get(gateway.admin_url + path, headers={"Accept": "text/html"})
         assert 200 == status, body
         return Page(body.decode())
 
-    page = wait_for(lambda: (one := ask("/")) and "Accepted 1 in 24 hours" in one.text and one)
+    first_hit = ask("/").text.partition("curl -i '")[2].partition("'")[0]
+    assert get(first_hit)[0] < 300
+    gateway.hit(purchase(1001, **{"ep.user_data.email": "ann@shop.example"}))
+    gateway.hit("v=2&tid=G-1&cid=1.2&en=scroll&dl=https%3A%2F%2Fshop.example%2F")
+    gateway.wait_until_settled()
+    page = wait_for(lambda: (one := ask("/")) and "Accepted 2 in 24 hours" in one.text and one)
 
-    assert "Received 2 in 24 hours" in page.text
+    assert ["PageView", "PlaceAnOrder"] == sorted(event["event"] for event in sandbox.events())
+    assert "Received 3 in 24 hours" in page.text
     assert "no mapping 1" in page.text
     assert "delivered PlaceAnOrder" in page.text
     assert "PlaceAnOrder from purchase 1 100 %" in ask("/coverage").text

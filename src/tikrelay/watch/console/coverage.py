@@ -1,5 +1,6 @@
 """Which share of events carries each match key, and when a share fell."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -27,6 +28,8 @@ ENOUGH: Final = 50
 
 _NO_CHANCE: Final = 3.0
 """Standard errors that a fall must be large: among many shares some fall by a fifth by chance alone."""
+
+_SPARK_DAYS: Final = 30  # more make no word-sized line
 
 TITLES: Final = {
     "email": "E-mail",
@@ -168,7 +171,7 @@ def cell(days: Days, key: str, starts: Sequence[int]) -> Cell:
     is_few = min(of_now, of_before) < ENOUGH
     change = None if is_few or now is None or not before else now / before - 1
     fall = find_fall(have, of, starts)
-    spark = draw_spark(days.shares(key))
+    spark = draw_spark(days.shares(key)[-_SPARK_DAYS:])
     return Cell(
         key=key, title=TITLES[key], now=now, before=before, change=change, is_few=is_few, fall=fall, spark=spark
     )
@@ -270,7 +273,7 @@ async def show(request: Request, parts: Parts) -> Response:
     now = parts.clock.now()
     starts = days_to_compare(now, shown=asked.stretch.periods)
     figures = await parts.operations.figures(FiguresQuery(span="day", begin=starts[0]))
-    return coverage_page(asked, figures, starts)
+    return await asyncio.to_thread(coverage_page, asked, figures, starts)
 
 
 def days_to_compare(now: float, *, shown: int) -> list[int]:

@@ -184,7 +184,7 @@ async def show(request: Request, parts: Parts) -> Response:
     figures, repeated = await asyncio.gather(
         parts.operations.figures(FiguresQuery(span="day", begin=starts[0])), parts.operations.repeats()
     )
-    return dedup_page(asked, figures, starts, repeated)
+    return await asyncio.to_thread(dedup_page, asked, figures, starts, repeated)
 
 
 def dedup_page(asked: Asked, figures: FiguresShown, starts: Sequence[int], repeated: RepeatedIds) -> Response:

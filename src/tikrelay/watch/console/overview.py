@@ -155,7 +155,7 @@ async def show(request: Request, parts: Parts) -> Response:
     destinations = [
         DestinationRow(name, row, judged) for (name, row), judged in zip(status.destinations.items(), last, strict=True)
     ]
-    return overview_page(asked, status, figures, of_days, destinations=destinations, now=now)
+    return await asyncio.to_thread(overview_page, asked, status, figures, of_days, destinations=destinations, now=now)
 
 
 async def _last_judged(name: str, parts: Parts) -> EventRow | None:
