@@ -162,6 +162,25 @@ def test_the_same_goes_without_a_server(run, refused, sandbox):
     assert [1] == [event["_"]["copies"] for event in sandbox.events(event_id="R-1")]
 
 
+def test_a_stored_event_becomes_an_example_with_a_server_and_without(run, refused, tmp_path):
+    ref = ref_of(run, refused, "R-1")
+    asked = run(refused, "events", ref, "--example")
+    assert 0 == refused.process.terminate()
+    read = run(refused, "events", ref, "--example")
+    (tmp_path / "refused.toml").write_text(asked.out)
+    tested = run(refused, "test", str(tmp_path / "refused.toml"))
+
+    assert (0, 0, asked.out) == (asked.code, read.code, read.out)
+    assert "by the route ga4_web" in asked.out
+    assert (0, True) == (tested.code, tested.out.startswith("ok"))
+
+
+def test_an_example_is_of_one_event(run, refused):
+    said = run(refused, "events", "--example")
+
+    assert (64, True) == (said.code, "--example is of one event" in said.err)
+
+
 def test_a_replay_as_a_test_leaves_the_letter(run, refused, sandbox):
     sandbox.heal()
 

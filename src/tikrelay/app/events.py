@@ -10,6 +10,7 @@ import msgspec
 
 from tikrelay.app.arrivals import Arrivals, Ask, nobody
 from tikrelay.app.config import Config
+from tikrelay.app.examples.stored import write_example
 from tikrelay.app.explained import try_hit
 from tikrelay.app.files import Files, Told, read_refs
 from tikrelay.app.groups import find_repeats, group_letters, newest_of
@@ -98,12 +99,7 @@ class Events:
 
     async def shown(self, ref: str) -> EventShown:
         """One event, with its history. Raises InputRefused when there is none."""
-        ((file, (key,)),) = read_refs([ref]).items()
-        told = await self._files.ask(ShowEvent(file, key))
-        entry = told.by_file.get(file)
-        if entry is None:
-            why = told.failed.get(file) or "it was erased, or its time to be kept is over (outbox.keep_delivered)"
-            raise InputRefused(404, "no_such_event", f"there is no event {ref}", hint=why)
+        file, entry = await self._entry(ref)
         return event_row(
             EventShown,
             file,
@@ -115,10 +111,19 @@ class Events:
         )
 
     async def example(self, ref: str) -> str:
-        """Write an event as an example file. Raises InputRefused."""
-        raise InputRefused(
-            501, "no_examples", f"{ref} cannot be written as an example file", hint="use tikrelay explain"
-        )
+        """Write an event as an example file, which comes true under the settings in force. Raises InputRefused."""
+        _, entry = await self._entry(ref)
+        return await asyncio.to_thread(write_example, entry, self._settings())
+
+    async def _entry(self, ref: str) -> tuple[str, Entry]:
+        """Find an event, and the name of its file. Raises InputRefused when there is none."""
+        ((file, (key,)),) = read_refs([ref]).items()
+        told = await self._files.ask(ShowEvent(file, key))
+        entry = told.by_file.get(file)
+        if entry is None:
+            why = told.failed.get(file) or "it was erased, or its time to be kept is over (outbox.keep_delivered)"
+            raise InputRefused(404, "no_such_event", f"there is no event {ref}", hint=why)
+        return file, entry
 
     async def _next(self, entry: Entry, ref: str) -> str:
         states = await self._states() if self._states and entry.state == "waiting" else None

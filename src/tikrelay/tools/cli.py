@@ -220,6 +220,9 @@ def events(
     follow: Annotated[
         bool, Parameter(name=["--follow", "-f"], negative="", help="Go on with what comes, until Ctrl-C.")
     ] = False,
+    example: Annotated[
+        bool, Parameter(negative="", help="With a ref: print the event as an example file for tikrelay test.")
+    ] = False,
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> int:
@@ -227,9 +230,11 @@ def events(
 
     Example: tikrelay events --state dead --since 2h
     """
-    from tikrelay.tools.events import list_events, query_of, show_event
+    from tikrelay.tools.events import list_events, print_example, query_of, show_event
     from tikrelay.tools.follow import follow_events
 
+    if example:
+        return print_example(config, ref)
     if ref is not None:
         return show_event(config, ref, as_json=json)
     options: dict[str, object] = {

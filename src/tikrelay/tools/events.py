@@ -59,6 +59,15 @@ def show_event(config: str | None, ref: str, *, as_json: bool) -> int:
     return 0
 
 
+def print_example(config: str | None, ref: str | None) -> int:
+    """Print one event as an example file for ``tikrelay test``."""
+    if ref is None:
+        raise WrongOptionError("--example is of one event", hint="name it as the list does, such as 000-17")
+    operator, _ = operator_of(config, to_look=True)
+    print(operator.example(ref), end="")
+    return 0
+
+
 def _print_page(page: EventPage, query: EventQuery) -> None:
     console = screen()
     if not page.events:

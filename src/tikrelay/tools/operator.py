@@ -60,6 +60,10 @@ class Operator(Protocol):
         """Show one."""
         ...
 
+    def example(self, ref: str) -> str:
+        """Write one as an example file."""
+        ...
+
     def replay(self, order: ReplayOrder) -> ReplayDone:
         """Send dead letters again."""
         ...
@@ -112,6 +116,10 @@ class _Server:
         read_refs([ref])
         return self._ask(lambda: self._client.get(f"/api/events/{ref}", EventShown)[1])
 
+    def example(self, ref: str) -> str:
+        read_refs([ref])
+        return self._ask(lambda: self._client.get(f"/api/events/{ref}/example", str)[1])
+
     def replay(self, order: ReplayOrder) -> ReplayDone:
         return self._ask(lambda: self._client.post("/api/replay", order, ReplayDone))
 
@@ -138,6 +146,9 @@ class _Files:
 
     def shown(self, ref: str) -> EventShown:
         return self._do(lambda events: events.shown(ref))
+
+    def example(self, ref: str) -> str:
+        return self._do(lambda events: events.example(ref))
 
     def replay(self, order: ReplayOrder) -> ReplayDone:
         return self._do(lambda events: events.replay(order))

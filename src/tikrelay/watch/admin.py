@@ -79,6 +79,9 @@ def admin_app(
     async def show_event(request: Request) -> Response:
         return _json(await operations.shown(request.path_params["ref"]))
 
+    async def write_example(request: Request) -> Response:
+        return _json(await operations.example(request.path_params["ref"]))
+
     async def show_figures(request: Request) -> Response:
         return _json(await operations.figures(_query(request, FiguresQuery)))
 
@@ -116,6 +119,7 @@ def admin_app(
             Route("/api/status", show_status),
             Route("/api/events", list_events),
             Route("/api/events/{ref}", show_event),
+            Route("/api/events/{ref}/example", write_example),
             Route("/api/figures", show_figures),
             Route("/api/live", show_live),
             Route("/api/letters", show_letters),
