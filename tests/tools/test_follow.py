@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -89,6 +90,15 @@ def test_only_what_matches_is_told_of_and_as_json_each_line_is_one_row(gateway, 
 
     assert ("R-2", "shop", "PlaceAnOrder") == tuple(row[key] for key in ("event_id", "destination", "event"))
     assert ("dead", "refused") == (row["verdict"], row["why"].partition(":")[0])
+
+
+def test_how_many_are_not_told_of_is_said(gateway, sandbox, follow):
+    follower = follow(gateway)
+    follower.wait_for(lambda: follower.out)
+    gateway.data([{"event_name": "generate_lead"} for _ in range(400)])
+    follower.wait_for(lambda: follower.errors)
+
+    assert re.fullmatch(r"[1-9]\d* more came than are told of", follower.errors[0])
 
 
 @pytest.mark.faults
