@@ -171,6 +171,18 @@ def test_one_destination_can_be_looked_at_alone():
     assert "/?range=7d&destination=a" in page.links
 
 
+def test_destinations_are_sorted_by_a_link():
+    rows = {
+        name: DestinationStatus(state="flowing", reason="", received=9, waiting=waiting, oldest_waiting_s=waiting)
+        for name, waiting in (("a", 0), ("b", 7), ("c", 90))
+    }
+    page = show(of=msgspec.structs.replace(STATUS, destinations=rows), sort="-oldest")
+    text = page.text.partition("last verdict")[2]
+
+    assert text.index("b flowing") < text.index("c flowing") < text.index("a flowing")
+    assert "/?range=7d&sort=oldest" in page.links
+
+
 def test_what_was_turned_away_is_told_by_its_code():
     turned = msgspec.structs.replace(STATUS, refused={"bad_json": 1234})
 

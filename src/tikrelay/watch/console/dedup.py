@@ -203,7 +203,7 @@ def dedup_page(asked: Asked, figures: FiguresShown, starts: Sequence[int], repea
         asked=asked,
         rows=rows,
         heads=heads,
-        names=name_rows(of_shown, {row.event: row.events for row in ids}),
+        names=name_rows(of_shown, {row.event: row.events for row in rows}),
         repeated=repeated,
         most_ids=MOST_IDS,
         lists=[

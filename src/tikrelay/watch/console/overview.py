@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tikrelay.event import DropReason
 from tikrelay.outbox.store import State
-from tikrelay.watch.console.asked import DAY_S, STRETCHES, Asked, Stretch, address
+from tikrelay.watch.console.asked import DAY_S, STRETCHES, Asked, Column, Stretch, address, in_order
 from tikrelay.watch.console.attention import days_to_judge, find_points
 from tikrelay.watch.console.charts import Bars, draw_bars
 from tikrelay.watch.console.page import Parts, day, number, page, utc
@@ -140,6 +140,17 @@ def reasons(figures: FiguresShown) -> tuple[list[Reason], list[Reason]]:
 
 # The page.
 
+_COLUMNS: Final = (
+    Column("name", "Destination", lambda row: row.name, is_number=False),
+    Column("state", "State", lambda row: row.status.state, is_number=False),
+    Column("waiting", "Waiting", lambda row: row.status.waiting),
+    Column("oldest", "Oldest", lambda row: row.status.oldest_waiting_s if row.status.waiting else None),
+    Column("received", "Received", lambda row: row.status.received),
+    Column("accepted", "Accepted", lambda row: row.status.accepted),
+    Column("dead", "Dead", lambda row: row.status.dead),
+    Column("dropped", "Dropped", lambda row: row.status.dropped),
+)
+
 
 async def show(request: Request, parts: Parts) -> Response:
     """Show it."""
@@ -186,6 +197,7 @@ def overview_page(
     dead, dropped = reasons(figures)
     points = find_points(status, of_days, days_to_judge(now))
     waiting = sum(row.waiting for row in of_now)
+    rows, heads = in_order([one for one in destinations if asked.is_its(one.name)], _COLUMNS, asked)
     return page(
         "overview.html",
         title="Overview",
@@ -205,7 +217,8 @@ def overview_page(
         letters=sum(row.dead for row in of_now),
         dead=dead,
         dropped=dropped,
-        rows=[one for one in destinations if asked.is_its(one.name)],
+        rows=rows,
+        heads=heads,
         destinations=asked.destinations(status.destinations),
         unanswered=figures.unanswered,
     )
