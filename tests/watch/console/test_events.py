@@ -92,7 +92,7 @@ def test_what_a_search_found_is_filtered_and_turned_by_post_alone(console):
 
 def test_the_next_page_goes_on_where_this_one_ends(console):
     wanted = [event["ref"] for event in console.events()]
-    page = console.page("/events?most=1")
+    page = console.page("/events?most=2")
     found = [rows(page)]
     while older := [form for form in page.links if "received_to=1" in form]:
         page = console.page(older[0])
