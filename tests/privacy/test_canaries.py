@@ -6,9 +6,11 @@ that is left is searched. What may stay is said in docs/security.md: a city, a s
 know for a name in words that people type.
 """
 
+import contextlib
 import gzip
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from base64 import b64encode
@@ -16,10 +18,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from harness import TOKEN, Gateway, Sandbox, free_port, get, wait_for
 from privacy.search import Search, spellings
+from tikrelay.app.hits.request import Request, read_request
+from tikrelay.base.errors import InputRefused
+from tikrelay.event import Event
+from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
+from tikrelay.mapping.explain import Explanation, explain
+from tikrelay.mapping.rules import Rules
+from tikrelay.mapping.trace import read_trace, write_trace
 
 EMAIL = "canary.ann@canary-shop.example"
 PHONE = "+4915155501234"
@@ -180,11 +190,67 @@ def admin(gateway: Gateway) -> bytes:
         f"/{quote(EMAIL)}",
         f"/?q={EMAIL}",
     ]
-    for headers in ({"Authorization": f"Bearer {SECRETS['admin_password']}"}, {}, {"Authorization": f"Bearer {EMAIL}"}):
-        for path in paths:
-            _, told, answer = get(gateway.admin_url + path, headers=headers)
-            said += str(told).encode() + answer
+    operator = {"Authorization": f"Bearer {SECRETS['admin_password']}"}
+    asked = [(path, headers) for headers in (operator, {}, {"Authorization": f"Bearer {EMAIL}"}) for path in paths]
+    listed = json.loads(get(gateway.admin_url + "/api/events?most=1000", headers=operator)[2])["events"]
+    for ref in [event["ref"] for event in listed if event["given"]][:20]:  # those that have a trace
+        asked += [
+            (f"/api/events/{ref}", operator),
+            (f"/api/events/{ref}/example", operator),
+            (f"/events/{ref}", operator),
+        ]
+    for path in (
+        "/api/live",
+        "/api/letters",
+        "/api/repeats",
+        "/",
+        "/live",
+        "/events",
+        "/letters",
+        "/dedup",
+        "/coverage",
+    ):
+        asked.append((path, operator))
+    for path, headers in asked:
+        _, told, answer = get(gateway.admin_url + path, headers=headers)
+        said += str(told).encode() + answer
     return said
+
+
+def traces_in(folder: Path) -> list[bytes]:
+    """Every trace in the files of a server that has ended, as it reads once it is unpacked."""
+    found: list[bytes] = []
+    for path in folder.glob("outbox-*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            found += [unpacked(trace) for (trace,) in database.execute("SELECT trace FROM traces")]
+    return found
+
+
+def unpacked(written: bytes) -> bytes:
+    trace = read_trace(written)
+    assert trace is not None
+    return msgspec.json.encode(trace)
+
+
+def test_no_trace_of_any_request_holds_a_person():
+    """In a server only some of them have one."""
+    rules = Rules.of(
+        MappingConfig(default_phone_country="DE"), PrivacyConfig(), MappedDestination(event_source_id="C0")
+    )
+    found: list[bytes] = []
+    for path, body, headers in requests():
+        method = "GET" if body is None else "POST"
+        text = (body or b"").decode(errors="surrogateescape")
+        with contextlib.suppress(InputRefused):
+            events = read_request(Request(method=method, url=path, headers=headers, body=text)).events
+            found += [unpacked(write_trace(event, one)) for event in events for one in explained(event, rules)]
+
+    assert len(found) > 400
+    assert [] == [(trace, EVERYTHING.in_(trace)) for trace in found if EVERYTHING.in_(trace)]
+
+
+def explained(event: Event, rules: Rules) -> list[Explanation]:
+    return [one for one in explain(event, rules, fallback_id="made") if one.tiktok]
 
 
 def command(gateway: Gateway, *arguments: str) -> bytes:
@@ -253,5 +319,8 @@ def test_no_person_and_no_secret_is_left_anywhere(gateways, sandbox: Sandbox):
     assert [] == EVERYTHING.in_(told), [line for line in told.splitlines() if EVERYTHING.in_(line)]
     assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
     assert gateway.process.terminate() == 0
+    traces = traces_in(gateway.outbox)
+    assert len(traces) > 20
+    assert [] == [(trace, EVERYTHING.in_(trace)) for trace in traces if EVERYTHING.in_(trace)]
     assert [] == EVERYTHING.in_files(gateway.folder, but=NOT_SEARCHED)
     assert [] == Search(PERSON).in_(json.dumps(sandbox.events()).encode())
