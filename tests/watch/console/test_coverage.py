@@ -92,6 +92,10 @@ def test_of_several_falls_the_last_is_told_and_held_against_the_week_before():
     assert fall_of({0: 0.9, 10: 0.5, 30: 0.2}, events=1000) == Fall(STARTS[30], 0.5, 0.2)
 
 
+def test_a_fall_in_the_middle_of_a_day_is_one_fall_that_began_on_that_day():
+    assert Fall(STARTS[25], 0.9, 0.05) == fall_of({0: 0.9, 25: 0.3, 26: 0.05})
+
+
 def test_older_days_than_the_week_before_do_not_count():
     assert fall_of({0: 0.2, 18: 0.6, 30: 0.4}, events=1000) == Fall(STARTS[30], 0.6, 0.4)
 

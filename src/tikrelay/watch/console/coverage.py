@@ -129,7 +129,11 @@ def find_fall(have: Sequence[int], of: Sequence[int], starts: Sequence[int]) -> 
     had, were = [0, *accumulate(have)], [0, *accumulate(of)]
     fall, first = None, 0
     while (place := _steepest(had, were, first)) is not None:
-        fall = Fall(starts[place], _between(had, were, max(first, place - WEEK), place), _between(had, were, place))
+        after = _between(had, were, place)
+        if fall is not None and place == first + 1:  # it began within a day, and this is the first whole one
+            fall = msgspec.structs.replace(fall, after=after)
+        else:
+            fall = Fall(starts[place], _between(had, were, max(first, place - WEEK), place), after)
         first = place
     return fall
 
