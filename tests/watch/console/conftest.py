@@ -1,6 +1,7 @@
 """A server whose console can be looked at, with events of every fate behind it."""
 
 import urllib.parse
+from typing import Any
 
 import pytest
 
@@ -42,14 +43,15 @@ class Console:
         (event,) = self.events(event_id=event_id)
         return event["ref"]
 
-    def kill(self, *event_ids: str, name: str) -> None:
+    def kill(self, *event_ids: str, name: str, **more: Any) -> None:
         """Send events that TikTok refuses, and wait until they are dead letters; then one that it takes.
 
         Five refusals in a row would pause the destination.
         """
         before = self.gateway.books()["dead"]
         self.sandbox.fault("refuse", field="properties.description", value=SPOILT)
-        self.gateway.data([{"event_name": name, "event_id": one, "description": SPOILT} for one in event_ids])
+        spoilt = {"event_name": name, "description": SPOILT, **more}
+        self.gateway.data([{**spoilt, "event_id": one} for one in event_ids])
         wait_for(lambda: self.gateway.books()["dead"] == before + len(event_ids))
         self.sandbox.heal()
         self.gateway.data([{"event_name": "page_view"}])

@@ -63,6 +63,19 @@ def test_one_letter_goes_out_again_from_its_own_page(console):
     assert ["O-2"] == [event["event_id"] for event in console.events(event="Subscribe", state="dead")]
 
 
+def test_the_letters_of_one_product_go_out_again_from_the_list_of_a_search(console):
+    console.kill("P-1", "P-2", name="view_item", items=[{"item_id": "SKU-77"}])
+    console.kill("P-3", name="view_item", items=[{"item_id": "SKU-78"}])
+    listed = console.page("/events", {"text": "SKU-77"})
+    asked = press(console, next(form for form in listed.forms if form.action == "/replay"))
+    press(console, asked.form_to("/replay", confirm="true"))
+    console.gateway.wait_until_settled()
+
+    assert "Send the 2 dead letters shown here again…" in listed.text
+    assert "Send 2 dead letters again?" == head(asked)
+    assert ["P-3"] == [event["event_id"] for event in console.events(event="ViewContent", state="dead")]
+
+
 def test_a_letter_goes_to_a_test_code_and_stays_one(console):
     console.kill("T-1", name="search")
     ref = console.ref_of("T-1")

@@ -16,6 +16,7 @@ from tikrelay.watch.operations import EventQuery
 from tikrelay.watch.reading import read_form
 
 PER_PAGE: Final = 50
+_MOST_ROWS: Final = 500  # events that came at one moment stand on one page, and one request may bring thousands
 _HOUR_S: Final = 3600
 
 # The times "received" offers, and how long each is.
@@ -76,7 +77,9 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
         title="Events",
         here="/events",
         filters=filters,
-        events=told.events,
+        events=told.events[:_MOST_ROWS],
+        left_out=len(told.events[_MOST_ROWS:]),
+        dead=[event.ref for event in told.events[:_MOST_ROWS] if event.state == "dead" and not event.damaged],
         unanswered=told.unanswered,
         older=older,
         older_address=f"/events?{urlencode(older)}",

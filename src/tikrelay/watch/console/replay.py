@@ -48,8 +48,8 @@ async def ask_or_do(request: Request, parts: Parts) -> Response:
 def _order(form: Mapping[str, str]) -> ReplayOrder:
     """Read the order of a form. Raises InputRefused."""
     asked: dict[str, Any] = {name: value.strip() for name, value in form.items() if name not in {"ref", "confirm"}}
-    if ref := form.get("ref"):
-        asked["refs"] = [ref]
+    if refs := form.get("ref", "").split():
+        asked["refs"] = refs
     try:
         return msgspec.convert(asked, ReplayOrder, strict=False)
     except msgspec.ValidationError as error:
