@@ -10,8 +10,8 @@ import msgspec
 from tikrelay.outbox.figures import Figures, Period, Tally
 from tikrelay.outbox.memory import OTHER
 
-MOST_ROWS: Final = 8000
-"""An answer holds about so many periods and tallies (800 kB as JSON); of more, the rarest events are told as one."""
+MOST_ROWS: Final = 6000
+"""An answer holds about so many periods and tallies (750 kB as JSON); of more, the rarest events are told as one."""
 
 R = TypeVar("R", Period, Tally)
 

@@ -4,9 +4,19 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tikrelay.app.hits.text import MAX_INPUT_BYTES, Hits, check_size, hits_of, looks_like_hits, unreadable
+from tikrelay.app.hits.text import (
+    MAX_INPUT_BYTES,
+    READABLE,
+    Hits,
+    check_size,
+    hits_of,
+    looks_like_hits,
+    unreadable,
+)
+from tikrelay.base.errors import InputRefused
 from tikrelay.mapping.personal import mask_and_cut
 
+_ALSO_HERE: Final = ", a file with any of these, or - for stdin"
 _LONGEST_NAME: Final = 1000  # of a file; anything longer is the hit itself
 
 
@@ -15,7 +25,11 @@ def read_hits(given: str | None, *, body: str | None = None) -> Hits:
 
     Raises InputRefused with what can be read, when it cannot.
     """
-    return hits_of(_text_of(given), body=body)
+    try:
+        return hits_of(_text_of(given), body=body)
+    except InputRefused as refused:
+        hint = f"{READABLE}{_ALSO_HERE}" if refused.hint == READABLE else refused.hint
+        raise InputRefused(refused.status, refused.code, refused.what, hint=hint) from None
 
 
 def is_file(given: str) -> bool:

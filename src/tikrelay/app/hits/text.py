@@ -23,7 +23,7 @@ MOST_HITS: Final = 2000
 OWN_ID: Final = "G-EXPLAIN"  # of a body that comes without an address
 READABLE: Final = (
     "a hit can be given as its URL (with ?v=2&...), a HAR file or an entry of one, a curl command, Copy as fetch, JSON "
-    "(event data, a Measurement Protocol body, a list, one object a line), a file with any of these, or - for stdin"
+    "(event data, a Measurement Protocol body, a list, one object a line)"
 )
 _COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp"})
 _FETCH: Final = re.compile(r"(?:await\s+)?fetch\(\s*")
