@@ -29,7 +29,7 @@ from tikrelay.app.load import Loaded, parse_settings
 from tikrelay.app.lookout import Lookout
 from tikrelay.app.tend import tend
 from tikrelay.app.token import Token
-from tikrelay.app.traces import Traces
+from tikrelay.app.traces import MOST_PER_S, Traces
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import EXIT_SOFTWARE, OutboxUnavailable, TikrelayError
 from tikrelay.base.failpoints import passing
@@ -129,7 +129,8 @@ class Worker:
         return msgspec.structs.replace(self.config.limits, requests_per_address_per_s=shared)
 
     def _application(self, outbox: SqliteOutbox) -> CollectApp:
-        traces = Traces(clock=self.clock, emit=self.emit)
+        most_traces = MOST_PER_S if self.config.outbox.keep_traces else 0
+        traces = Traces(clock=self.clock, emit=self.emit, most_per_s=most_traces)
 
         async def take(events: Any) -> Receipt:
             return await accept(events, routes=self.routes, outbox=outbox, traces=traces, emit=self.emit)

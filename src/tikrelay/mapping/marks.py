@@ -7,7 +7,10 @@ from tikrelay.outbox.figures import MARKS, MATCH_KEYS
 from tikrelay.tiktok.payload import EventBody, TikTokEvent
 
 _BIT: Final = {mark: 1 << place for place, mark in enumerate(MARKS)}
-_FIELDS: Final = {mark: ("ip", "user_agent") if mark == "ip_and_agent" else (mark,) for mark in MATCH_KEYS}
+_OF_ONE_FIELD: Final = {mark: _BIT[mark] for mark in MATCH_KEYS if mark != "ip_and_agent"}
+_IP_AND_AGENT: Final = _BIT["ip_and_agent"]
+_OWN_ID: Final = _BIT["own_id"]
+_NUMBER_ID: Final = _BIT["number_id"]
 
 
 def match_keys(body: EventBody) -> tuple[str, ...]:
@@ -16,15 +19,24 @@ def match_keys(body: EventBody) -> tuple[str, ...]:
     >>> match_keys({"event": "Lead", "event_time": 1, "event_id": "1", "user": {"ttp": "a", "ip": "8.8.8.8"}})
     ('ttp',)
     """
-    user: dict[str, Any] = body.get("user", {})
-    return tuple(mark for mark, fields in _FIELDS.items() if all(field in user for field in fields))
+    bits = _match_bits(body)
+    return tuple(key for key in MATCH_KEYS if bits & _BIT[key])
 
 
 def marks_of(made: TikTokEvent) -> int:
     """Set a bit for each of ``figures.MARKS`` that is true of an event."""
-    marks = sum(_BIT[key] for key in match_keys(made.body))
+    bits = _match_bits(made.body)
     if made.own_id:
-        marks |= _BIT["own_id"]
-    if any(notice.kind == NoticeKind.ID_AS_NUMBER and notice.field == "event_id" for notice in made.notices):
-        marks |= _BIT["number_id"]
-    return marks
+        bits |= _OWN_ID
+    for notice in made.notices:
+        if notice.kind == NoticeKind.ID_AS_NUMBER and notice.field == "event_id":
+            bits |= _NUMBER_ID
+    return bits
+
+
+def _match_bits(body: EventBody) -> int:
+    user: dict[str, Any] = body.get("user", {})
+    bits = _IP_AND_AGENT if "ip" in user and "user_agent" in user else 0
+    for key in user:
+        bits |= _OF_ONE_FIELD.get(key, 0)
+    return bits
