@@ -42,6 +42,13 @@ def test_each_filter_lists_what_the_api_lists_and_stays_in_the_form(console, fil
     assert filters.items() <= next(form for form in page.forms if "state" in form.names).fields.items()
 
 
+def test_each_dead_letter_of_a_list_says_why_in_tiktoks_words(console):
+    page = console.page("/events?event=AddToCart")
+    (letter,) = [one for one in console.events(event="AddToCart", state="dead") if one["event_id"] == "B-9"]
+
+    assert f"refused 40002 “{letter['message']}”" in page.text
+
+
 def test_what_was_received_lately_can_be_chosen(console):
     assert rows(console.page("/events")) == rows(console.page("/events?since=1h"))
     assert "A filter cannot be read" in console.page("/events?since=2h", status=400).headings[0]

@@ -3,6 +3,8 @@
 from collections import Counter
 
 from html_page import Form, Page
+from tikrelay.outbox.store import DeadReason
+from tikrelay.watch.console.page import DIED_OF, died_of
 
 
 def press(console, form: Form, **more: str) -> Page:
@@ -102,6 +104,11 @@ def test_a_form_that_chooses_nothing_sends_nothing(console):
 
     assert "Nothing says which dead letters" == head(page)
     assert before == console.gateway.dead()
+
+
+def test_every_reason_has_its_words():
+    assert set(DeadReason) == set(DIED_OF)
+    assert all(died_of(reason.value) == DIED_OF[reason] for reason in DeadReason)
 
 
 def test_a_group_that_is_gone_says_so(console):

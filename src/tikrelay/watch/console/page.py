@@ -13,6 +13,7 @@ from starlette.responses import Response
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
+from tikrelay.outbox.store import DeadReason
 from tikrelay.watch.console.assets import assets
 from tikrelay.watch.operations import Operations
 from tikrelay.watch.status import Status
@@ -39,6 +40,16 @@ NAVIGATION: Final = (
     ("/letters", "Dead letters"),
     ("/try", "Try"),
 )
+
+# What a dead letter died of, where TikTok gave no code that says it.
+DIED_OF: Final = {
+    DeadReason.REFUSED: "TikTok refuses this very event",
+    DeadReason.UNKNOWN_ANSWER: "TikTok gave an answer that nobody has described, three times",
+    DeadReason.PARTIAL: "TikTok took a part of the call, and did not say that this was in it",
+    DeadReason.MAYBE_DELIVERED: "a try ended without an answer, and none after it was answered in time",
+    DeadReason.TOO_OLD: "it could not be delivered for as long as send.max_age allows",
+    DeadReason.DAMAGED: "its bytes are not those that were stored",
+}
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +90,15 @@ def _templates() -> jinja2.Environment:
         finalize=_shown,
     )
     templates.filters.update(
-        iso=iso, utc=utc, day=day, number=number, share=share, seconds=seconds, words=words, json=to_json
+        iso=iso,
+        utc=utc,
+        day=day,
+        number=number,
+        share=share,
+        seconds=seconds,
+        words=words,
+        json=to_json,
+        died_of=died_of,
     )
     return templates
 
@@ -167,6 +186,15 @@ def words(name: str) -> str:
     'maybe delivered'
     """
     return name.replace("_", " ")
+
+
+def died_of(reason: str) -> str:
+    """Say what a dead letter died of.
+
+    >>> died_of("too_old")
+    'it could not be delivered for as long as send.max_age allows'
+    """
+    return DIED_OF[DeadReason(reason)] if reason in DIED_OF else words(reason)
 
 
 def to_json(value: Any) -> str:

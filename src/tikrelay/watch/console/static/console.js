@@ -6,14 +6,16 @@
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DATE = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
-});
+const DAY = { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const SHORT = new Intl.DateTimeFormat(undefined, DAY);
+const WHOLE = new Intl.DateTimeFormat(undefined, { year: "numeric", ...DAY });
 
 function writeTime(element, at) {
-  const isToday = at.toDateString() === new Date().toDateString();
-  element.textContent = (isToday ? CLOCK : DATE).format(at);
-  element.title = `${DATE.format(at)} ${ZONE}\n${at.toISOString()} (UTC)`;
+  const now = new Date();
+  const isToday = at.toDateString() === now.toDateString();
+  const format = isToday ? CLOCK : at.getFullYear() === now.getFullYear() ? SHORT : WHOLE;
+  element.textContent = format.format(at);
+  element.title = `${WHOLE.format(at)} ${ZONE}\n${at.toISOString()} (UTC)`;
 }
 
 function writeTimes(place) {
