@@ -65,6 +65,25 @@ def test_chance_alone_is_no_fall(seed: int):
     assert find_fall(have, of, STARTS) is None
 
 
+def few_visitors(share: float, seed: int, *, days: int = len(STARTS)) -> list[int]:
+    """Days of ten visitors with ten events each; all events of a visitor carry the key, or none does."""
+    rng = random.Random(seed)
+    return [10 * sum(rng.random() < share for _ in range(10)) for _ in range(days)]
+
+
+def test_the_swing_of_a_few_visitors_with_many_events_each_is_seldom_taken_for_a_fall():
+    of = [100] * len(STARTS)
+    marked = [seed for seed in range(100) if find_fall(few_visitors(0.3, seed), of, STARTS)]
+
+    assert len(marked) <= 5
+
+
+def test_a_fall_shows_through_the_swing_of_a_few_visitors_within_some_days():
+    have = [*few_visitors(0.6, 1, days=len(STARTS) - 4), 0, 0, 0, 0]
+
+    assert STARTS[-4] == find_fall(have, [100] * len(STARTS), STARTS).since
+
+
 def test_a_share_that_lost_less_than_a_fifth_of_itself_is_not_marked_and_a_fifth_is():
     assert fall_of({0: 0.5, 25: 0.41}, events=10_000) is None
     assert fall_of({0: 0.5, 25: 0.4}, events=10_000) == Fall(STARTS[25], 0.5, 0.4)
