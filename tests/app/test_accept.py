@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from harness import get, purchase, wait_for
+from harness import get, get_json, purchase, wait_for
+from tikrelay.outbox.figures import MARKS
 
 
 def test_a_purchase_is_accepted_by_tiktok(gateway, sandbox):
@@ -43,6 +44,34 @@ def test_a_receipt_holds_nobodys_address(gateway):
     _, receipt = gateway.data([{"event_name": "ann@shop.example"}, {"event_name": "call +49 151 55501234"}])
 
     assert ["***", "call ***"] == [event["event"] for event in receipt["events"]]
+
+
+def test_a_stored_event_tells_where_its_fields_came_from(gateway):
+    gateway.hit(purchase(1, **{"ep.user_data.email": "ann@shop.example"}))
+    gateway.wait_until_settled()
+    (row,) = get_json(f"{gateway.admin_url}/api/events")["events"]
+    trace = get_json(f"{gateway.admin_url}/api/events/{row['ref']}")["trace"]
+
+    assert ("purchase", "shop.example", "19", "EUR") == tuple(
+        row[key] for key in ("given", "site", "value", "currency")
+    )
+    assert ("ga4_web", False) == (trace["route"], trace["cut"])
+    assert [("user_data.email", "a*** (16 characters)", "taken")] == [
+        (one["source"], one["given"], one["outcome"]) for one in trace["sources"] if one["field"] == "user.email"
+    ]
+
+
+def test_match_keys_ids_and_warnings_are_counted(gateway):
+    gateway.data({"event_name": "contact", "event_id": 7, "email": "ann@shop.example", "value": "soon"})
+    gateway.data({"event_name": "contact"})
+    figures = get_json(f"{gateway.admin_url}/api/figures?begin=0")
+    marks = Counter[str]()
+    for _, _, event, *_, carried in figures["periods"]:
+        marks.update({mark: count for mark, count in zip(MARKS, carried, strict=True) if event == "Contact"})
+    warned = {what for _, _, _, kind, what, _ in figures["tallies"] if kind == "warned"}
+
+    assert {"email": 1, "own_id": 1, "number_id": 1} == {mark: count for mark, count in marks.items() if count}
+    assert {"unusable", "id_as_number", "no_event_id"} <= warned
 
 
 def test_an_event_goes_to_every_destination_under_one_id(gateways, sandbox):
