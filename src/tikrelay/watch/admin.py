@@ -45,7 +45,7 @@ _HEADERS: Final = {
 }
 _ROUTES: Final = "see the routes in docs/commands.md"
 _LONGEST_WORDS: Final = 200
-_LONGEST_HIT_BYTES: Final = 6 * LONGEST_HIT  # as JSON writes one: a sign in six at most, as in \u0000
+_LONGEST_HIT_BYTES: Final = 6 * LONGEST_HIT + 1024  # JSON may write each sign in six, as in \u0061
 
 T = TypeVar("T")
 
