@@ -8,6 +8,7 @@ from itertools import count
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from harness import SEED
 from outboxes import balance, drop, find_one, ids, lease_all, records, settle_all
@@ -16,7 +17,7 @@ from tikrelay.outbox.damage import is_marked, leave_mark
 from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import OutboxLock
 from tikrelay.outbox.pages import Pages
-from tikrelay.outbox.remains import Remains, Row
+from tikrelay.outbox.remains import BESIDE, Remains, Row
 from tikrelay.outbox.salvage import salvage
 from tikrelay.outbox.schema import PAGE_SIZE
 from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Find, RetryAt
@@ -29,7 +30,7 @@ FRAME_HEADER = 24
 ONE_DAMAGED = """
 import sys
 from pathlib import Path
-from tikrelay.outbox.remains import Remains, Row
+from tikrelay.outbox.remains import BESIDE, Remains, Row
 from tikrelay.outbox.salvage import salvage
 salvage(Path(sys.argv[1]), now=1_800_000_000.0)
 """
@@ -547,3 +548,58 @@ async def test_no_bytes_whatsoever_break_the_reading(open_outbox, clock, path):
             rows = list(Remains(pages).rows())
 
         assert len({row.values["body"] for row in rows if isinstance(row, Row) and "body" in row.values}) <= 60, SEED
+
+
+# What stands beside the events.
+
+
+async def count_for_months(open_outbox, clock):
+    """Figures over several pages, and a trace for each event."""
+    outbox = await open_outbox()
+    outbox._look_for_old_at = float("inf")
+    for day in range(150):
+        clock.time += 86400.0
+        await outbox.put([replace(one, event=f"E{day % 40}", trace=b"how" * 100) for one in records(2)])
+    await outbox.close()
+
+
+def beside_of(path):
+    connection = apsw.Connection(str(path))
+    found = {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in BESIDE}
+    connection.close()
+    return found
+
+
+async def test_figures_and_traces_are_carried_over(open_outbox, clock, path):
+    await count_for_months(open_outbox, clock)
+    before = beside_of(path)
+    done = salvage(marked(path), now=clock.now())
+
+    assert min(map(len, before.values())) >= 150  # else it would prove little
+    assert before == beside_of(path)
+    assert (True, False) == (done.is_all, done.lost_beside)
+
+
+@pytest.mark.parametrize("table", BESIDE)
+async def test_a_damaged_page_of_figures_or_traces_costs_no_event(open_outbox, clock, path, table):
+    await count_for_months(open_outbox, clock)
+    before = beside_of(path)
+    zero_page(path, pages_of(path, table)[-1])
+    done = salvage(path, now=clock.now())  # without a mark, too
+    after = beside_of(path)
+
+    assert (300, True, True) == (done.saved["waiting"], done.is_all, done.lost_beside)
+    assert 0 < len(after[table]) < len(before[table])
+    assert set(after[table]) < set(before[table])
+    assert [before[other] for other in BESIDE if other != table] == [after[other] for other in BESIDE if other != table]
+
+
+async def test_a_trace_is_not_kept_longer_than_its_event(open_outbox, clock, path):
+    await count_for_months(open_outbox, clock)
+    zero_page(path, pages_of(path, "waiting")[-1])
+    salvage(marked(path), now=clock.now())
+    outbox = await open_outbox()
+    left = {entry.key for entry in await outbox.find(Find(most=1000))}
+
+    assert 0 < len(left) < 300
+    assert left == {traced.key for traced in await outbox.traced(after=0, most=1000)}

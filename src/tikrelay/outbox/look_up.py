@@ -12,7 +12,7 @@ import msgspec
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.rows import OF_ENTRY, PLACE, about, read_entry, unpack
 from tikrelay.outbox.store import Call, Entry, Find, State
-from tikrelay.outbox.traces import trace_of
+from tikrelay.outbox.traces import traces_of
 
 _LOOKED_AT_ONCE: Final = 2000
 _CONDITIONS: Final = {
@@ -111,13 +111,20 @@ class Search:
 
     def step(self, memory: Memory) -> bool:
         """Look at a few rows; True while there are more."""
-        if not self._tables or self._which.most <= 0:
+        if self._which.most <= 0:
             return False
-        state = self._tables[0]
-        if self._has_passed_all(memory, state):
+        if not self._tables:
+            self._add_traces(memory)
+            return False
+        if self._has_passed_all(memory, self._tables[0]):
             self._tables.pop(0)
             self._cursor, self._of_table = None, 0
-        return bool(self._tables)
+        return True
+
+    def _add_traces(self, memory: Memory) -> None:
+        traces = traces_of(memory, [entry.key for entry in self.entries()])
+        for key, trace in traces.items():
+            self._found[key] = msgspec.structs.replace(self._found[key], trace=trace)
 
     def _has_passed_all(self, memory: Memory, state: State) -> bool:
         which = self._which
@@ -128,10 +135,20 @@ class Search:
         text, bindings = conditions(which)
         direction = "" if which.oldest_first else " DESC"
         limit = which.most - self._of_table if in_order else -1
-        statement = f"{OF_ENTRY[state]} FROM EVENTS WHERE PLACE BETWEEN ? AND ?{text} ORDER BY PLACE{direction} LIMIT ?"
-        for row in memory.database.each(about(state, statement), (*bounds, *bindings, limit)):
+        statement = (
+            f"{OF_ENTRY[state]} FROM EVENTS WHERE PLACE BETWEEN ? AND ? AND ifnull(id, 0) >= ?{text}"
+            f" ORDER BY PLACE{direction} LIMIT ?"
+        )
+        for row in memory.database.each(about(state, statement), (*bounds, self._lowest(), *bindings, limit)):
             self._take(memory, state, row)
-        return self._of_table >= which.most and (in_order or self._older_only_from_here(memory, bounds))
+        if in_order:
+            return self._of_table >= which.most or bounds[0] <= self._lowest()
+        return self._older_only_from_here(memory, bounds)
+
+    def _lowest(self) -> int:
+        """The key below which nothing is among the newest so many, as far as is known."""
+        is_full = len(self._found) >= self._which.most and not self._which.oldest_first
+        return self.entries()[-1].key if is_full else LOWEST
 
     def _next_bounds(self, memory: Memory, state: State, *, everything: bool) -> tuple[int, int] | None:
         """The first and last place of the next step."""
@@ -147,10 +164,10 @@ class Search:
 
     def _older_only_from_here(self, memory: Memory, bounds: tuple[int, int]) -> bool:
         """Say whether what was delivered before was received before all that is found already."""
-        if self._which.oldest_first:
+        if self._lowest() == LOWEST:
             return False
         at = memory.database.value("SELECT delivered_at FROM delivered WHERE n = ?", (bounds[0],))
-        return isinstance(at, float) and at * 1_000_000 < self.entries()[-1].key
+        return isinstance(at, float) and at * 1_000_000 < self._lowest()
 
     def _take(self, memory: Memory, state: State, row: Any) -> None:
         entry, calls = read_entry(state, row)
@@ -159,7 +176,6 @@ class Search:
             leased=state == "waiting" and entry.key in memory.held(entry.destination),
             body=entry.body if self._whole else b"",
             calls=_read_calls(memory, calls) if self._whole else (),
-            trace=trace_of(memory, entry.key),
         )
         self._found[entry.key or -len(self._found)] = entry  # a damaged key is nobody else's
         self._of_table += 1

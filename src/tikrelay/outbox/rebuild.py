@@ -26,6 +26,7 @@ _NAME: Final = "other"
 _KEYS: Final = {"delivered": "n", "begun": "lease"}  # of the other tables it is "id"
 _BEYOND: Final = 1 << 53  # microseconds in the year 2255: no key of ours is as high
 _WRITE: Final = "INSERT INTO TABLE (KEY, COLUMNS) VALUES (?, PLACES)"
+_WRITE_FIGURES: Final = "INSERT INTO TABLE VALUES (PLACES)"
 _IS_THERE: Final = "SELECT event_id = ? AND checksum = ? FROM EVENTS WHERE PLACE = ?"
 _WAITS_AND_IS_SETTLED: Final = """
     DELETE FROM waiting WHERE (id, event_id) IN
@@ -40,6 +41,10 @@ _LAST_KEY: Final = """
     ifnull((SELECT max(id) FROM delivered WHERE id < ?), 0))
 """
 
+_TRACES_OF_NOTHING: Final = """
+    DELETE FROM traces WHERE id NOT IN (
+    SELECT id FROM waiting UNION ALL SELECT id FROM dead UNION ALL SELECT id FROM delivered)
+"""
 
 _Fate = Literal["written", "there already", "misplaced"]
 
@@ -51,6 +56,7 @@ class Rebuilt(NamedTuple):
     lost: dict[State, int]
     at_least: tuple[State, ...]
     counts_made: tuple[str, ...]
+    lost_beside: bool = False
 
 
 def rebuild(database: Database, remains: Remains) -> Rebuilt:
@@ -74,9 +80,12 @@ def rebuild(database: Database, remains: Remains) -> Rebuilt:
         if database.value("SELECT changes()"):
             replaced.add(state)
     _part_keys(database)
+    lost_beside = remains.beside_is_broken or lost.pop("traces", 0) > 0
+    _write_beside(database, remains)
     lacking = replaced | {table for table, broken in remains.broken.items() if broken != 0}
     books = _Books(database, remains, may_lack_events=bool(lost or lacking))
-    return _tell(lost, lacking, books, remains, count_events(database))
+    told = _tell(lost, lacking, books, remains, count_events(database))
+    return told._replace(lost_beside=lost_beside)
 
 
 def count_events(database: Database) -> dict[State, int]:
@@ -138,6 +147,15 @@ def _part_keys(database: Database) -> None:
     last = database.value(_LAST_KEY, (_BEYOND,))
     for number, (key,) in enumerate(database.rows(_SHARES_A_KEY), 1):
         database.run("UPDATE waiting SET id = ? WHERE id = ?", (last + number, key))
+
+
+def _write_beside(database: Database, remains: Remains) -> None:
+    """Write the figures that can be read; a trace stays where its event does."""
+    for table, rows in remains.figures.items():
+        for key, numbers in rows.items():
+            places = ", ".join("?" * (len(key) + len(numbers)))
+            database.run(_WRITE_FIGURES.replace("TABLE", table).replace("PLACES", places), (*key, *numbers))
+    database.run(_TRACES_OF_NOTHING)
 
 
 class _Books:

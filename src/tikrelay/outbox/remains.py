@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from tikrelay.outbox import database
 from tikrelay.outbox.database import Database
+from tikrelay.outbox.figures import MARKS, SECONDS
 from tikrelay.outbox.memory import CountKey
 from tikrelay.outbox.pages import Cell, Pages, Value
 from tikrelay.outbox.rows import OF_LEASED, read_leased, text_of
@@ -23,6 +24,9 @@ from tikrelay.outbox.store import DeadReason, State
 
 STATES: Final[tuple[State, ...]] = ("waiting", "dead", "delivered")
 _COUNTS: Final = "counts"
+BESIDE: Final = ("figures", "tallies", "traces")
+"""What may be lost before an event is."""
+_KINDS_OF_FIGURES: Final = {"IITT" + "I" * (2 + len(MARKS)): ("figures", 4), "IITTTTI": ("tallies", 6)}
 _KINDS_OF_COUNTS: Final = frozenset({"received", "accepted", "dead", "replayed", "dropped"})
 _KINDS: Final = {"TEXT": "T", "INTEGER": "I", "REAL": "RI", "BLOB": "B"}  # SQLite stores a whole REAL as an integer
 _CHECKED: Final = tuple(re.findall("[a-z_]+", OF_LEASED))
@@ -32,6 +36,8 @@ _MOST_ATTEMPTS: Final = 1 << 20
 _MICROSECONDS: Final = 1_000_000
 
 Values = dict[str, Value]
+Figures = dict[tuple[database.Value, ...], tuple[int, ...]]
+"""The numbers of the rows of a table, by their keys."""
 
 
 class Layout(NamedTuple):
@@ -62,6 +68,9 @@ class Remains:
 
     ``broken`` says how many pages of each table are none any more; None for a table of which that is not known. It is
     complete when all rows were read. ``log_is_cut`` is that of the pages.
+
+    ``figures`` are the rows of these tables, by their keys; ``beside_is_broken`` says that some of them cannot be read,
+    or some traces.
     """
 
     def __init__(self, pages: Pages) -> None:
@@ -76,13 +85,29 @@ class Remains:
         self.broken = {table: trees[table].broken if table in trees else none for table in tables}
         self.counts: Counter[CountKey] = Counter()
         self.has_all_counts = self.broken[_COUNTS] == 0
-        among = trees[_COUNTS].pages if _COUNTS in trees else frozenset(range(1, pages.count + 1))
-        for cell in pages.index_rows(among):
-            count = _read_count(cell) if isinstance(cell, Cell) else None
-            if count:
+        self.figures: dict[str, Figures] = {"figures": {}, "tallies": {}}
+        self.beside_is_broken = any(self.broken[table] != 0 for table in BESIDE)
+        everywhere = frozenset(range(1, pages.count + 1))
+        of_counts = trees[_COUNTS].pages if _COUNTS in trees else everywhere
+        of_figures = [trees[table].pages for table in BESIDE if table in trees] if is_whole else [everywhere]
+        for cell in pages.index_rows(of_counts.union(*of_figures)):
+            if isinstance(cell, Cell) and (count := _read_count(cell)):
                 self.counts[count[0]] = max(count[1], self.counts[count[0]])
-            else:
+            elif (cell if isinstance(cell, int) else cell.page) in of_counts:
                 self.has_all_counts = False
+            elif not (isinstance(cell, Cell) and self._takes_figures(cell)):
+                self.beside_is_broken = True
+
+    def _takes_figures(self, cell: Cell) -> bool:
+        """Take a row of figures; of two that a page put in the wrong place makes, the larger numbers."""
+        table, width = _KINDS_OF_FIGURES.get(cell.kinds, ("", 0))
+        if not table or cell.values[0] not in SECONDS.values():
+            return False
+        key = tuple(text_of(value) if isinstance(value, bytes) else value for value in cell.values[:width])
+        numbers = tuple(_whole(value) for value in cell.values[width:])
+        before = self.figures[table].get(key, numbers)
+        self.figures[table][key] = tuple(map(max, before, numbers))
+        return True
 
     @property
     def are_counted(self) -> bool:
@@ -90,7 +115,7 @@ class Remains:
         return self.has_all_counts or (bool(self.counts) and not self.knows_tables)
 
     def rows(self) -> Iterator[Row | Lost]:
-        """Every row of every table but the counts."""
+        """Every row of every table but the counts and figures."""
         for cell in self._pages.rows():
             if isinstance(cell, int):
                 yield Lost(self._owner.get(cell, ""))
@@ -175,6 +200,10 @@ def _mend_and_check(table: str, rowid: int, values: Values) -> bool:
 def _seconds(value: Value) -> float | None:
     """A time that can be, or None."""
     return float(value) if isinstance(value, int | float) and isfinite(value) and 0 <= value <= _LATEST_S else None
+
+
+def _whole(value: Value) -> int:
+    return max(0, value) if isinstance(value, int) else 0
 
 
 def _read_count(cell: Cell) -> tuple[CountKey, int] | None:

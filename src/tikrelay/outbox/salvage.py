@@ -43,6 +43,7 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
     ``lost``         those that were there and could not be read
     ``at_least``     of these nobody knows how many were lost beyond that
     ``counts_made``  destinations whose counts could not be relied on, and were made of what was found
+    ``lost_beside``  figures of past hours and days, or traces, could not all be read; no event is lost by that
     ``kept_as``      the name the damaged file has now; empty after a dry run
     """
 
@@ -51,11 +52,12 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
     lost: dict[State, int] = {}
     at_least: tuple[State, ...] = ()
     counts_made: tuple[str, ...] = ()
+    lost_beside: bool = False
     kept_as: str = ""
 
     @property
     def is_all(self) -> bool:
-        """Say whether nothing was lost."""
+        """Say whether no event was lost."""
         return not (any(self.lost.values()) or self.at_least or self.counts_made)
 
 
@@ -93,7 +95,7 @@ def _salvage(path: Path, lock: OutboxLock, *, now: float, dry_run: bool) -> Salv
         done = Salvaged(file=path.name, **_make(partial, path)._asdict())
         if dry_run:
             return done
-        if done.is_all and not is_marked(path):
+        if done.is_all and not (done.lost_beside or is_marked(path)):
             raise OutboxBroken(f"{path} is sound: all of it can be read", hint="leave it as it is")
         partial.rename(whole)
     finally:

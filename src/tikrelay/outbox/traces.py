@@ -1,15 +1,15 @@
 """How traces lie beside their events and go with them, and how many are kept."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from tikrelay.outbox.failures import BesideError, beside
+from tikrelay.outbox.failures import beside
 from tikrelay.outbox.figures import Traced
 from tikrelay.outbox.memory import Memory
 
 _KEEP: Final = "INSERT OR REPLACE INTO traces (id, trace) VALUES (?, ?)"
 _DROP: Final = "DELETE FROM traces WHERE id IN (SELECT value FROM json_each(?))"
+_OF_EVENTS: Final = "SELECT id, trace FROM traces WHERE id IN (SELECT value FROM json_each(?))"
 _CUT: Final = "DELETE FROM traces WHERE id IN (SELECT id FROM traces ORDER BY id LIMIT ?)"
 
 
@@ -57,12 +57,13 @@ def _remove(memory: Memory, statement: str, which: str | int) -> int:
     return removed
 
 
-def trace_of(memory: Memory, key: int) -> bytes:
-    """The trace of an event, or nothing; also where it cannot be read."""
-    with contextlib.suppress(BesideError), beside():
-        found = memory.traces and memory.database.value("SELECT trace FROM traces WHERE id = ?", (key,))
-        return found if isinstance(found, bytes) else b""
-    return b""
+def traces_of(memory: Memory, keys: Sequence[int]) -> dict[int, bytes]:
+    """The traces that these events have, by their keys. Raises BesideError."""
+    if not memory.traces or memory.spoilt:
+        return {}
+    with beside():
+        rows = memory.database.rows(_OF_EVENTS, (f"{list(keys)}",))
+    return {key: trace for key, trace in rows if isinstance(trace, bytes)}
 
 
 def newest_traces(memory: Memory, *, after: int, most: int) -> list[Traced]:

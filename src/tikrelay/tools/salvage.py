@@ -57,6 +57,10 @@ def _tell(done: Sequence[Salvaged], failed: dict[str, str], *, dry_run: bool) ->
             print(f"{one.file}: {'at least ' if one.at_least else ''}{_events(one.lost)} {verb}")
         for destination in one.counts_made:
             print(f"{one.file}: the counts of {destination} could not be relied on; they are made of what was found")
+        if one.lost_beside:
+            print(
+                f"{one.file}: figures of past hours and days, or traces, could not all be read; that is no event's loss"
+            )
         if one.kept_as:
             print(f"{one.file}: the damaged file is kept as {one.kept_as}; delete it when you need it no more")
     for file, why in failed.items():
