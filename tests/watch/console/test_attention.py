@@ -68,6 +68,16 @@ def test_a_share_that_fell_lately_leads_to_its_event():
     assert ("soon", "/coverage?event=Sub%26scribe") == (found.level, found.link)
 
 
+def test_the_share_that_fell_furthest_comes_first():
+    lost = [
+        period(back, event, 200, email=120 if back >= 3 else left)
+        for back in range(21)
+        for event, left in (("Lead", 60), ("Search", 2), ("Contact", 30))
+    ]
+
+    assert ["Search", "Contact", "Lead"] == [point.what.split()[0] for point in points(*lost)]
+
+
 def test_a_share_that_fell_long_ago_is_no_news():
     assert [] == points(*(period(back, "Lead", 200, email=120 if back >= 16 else 0) for back in range(21)))
 

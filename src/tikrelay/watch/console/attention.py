@@ -9,7 +9,7 @@ import msgspec
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.outbox.figures import MATCH_KEYS
 from tikrelay.watch.console.asked import DAY_S, address
-from tikrelay.watch.console.coverage import TITLES, WEEK, by_event, cell
+from tikrelay.watch.console.coverage import TITLES, WEEK, by_event, find_fall
 from tikrelay.watch.console.dedup import PAGE_VIEWS
 from tikrelay.watch.console.page import number
 from tikrelay.watch.operations import FiguresShown
@@ -148,13 +148,16 @@ def _of_server(status: Status) -> Iterator[Point]:
 
 def _of_match_keys(figures: FiguresShown, starts: Sequence[int]) -> Iterator[Point]:
     recent = starts[-FRESH:]
-    for event, days in by_event(figures, starts).items():
-        for key in MATCH_KEYS:
-            fall = cell(days, key, starts).fall
-            if fall is not None and fall.since in recent:
-                what = f"{event} lost {TITLES[key]}: {fall.words}"
-                todo = "look at what was released or switched on that day: the page, its tags, or the consent tool"
-                yield Point(level="soon", what=what, todo=todo, link=address("/coverage", event=event))
+    found = [
+        (fall.after / fall.before, event, key, fall)
+        for event, days in by_event(figures, starts).items()
+        for key in MATCH_KEYS
+        if (fall := find_fall(days.marks[key], days.received, starts)) is not None and fall.since in recent
+    ]
+    for _, event, key, fall in sorted(found, key=lambda one: one[0]):
+        what = f"{event} lost {TITLES[key]}: {fall.words}"
+        todo = "look at what was released or switched on that day: the page, its tags, or the consent tool"
+        yield Point(level="soon", what=what, todo=todo, link=address("/coverage", event=event))
 
 
 def _of_click_ids(figures: FiguresShown, starts: Sequence[int]) -> Iterator[Point]:
