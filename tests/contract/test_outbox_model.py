@@ -21,10 +21,12 @@ from hypothesis.stateful import (
 )
 
 from tikrelay.event import DropReason
+from tikrelay.outbox.figures import MARKS, Look
 from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Drop, Find, Record, Replay, RetryAt
 
 DESTINATIONS = ("shop", "other")
 CODES = ("", "TEST1", "TEST2")
+EMAIL = 1 << MARKS.index("email")
 PERSONS = [hashlib.sha256(name).hexdigest() for name in (b"ann", b"bob", b"cleo")]
 OUTCOMES = st.sampled_from(["accepted", "now", "later", "unknown", "dead"])
 
@@ -50,6 +52,7 @@ class OutboxAndDict(RuleBasedStateMachine):
         self.leased: set[str] = set()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.unwritten: Counter[tuple[str, str]] = Counter()
+        self.figures: Counter[tuple[str, str]] = Counter()
         self.lives = 0
         self.ids = 0
 
@@ -74,9 +77,12 @@ class OutboxAndDict(RuleBasedStateMachine):
             self.ids += 1
             event_id, body = f"e{self.ids}", person.encode() + b"%d" % self.ids * size
             what = {"source": "data", "name": "n", "event": "N", "event_id": event_id, "body": body}
-            records.append(Record(destination=place, test_event_code=code, **what))
+            trace = event_id.encode() if self.ids % 2 else b""
+            records.append(Record(destination=place, test_event_code=code, marks=EMAIL, trace=trace, **what))
             self.waiting[event_id] = [(place, code), body, 0.0, 0, None]
             self.counts[place, "received"] += 1
+            self.figures[place, "received"] += 1
+            self.figures[place, "email"] += 1
         self.unwritten["shop", "dropped"] += dropped
         self.unwritten["shop", "received"] += dropped
         self.run(self.outbox.put(records, drops))
@@ -165,6 +171,7 @@ class OutboxAndDict(RuleBasedStateMachine):
                 kept = self.dead if what == "dead" else self.delivered
                 kept[event.event_id] = self.waiting.pop(event.event_id)
                 self.counts[lease.destination, what] += 1
+                self.figures[lease.destination, what] += 1
             self.leased.discard(event.event_id)
         call = Call(began_at=now, keys=tuple(event.key for event in lease.events), outcome="retry")
         self.run(self.outbox.settle(lease, outcomes, [call]))
@@ -261,6 +268,22 @@ class OutboxAndDict(RuleBasedStateMachine):
         assert expected == +found
         for to in DESTINATIONS:
             assert found[to, "received"] == sum(found[to, k] for k in ("accepted", "waiting", "dead", "dropped"))
+
+    @invariant()
+    def the_figures_are_those_of_what_was_committed(self):
+        figures = self.run(self.outbox.figures(Look(span="day", begin=0, end=1e11)))
+        found: Counter[tuple[str, str]] = Counter()
+        for period in figures.periods:
+            amounts = {"received": period.received, "accepted": period.accepted, "email": period.marks[0]}
+            found.update({(period.destination, what): n for what, n in amounts.items()})
+        found.update({(one.destination, "dead"): one.count for one in figures.tallies if one.kind == "dead"})
+        assert self.figures == +found
+
+    @invariant()
+    def every_trace_is_beside_its_event(self):
+        kept = [event_id for table in (self.waiting, self.dead, self.delivered) for event_id in table]
+        traces = self.run(self.outbox.traced(after=0, most=10_000))
+        assert sorted(i for i in kept if int(i[1:]) % 2) == sorted(one.trace.decode() for one in traces)
 
     def teardown(self) -> None:
         self.run(self.outbox.close())

@@ -53,7 +53,7 @@ def pages_of(content):
 def record_of(number):
     return Record(
         destination="shop", source="data", name="purchase", event="Purchase", event_id=f"e{number}",
-        body=body_of(number),
+        body=body_of(number), trace=b"how" * 40 if number % 2 else b"",
     )  # fmt: skip
 
 
