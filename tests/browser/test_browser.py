@@ -6,22 +6,16 @@ long for a URL, a no-cors beacon without a body on hide); gtag.js itself is Goog
 
 import http.server
 import json
-import shutil
 import subprocess
 import threading
 import urllib.parse
 from pathlib import Path
 
-import pytest
+from browser.chrome import CHROMIUM, FLAGS, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-quic",
-]  # fmt: skip
 TTCLID = "E.C.P.browser-click"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian: apt-get install chromium)")
+pytestmark = needs_chromium
 
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>shop</title><script>
 const trouble = [];
