@@ -90,7 +90,6 @@ class Live {
         setTimeout(() => this.connect(address), 3000);
       }
     });
-    addEventListener("pagehide", () => stream.close());
   }
 
   get isPaused() {
