@@ -53,8 +53,10 @@ def _joined(one: LetterGroup, other: LetterGroup | None) -> LetterGroup:
     return msgspec.structs.replace(newest, count=one.count + other.count, oldest_at=min(one.oldest_at, other.oldest_at))
 
 
-def newest_of(by_file: Mapping[str, Iterable[Id]], most: int) -> dict[str, list[Id]]:
+def newest_of(by_file: dict[str, list[Id]], most: int) -> dict[str, list[Id]]:
     """Leave the newest so many of all files together."""
+    if sum(map(len, by_file.values())) <= most:
+        return by_file
     keys = sorted((one.key for ids in by_file.values() for one in ids), reverse=True)[:most]
     oldest_key = keys[-1] if keys else 0
     return {file: [one for one in ids if one.key >= oldest_key] for file, ids in by_file.items()}
@@ -68,16 +70,18 @@ def find_repeats(by_file: Mapping[str, Iterable[Id]]) -> tuple[list[Repeated], l
     >>> [(one.ids, one.count) for one in (*doubled, *by_case)]
     [(['R-1'], 2), (['R-1', 'r-1'], 3)]
     """
-    exact: defaultdict[_Place, list[_Found]] = defaultdict(list)
-    folded: defaultdict[_Place, list[_Found]] = defaultdict(list)
+    alike: defaultdict[_Place, list[_Found]] = defaultdict(list)
     for file, ids in by_file.items():
         for one in ids:
-            found = (one.key, one.event_id, file)
-            exact[one.destination, one.event, one.event_id].append(found)
-            folded[one.destination, one.event, one.event_id.casefold()].append(found)
+            alike[one.destination, one.event, one.event_id.casefold()].append((one.key, one.event_id, file))
+    several = {place: found for place, found in alike.items() if len(found) > 1}
+    exact: defaultdict[_Place, list[_Found]] = defaultdict(list)
+    for (destination, event, _), found in several.items():
+        for spelled in found:
+            exact[destination, event, spelled[1]].append(spelled)
     return (
         _most(_repeated(place, found) for place, found in exact.items() if len(found) > 1),
-        _most(_repeated(place, found) for place, found in folded.items() if len({name for _, name, _ in found}) > 1),
+        _most(_repeated(place, found) for place, found in several.items() if len({name for _, name, _ in found}) > 1),
     )
 
 
