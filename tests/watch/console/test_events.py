@@ -94,6 +94,8 @@ def test_what_a_search_found_is_filtered_and_turned_by_post_alone(console):
     form = page.form_to("/events", text=EMAIL)
 
     assert "post" == form.method
+    assert "Events with “a*** (16 characters)”" in page.headings[0]
+    assert EMAIL not in page.text
     assert [] == [address for address in page.addresses if "ann" in address]
 
 

@@ -1,5 +1,6 @@
 """Stored events: the list with its filters, the search, and one event with its whole way."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tikrelay.base.errors import InputRefused
+from tikrelay.mapping.explain import masked
+from tikrelay.mapping.person import digests_in_search
 from tikrelay.outbox.store import DeadReason, State
 from tikrelay.watch.console.fields import explanation_of, rows_of
 from tikrelay.watch.console.page import HEADERS, Parts, page, words
@@ -77,6 +80,7 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
         title="Events",
         here="/events",
         filters=filters,
+        sought=await asyncio.to_thread(_shown, filters.get("text", "")),
         events=told.events[:_MOST_ROWS],
         left_out=len(told.events[_MOST_ROWS:]),
         dead=[event.ref for event in told.events[:_MOST_ROWS] if event.state == "dead" and not event.damaged],
@@ -90,6 +94,15 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
         reasons=[(reason.value, words(reason.value)) for reason in DeadReason],
         since=list(SINCE.items()),
     )
+
+
+def _shown(text: str) -> str:
+    """Show what is looked for; of a person's address or number only how it begins.
+
+    >>> _shown("R-1001"), _shown("ann@shop.example")
+    ('R-1001', 'a*** (16 characters)')
+    """
+    return masked(text) if digests_in_search(text) else text
 
 
 def _query(filters: Mapping[str, str], *, now: float) -> EventQuery:
