@@ -45,7 +45,7 @@ lint: $(VENV)/.dev  ## style, import directions
 types: $(VENV)/.dev  ## mypy --strict and pyright
 	@$(BIN)/mypy && $(BIN)/mypy tests/typing && $(BIN)/basedpyright
 
-faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages (SEED=1: another run; about 25 minutes)
+faults: $(VENV)/.dev  ## the long fault runs: kills, power cuts, outages (SEED=1: another run; about 30 minutes)
 	@SEED="$(or $(SEED),20261124)" $(BIN)/pytest -m faults -n 0 $(ARGS) tests
 
 soak: $(VENV)/.dev  ## 200 events a second and a fault a minute: what is lost, what grows (MINUTES=30, SEED=1)
