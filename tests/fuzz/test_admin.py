@@ -24,9 +24,10 @@ OF_JSON = re.findall(r'Route\(\s*"([^"]+)"', Path(tikrelay.watch.admin.__file__)
 OF_PAGES = [route.path for route in console_routes(None) if route.path != "/live/stream"]  # which does not end
 ROUTES = [*OF_JSON, *OF_PAGES]
 METHODS = ["GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"]
-PARAMETERS = ["state", "destination", "event", "event_id", "reason", "since", "most", "ref", "zz"]
+PARAMETERS = ["state", "destination", "event", "event_id", "reason", "since", "most", "ref", "text", "code", "begin",
+              "end", "span", "cursor", "zz"]  # fmt: skip
 KEYS = ["all", "refs", "reason", "destination", "event", "event_id", "confirm", "dry_run", "test_event_code",
-        "accept_duplicates", "external_id", "email", "phone", "zz"]  # fmt: skip
+        "accept_duplicates", "external_id", "email", "phone", "text", "code", "zz"]  # fmt: skip
 pytestmark = pytest.mark.timeout(7200)
 
 
@@ -45,12 +46,14 @@ def path_of(rng: random.Random) -> str:
 def body_of(rng: random.Random) -> bytes:
     told = {rng.choice(KEYS): odd_json(rng) for _ in range(rng.randrange(5))}
     told |= {"confirm": True} if rng.random() < 0.3 else {}
+    told = {"text": odd(rng)} if rng.random() < 0.2 else told
     raw = as_json(told)
     return rng.choice([raw, raw, raw, spoil(rng, raw), b"", b"[" * 50_000, b"x" * 70_000, as_json(odd_json(rng))])
 
 
 def headers_of(rng: random.Random) -> dict[str, str]:
     given = {"Authorization": f"Bearer {PASSWORD}"} if rng.random() < 0.8 else {}
+    given |= {"Content-Type": "application/json"} if rng.random() < 0.5 else {}
     for name in ("Authorization", "Origin", "Sec-Fetch-Site", "Content-Type", "Cookie", "Accept", "X-Forwarded-For"):
         if rng.random() < 0.1:
             value = rng.choice([*TEXTS, "https://evil.example", "cross-site", "Basic OmE=", "Basic %", "Bearer"])
