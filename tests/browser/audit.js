@@ -97,3 +97,31 @@ function structure() {
   }
   return counts;
 }
+
+// Whatever does not stand in one of the console's own pages: elements, handlers, styles, addresses elsewhere.
+const OWN_ELEMENTS = new Set(("HTML HEAD META TITLE LINK SCRIPT BODY HEADER NAV MAIN FOOTER SECTION DIV SPAN P BR A IMG H1 H2 H3 "
+  + "UL OL LI DL DT DD PRE CODE KBD STRONG B TABLE CAPTION THEAD TBODY TR TH TD TIME FORM LABEL INPUT SELECT OPTION "
+  + "TEXTAREA BUTTON DETAILS SUMMARY FIGURE FIGCAPTION NOSCRIPT TEMPLATE svg rect line path title").split(" "));
+const ADDRESSES = new Set(["href", "src", "action", "formaction", "xlink:href", "data", "poster", "srcset", "ping"]);
+
+function foreign() {
+  const found = [];
+  for (const element of document.querySelectorAll("*")) {
+    if (!OWN_ELEMENTS.has(element.tagName)) {
+      found.push(`<${element.tagName}>`);
+    }
+    for (const { name, value } of element.attributes) {
+      if (name.startsWith("on") || name === "style" || name === "srcdoc"
+        || (ADDRESSES.has(name) && !/^[/#](?!\/)/.test(value))) {
+        found.push(`<${element.tagName} ${name}="${value.slice(0, 60)}">`);
+      }
+    }
+  }
+  const counts = structure();
+  for (const [kind, count] of [["SCRIPT", 1], ["IMG", 1], ["H1", 1], ["MAIN", 1], ["HEADER", 1], ["FOOTER", 1], ["LINK", 2]]) {
+    if (counts[kind] !== count) {
+      found.push(`${counts[kind]} times <${kind}>`);
+    }
+  }
+  return found;
+}

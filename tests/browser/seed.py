@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +26,7 @@ from tikrelay.app.accept import Route, accept
 from tikrelay.app.hits.request import Request, read_request
 from tikrelay.app.traces import Traces
 from tikrelay.base.happenings import silent
-from tikrelay.event import DestinationName, DropReason, EventId
+from tikrelay.event import DestinationName, DropReason, Event, EventId
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.rules import Rules
 from tikrelay.outbox.sqlite import SqliteOutbox
@@ -49,6 +49,7 @@ DESTINATIONS: Final = [{}, {"name": OUTLET, "event_source_id": OUTLET_PIXEL, "ho
 KEEPS: Final = {"keep_delivered": "30d", "keep_delivered_events": 2 * EVENTS}
 
 _KEPT: Final = Retention(delivered_s=30 * 86400.0, delivered_events=2 * EVENTS)
+_RULES: Final = Rules.of(MappingConfig(), PrivacyConfig(), MappedDestination(event_source_id=PIXEL))
 _HOUR_S: Final = 3600
 _POOL: Final = 120
 _AT_ONCE: Final = 1000
@@ -113,6 +114,14 @@ class _Catcher:
         return 0
 
 
+async def records_of(events: Sequence[Event], *, to: DestinationName, clock: HandTurnedClock) -> list[Record]:
+    """Map events as the server does; every one has a trace."""
+    catcher: Any = _Catcher()
+    traces = Traces(clock=clock, emit=silent, most_per_s=len(events))
+    await accept(events, routes=[Route(to, _RULES)], outbox=catcher, traces=traces, emit=silent)
+    return catcher.records
+
+
 class Seeding:
     """One run: what came hour by hour, and what became of it."""
 
@@ -122,9 +131,6 @@ class Seeding:
         self.clock.time = now
         self.fates: dict[str, Outcome] = {}
         self.numbers = itertools.count(1)
-        self.traces = Traces(clock=self.clock, emit=silent, most_per_s=events)
-        rules = Rules.of(MappingConfig(), PrivacyConfig(), MappedDestination(event_source_id=PIXEL))
-        self.routes = {to: [Route(to, rules)] for to in (SHOP, OUTLET)}
 
     async def write(self, path: Path) -> None:
         """Write the file."""
@@ -163,11 +169,8 @@ class Seeding:
     async def _own(self, name: str, *, is_lost: bool, to: DestinationName = SHOP, **more: str) -> Record:
         """One event as the server makes it of a hit."""
         url, headers = self._hit(name, is_lost=is_lost, **more)
-        (event,) = read_request(Request(url=url, headers=headers)).events
-        catcher: Any = _Catcher()
-        event = msgspec.structs.replace(event, received_at=self.clock.now())
-        await accept([event], routes=self.routes[to], outbox=catcher, traces=self.traces, emit=silent)
-        (record,) = catcher.records
+        found = read_request(Request(url=url, headers=headers), received_at=self.clock.now())
+        (record,) = await records_of(found.events, to=to, clock=self.clock)
         return record
 
     def _hit(self, name: str, *, is_lost: bool, **more: str) -> tuple[str, dict[str, str]]:
@@ -222,7 +225,7 @@ class Seeding:
         for order in range(first, min(last, REFUSED_ORDERS)):
             event_id = f"R-13{order:03}"
             special.append(await self._purchase(event_id, product=REFUSED_PRODUCT))
-            self.fates[event_id] = Dead(DeadReason.REFUSED, 40002, WHY_REFUSED, _request_id(self.chance))
+            self.fates[event_id] = Dead(DeadReason.REFUSED, 40002, WHY_REFUSED, request_id_of(self.chance))
         if left in {3, 5, 9}:
             twice = await self._purchase(f"R-9{place}")
             spelled = await self._purchase(f"W-{place}a"), await self._purchase(f"w-{place}A")
@@ -261,7 +264,7 @@ class Seeding:
         for count, event, death in _DEATHS:
             mine = [record for record in records if record.event == event and record.event_id not in self.fates]
             if mine and self.chance.random() < count / (DAYS * 24) * 1.2:
-                request_id = _request_id(self.chance) if death.code else ""
+                request_id = request_id_of(self.chance) if death.code else ""
                 self.fates[mine[0].event_id] = msgspec.structs.replace(death, request_id=request_id)
 
     async def _settle(self, outbox: SqliteOutbox, destination: DestinationName) -> int:
@@ -272,7 +275,9 @@ class Seeding:
         taken = tuple(e.key for e, one in zip(lease.events, outcomes, strict=True) if isinstance(one, Accepted))
         seconds = 0.08 + self.chance.random() / 8
         at = {"began_at": self.clock.now(), "seconds": seconds, "status": 200}
-        accepted = Call(keys=taken, outcome="accepted", code=0, message="OK", request_id=_request_id(self.chance), **at)
+        accepted = Call(
+            keys=taken, outcome="accepted", code=0, message="OK", request_id=request_id_of(self.chance), **at
+        )
         refused = [
             Call(
                 keys=(leased.key,), events=1, outcome="refused", code=one.code, message=one.message,
@@ -285,7 +290,7 @@ class Seeding:
         return len(lease.events)
 
 
-def _request_id(chance: random.Random) -> str:
+def request_id_of(chance: random.Random) -> str:
     """An id such as TikTok's answers bear."""
     return f"20261124{chance.getrandbits(104):026X}"[:34]
 
