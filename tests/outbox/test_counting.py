@@ -15,6 +15,7 @@ from tikrelay.outbox.figures import SECONDS, Look
 from tikrelay.outbox.pages import Pages
 from tikrelay.outbox.schema import PAGE_SIZE
 from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find, Retention
+from tikrelay.outbox.traces import cut_traces
 
 HOUR, DAY = SECONDS["hour"], SECONDS["day"]
 TABLES = ("figures", "tallies", "traces")
@@ -99,6 +100,8 @@ async def test_the_oldest_traces_go_when_there_are_too_many(open_outbox):
     newest = [b"how5", b"how6", b"how7"]
 
     assert newest == await until(outbox, lambda: traces(outbox), newest)
+    assert not await outbox._do(lambda: cut_traces(outbox._memory, most=1), writes=True)
+    assert newest == await traces(outbox)
 
 
 async def test_no_trace_is_kept_where_none_is_wanted(open_outbox):

@@ -330,10 +330,6 @@ class GroupCommit:
         error = self._attempt(jobs)
         if error is None:
             return
-        if isinstance(error, BesideError):
-            self._go_on_without(error)
-            self._run(jobs, tried=tried)
-            return
         if isinstance(error, apsw.FullError):
             self._tidy(self._database.checkpoint)  # a log that was carried over is written anew from its beginning
             if tried < _MOST_TRIES and (self._make_room(size=_FREED_FIRST << tried) or not self._memory.frugal):
@@ -357,6 +353,13 @@ class GroupCommit:
         return self._attempt([job]) is None
 
     def _attempt(self, jobs: list[Job]) -> Exception | None:
+        error = self._try(jobs)
+        if isinstance(error, BesideError):
+            self._go_on_without(error)
+            error = self._try(jobs)
+        return error
+
+    def _try(self, jobs: list[Job]) -> Exception | None:
         began = time.monotonic()
         take_back = self._memory.begin()
         self._memory.frugal = self._room.is_tight or began - self._was_full_at < _FRUGAL_FOR_S
