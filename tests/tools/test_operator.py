@@ -104,6 +104,43 @@ def ref_of_first(shown: Said) -> str:
     return match[1] if match else ""
 
 
+def test_events_are_found_by_what_stands_in_them_and_letters_by_their_code_with_a_server_and_with_none(run, refused):
+    def found(*options: str) -> list[str]:
+        return sorted(event["event_id"] for event in run(refused, "events", *options, "--json").json["events"])
+
+    def looked() -> list[list[str] | str]:
+        return [
+            found("--text", "SKU-1"),
+            found("--text", "SKU"),
+            found("--text", EMAIL),
+            found("--code", "40002"),
+            found("--code", "40000"),
+            run(refused, "replay", "--code", "40002", "--dry-run").out,
+            run(refused, "replay", "--code", "40000", "--dry-run").out,
+        ]
+
+    expected = [
+        ["R-1", "R-2"],
+        [],
+        ["R-1"],
+        ["R-1"],
+        [],
+        "1 dead letter would go out again\n",
+        "0 dead letters would go out again\n",
+    ]
+
+    assert expected == looked()
+    assert refused.process.terminate() == 0
+    assert expected == looked()
+
+
+@pytest.mark.parametrize("option", [("--text", "R-1"), ("--code", "40002")])
+def test_what_comes_is_not_chosen_by_what_only_the_list_knows(run, gateways, option: tuple[str, str]):
+    said = run(gateways(), "events", "--follow", *option)
+
+    assert (64, True) == (said.code, "leave out --follow" in said.err)
+
+
 def test_a_refused_purchase_is_found_mended_and_replayed_and_delivered_once(run, refused, sandbox):
     mend_and_replay(run, refused, sandbox)
 

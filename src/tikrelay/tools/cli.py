@@ -22,6 +22,7 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for machines.")]
 Destination = Annotated[str | None, Parameter(help="Those for this destination.")]
 EventId = Annotated[str | None, Parameter(help="Those with this event_id.")]
+Code = Annotated[int | None, Parameter(help="TikTok's code that they died of, such as 40002.")]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")]
 
 
@@ -215,6 +216,13 @@ def events(
     event: Annotated[str | None, Parameter(help="TikTok's name of the event.")] = None,
     event_id: EventId = None,
     reason: Annotated[str | None, Parameter(help="Why a dead letter died, such as refused.")] = None,
+    code: Code = None,
+    text: Annotated[
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True, help="A whole value in it: an order's id, a product's, an e-mail address."
+        ),
+    ] = None,
     since: Annotated[str | None, Parameter(help="Received within this time: 90s, 15m, 2h, 7d.")] = None,
     most: Annotated[int, Parameter(help="The newest so many, at most 1000.")] = 50,
     follow: Annotated[
@@ -239,7 +247,7 @@ def events(
         return show_event(config, ref, as_json=json)
     options: dict[str, object] = {
         "state": state, "destination": destination, "event": event, "event_id": event_id, "reason": reason,
-        "most": most,
+        "code": code, "text": text, "most": most,
     }  # fmt: skip
     query = query_of(options, since=since)
     return follow_events(config, query, as_json=json) if follow else list_events(config, query, as_json=json)
@@ -252,6 +260,7 @@ def replay(
     *,
     all: Annotated[bool, Parameter(negative="", help="Every dead letter.")] = False,  # noqa: A002  the option's name
     reason: Annotated[str | None, Parameter(help="Those that died of this, such as refused.")] = None,
+    code: Code = None,
     event_id: EventId = None,
     event: Annotated[str | None, Parameter(help="TikTok's name of the event.")] = None,
     destination: Destination = None,
@@ -275,7 +284,7 @@ def replay(
 
     order = order_of(
         {
-            "refs": refs, "all": all, "reason": reason, "event_id": event_id, "event": event,
+            "refs": refs, "all": all, "reason": reason, "code": code, "event_id": event_id, "event": event,
             "destination": destination, "dry_run": dry_run, "test_event_code": test_event_code,
             "accept_duplicates": accept_duplicates,
         }

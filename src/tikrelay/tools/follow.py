@@ -14,6 +14,7 @@ import msgspec
 
 from tikrelay.base.shown import one_line
 from tikrelay.tools.admin_client import AdminClient, NotRunningError
+from tikrelay.tools.events import WrongOptionError
 from tikrelay.tools.operator import read_to_look
 from tikrelay.watch.operations import EventQuery, LiveRow, LiveRows
 
@@ -24,7 +25,12 @@ _COLUMNS: Final = {"ref": 21, "received": 20, "state": 11, "destination": 12, "e
 
 
 def follow_events(config: str | None, query: EventQuery, *, as_json: bool) -> int:
-    """Print what is new, until Ctrl-C; exit code 0 when nobody reads any more. Raises NotRunningError, RefusedError."""
+    """Print what is new, until Ctrl-C; exit code 0 when nobody reads any more.
+
+    Raises NotRunningError, RefusedError, WrongOptionError.
+    """
+    if query.text or query.code is not None:
+        raise WrongOptionError("what comes cannot be chosen by --text or --code", hint="leave out --follow")
     client = AdminClient(read_to_look(config).config.server)
     already = Already()
     fresh = _look(client, "")
@@ -67,7 +73,7 @@ class Already:
 
 
 def chosen(rows: list[LiveRow], query: EventQuery) -> list[LiveRow]:
-    """Those rows that match a query; ``received_to``, ``code`` and ``text`` are not looked at.
+    """Those rows that match a query; ``received_to`` is not looked at.
 
     >>> rows = [LiveRow(at=1.0, verdict="dead", event="Lead", why="refused: no"), LiveRow(at=2.0, verdict="waiting")]
     >>> [row.at for row in chosen(rows, EventQuery(reason="refused"))], [row.at for row in chosen(rows, EventQuery())]
