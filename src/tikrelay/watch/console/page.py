@@ -148,10 +148,10 @@ def number(value: float) -> str:
 def share(value: float) -> str:
     """Write a share.
 
-    >>> share(0.1234), share(1.0), share(-0.5)
-    ('12.3 %', '100 %', '-50.0 %')
+    >>> share(0.1234), share(1.0), share(-0.5), share(-0.0001)
+    ('12.3 %', '100 %', '-50.0 %', '0.0 %')
     """
-    return "100 %" if value == 1 else f"{value * 100:.1f} %"
+    return "100 %" if value == 1 else f"{round(value * 100, 1) + 0.0:.1f} %"  # without the sign of a zero
 
 
 def day(at: float) -> str:
