@@ -240,6 +240,28 @@ async def test_the_ids_of_the_newest_events_are_told_wherever_they_are(outbox, c
     assert ("shop", "Purchase", "e2") == tuple(msgspec.to_builtins((await outbox.ids(most=1))[0]))[1:]
 
 
+async def test_more_letters_and_ids_than_one_step_looks_at_are_told_once(outbox, clock):
+    await outbox.put([record(number) for number in range(2500)])
+    for _ in range(2):
+        lease = await lease_all(outbox, clock, most=1250)
+        await outbox.settle(lease, [REFUSED] * 1250)
+        clock.time += 60
+
+    (group,) = await outbox.letters()
+
+    assert (2500, clock.now() - 120, clock.now() - 60) == (group.count, group.oldest_at, group.newest_at)
+    assert [f"e{number}" for number in range(2499, 99, -1)] == [one.event_id for one in await outbox.ids(most=2400)]
+    assert ["e3"] == [entry.event_id for entry in await outbox.find(Find(text="e3"))]
+
+
+async def test_the_newest_are_found_though_older_ones_were_met_first(outbox, clock):
+    await outbox.put([record(number) for number in range(3)])
+    lease = await lease_all(outbox, clock)
+    await outbox.settle(lease, [RetryAt(at=clock.now()), Accepted(), RetryAt(at=clock.now())])
+
+    assert ["e2", "e1"] == [entry.event_id for entry in await outbox.find(Find(most=2))]
+
+
 # Finding.
 
 BODY = (

@@ -603,3 +603,16 @@ async def test_a_trace_is_not_kept_longer_than_its_event(open_outbox, clock, pat
 
     assert 0 < len(left) < 300
     assert left == {traced.key for traced in await outbox.traced(after=0, most=1000)}
+
+
+async def test_a_row_of_figures_that_cannot_be_is_told(open_outbox, clock, path):
+    await count_for_months(open_outbox, clock)
+    before = beside_of(path)
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE figures SET span = 7 WHERE span = 86400 AND at = (SELECT max(at) FROM figures)")
+    connection.close()
+    done = salvage(marked(path), now=clock.now())
+    after = beside_of(path)
+
+    assert (True, True) == (done.is_all, done.lost_beside)
+    assert len(before["figures"]) - 1 == len(after["figures"])
