@@ -1,9 +1,14 @@
 """A log with a damaged byte: what SQLite leaves out behind it is not lost, and not in silence."""
 
+import contextlib
+import resource
 import shutil
+import threading
 
+import apsw
 import pytest
 
+from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import LogKept, TakenBack
 from tikrelay.outbox.log_tail import frames_of, log_of
 from tikrelay.outbox.schema import PAGE_SIZE
@@ -50,6 +55,17 @@ def kept_in(folder):
 
 def told(happenings, kind):
     return [what for what in happenings if isinstance(what, kind)]
+
+
+@contextlib.contextmanager
+def no_room_beyond(size):
+    """No file of this process grows beyond so many bytes: what a full disk is to a copy."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def ids_waiting(outbox, clock):
@@ -180,7 +196,7 @@ async def test_frames_of_an_older_log_are_no_damage(open_outbox, record, clock, 
     await outbox._do(outbox._database.checkpoint, writes=False)
     await outbox.put([record(PUTS, body=BODY)])
     copy_open(away, path)
-    older = [frame for frame in frames(path) if not frame.page]
+    older = [frame for frame in frames(path) if not frame.is_own]
     opened = await open_outbox(path)
 
     assert older
@@ -211,6 +227,49 @@ async def test_the_log_of_a_file_that_was_cut_to_nothing_comes_back(open_outbox,
 
     assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
     assert 1 == len(told(happenings, LogKept))
+
+
+@pytest.mark.parametrize("place", [32 + 8, 32 + 6 * FRAME + 16, 0])
+async def test_a_log_of_which_there_is_no_room_for_a_copy_stays_as_it_is(open_outbox, clock, killed, place):
+    flip(killed, place)
+    before = log_of(killed).read_bytes()
+    for _ in range(2):
+        with no_room_beyond(len(before) // 2), pytest.raises(OutboxUnavailable, match="cannot open"):
+            await open_outbox(killed)
+        left = (kept_in(killed.parent), killed.with_suffix(".keeping").exists(), log_of(killed).read_bytes() == before)
+
+        assert ([], False, True) == left
+
+    assert list(range(2 * PUTS)) == await ids_waiting(await open_outbox(killed), clock)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_the_log_of_a_file_with_nothing_in_it_needs_no_room_to_be_kept(open_outbox, clock, killed, is_there):
+    before = log_of(killed).read_bytes()
+    killed.unlink()
+    if is_there:
+        killed.touch()
+    with no_room_beyond(len(before) // 10), pytest.raises(OutboxUnavailable, match="cannot open"):
+        await open_outbox(killed)
+    (kept,) = kept_in(killed.parent)
+
+    assert before == (killed.parent / kept).read_bytes()
+    assert 0o600 == (killed.parent / kept).stat().st_mode & 0o777
+    assert list(range(2 * PUTS)) == await ids_waiting(await open_outbox(killed), clock)
+
+
+async def test_another_programs_short_look_holds_up_no_start(open_outbox, clock, killed):
+    flip(killed, 32 + 6 * FRAME + 16)
+    other = apsw.Connection(str(killed))
+    other.pragma("locking_mode", "exclusive")
+    other.execute("BEGIN IMMEDIATE")
+    other.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    ends = threading.Timer(0.5, other.close)
+    ends.start()
+    outbox = await open_outbox(killed)
+    ends.join()
+
+    assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
 
 
 async def test_a_log_that_cannot_be_taken_back_now_is_taken_back_later(open_outbox, clock, happenings, killed):

@@ -19,6 +19,7 @@ from tikrelay.base.failpoints import passing
 Value = None | int | float | str | bytes
 Row = tuple[Any, ...]
 
+_OTHERS_TAKE_AT_MOST_S: Final = 2.0  # with the file, be it a look or a copy, while it is opened or written
 _READER_WAITS_MS: Final = 10_000
 CHECKPOINT_PAGES: Final = 250  # larger lets the slowest commits grow faster than throughput
 _OF_ANOTHER_SCHEMA: Final = ("no such table: ", "no such column: ", " has no column named ")
@@ -33,6 +34,7 @@ class Database:
         self._vfs = vfs
         self._connection = apsw.Connection(str(path), vfs=vfs or None)
         self._connection.set_wal_hook(self._note_commit)
+        self.wait_for_others(seconds=_OTHERS_TAKE_AT_MOST_S)
 
     def _note_commit(self, _: apsw.Connection, __: str, pages_in_wal: int) -> int:
         self._pages_in_wal = pages_in_wal

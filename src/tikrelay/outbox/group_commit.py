@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import apsw
 
@@ -37,6 +37,7 @@ from tikrelay.base.happenings import (
     CommitDone,
     Emit,
     EventsBuried,
+    LogKept,
     OutboxDamaged,
     PutRefused,
     StoreFailed,
@@ -59,7 +60,7 @@ from tikrelay.outbox.failures import (
 from tikrelay.outbox.jobs import Job, parts_of
 from tikrelay.outbox.kept_log import take_back_events
 from tikrelay.outbox.lock import OutboxLock
-from tikrelay.outbox.log_tail import keep_left_out, open_log
+from tikrelay.outbox.log_tail import keep_left_out, keep_orphan
 from tikrelay.outbox.memory import Memory
 from tikrelay.outbox.outcomes import find_cut_off
 from tikrelay.outbox.room import FAILED, REPLACED, Room, WhyNot
@@ -147,8 +148,7 @@ class GroupCommit:
 
     def _connect(self) -> None:
         try:
-            with open_log(self.path) as log:
-                self._open(log)
+            self._open()
         except (*DAMAGE, UnicodeDecodeError) as error:
             self._mark_damaged(error)
             raise OutboxBroken(f"{self.path} is damaged: {error}", hint=how_to_mend(self.path)) from None
@@ -156,14 +156,15 @@ class GroupCommit:
             hint = "check the folder's owner, its permissions and the room on its disk"
             raise OutboxUnavailable(f"cannot open {self.path}: {error}", hint=hint) from None
 
-    def _open(self, log: IO[bytes]) -> None:
+    def _open(self) -> None:
         if has_vanished(self.path, self._lock):
             self._call_loop(self._emit, begin_anew(self.path, self._lock, at=self._clock.now()))
+        self._tell_kept(keep_orphan(self.path, at=self._clock.now()))
         self._database = Database(self.path, vfs=self._vfs)
         try:
             self.path.chmod(0o600)
             self._room.remember_file()
-            self._keep_log(log)
+            self._tell_kept(keep_left_out(self._database, at=self._clock.now()))
             prepare(self._database)
             self._room.remember_log()
             note_that_it_holds(self._lock)
@@ -174,12 +175,12 @@ class GroupCommit:
             self._find_cut_off()
             self._measure()
         except BaseException:
+            self._database.write_no_more()  # closing it would empty the log, of which there may be no whole copy yet
             self._database.close()
             raise
 
-    def _keep_log(self, log: IO[bytes]) -> None:
-        """Keep the log when SQLite leaves out the end of it."""
-        if told := keep_left_out(self._database, log, at=self._clock.now()):
+    def _tell_kept(self, told: LogKept | None) -> None:
+        if told:
             self._call_loop(self._emit, told)
 
     def _load_beside(self) -> None:

@@ -113,7 +113,7 @@ class _KeptPages(Pages):
         with kept.open("rb", buffering=0) as log:
             frames = frames_of(log)
         most_pages += len(frames)
-        self._at = {frame.page: frame.at for frame in frames if 0 < frame.page <= most_pages}
+        self._at = {frame.page: frame.at for frame in frames if frame.is_own and 0 < frame.page <= most_pages}
         self.count = max(self._at, default=0)
 
     def page(self, number: int) -> bytes:

@@ -172,7 +172,6 @@ VERSION: Final = len(MIGRATIONS)
 
 def prepare(database: Database) -> None:
     """Set up the connection and bring the file to VERSION. Raises OutboxBroken when it is not ours, or newer."""
-    database.wait_for_others(seconds=2.0)
     _refuse_foreign(database)
     version = database.pragma("user_version")
     if version > VERSION:
