@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+import msgspec
 import pytest
 
 from outboxes import balance, find_one, ids, lease_all, record, records, settle_all
@@ -141,6 +142,19 @@ async def test_many_letters_are_replayed_by_their_keys_and_by_what_few_of_them_a
     rest = await outbox.replay(Replay(which=Find(most=1 << 31), destinations=("shop",)))
 
     assert (299, 1, 600) == (by_keys.replayed, by_id.replayed, rest.replayed)
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+async def test_an_order_that_was_done_in_part_sends_the_rest_when_it_is_given_again(outbox, clock, oldest_first):
+    await outbox.put(records(500))
+    await settle_all(outbox, clock, REFUSED)
+    keys = tuple(entry.key for entry in await outbox.find(Find(most=1000, oldest_first=oldest_first)))
+    which = Find(keys=keys, most=1000, oldest_first=oldest_first)
+    await outbox.replay(Replay(which=msgspec.structs.replace(which, keys=keys[:250]), destinations=("shop",)))
+
+    rest = await outbox.replay(Replay(which=which, destinations=("shop",)))
+
+    assert Replayed(replayed=250) == rest
 
 
 async def test_a_put_need_not_wait_until_many_letters_are_replayed(outbox, clock):

@@ -45,7 +45,7 @@ class Replaying(msgspec.Struct, frozen=True, kw_only=True):
         which = self.order.which
         until = self.until if self.at is not None else memory.database.value("SELECT ifnull(max(id), 0) FROM dead")
         start = self.at if self.at is not None else (LOWEST if which.oldest_first else HIGHEST)
-        bounds = _next_bounds(memory, which, start)
+        bounds = _next_bounds(memory, which, start, until)
         if bounds is None or bounds[0] > until or self.looked >= which.most:
             return msgspec.structs.replace(self, is_done=True)
         letters = _letters(memory, which, (bounds[0], min(bounds[1], until)), most=which.most - self.looked)
@@ -54,12 +54,13 @@ class Replaying(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, at=at, until=until, looked=self.looked + len(letters), done=done)
 
 
-def _next_bounds(memory: Memory, which: Find, start: int) -> tuple[int, int] | None:
+def _next_bounds(memory: Memory, which: Find, start: int, until: int) -> tuple[int, int] | None:
     """The lowest and the highest key of the next few letters."""
     forward = which.oldest_first
     if not which.keys:
         return next_places(memory, "dead", start, forward=forward, most=_LOOKED_AT_ONCE)
-    left = sorted((key for key in which.keys if (key > start if forward else key < start)), reverse=not forward)
+    there = [key for key in which.keys if key <= until]
+    left = sorted((key for key in there if (key > start if forward else key < start)), reverse=not forward)
     few = left[:_LOOKED_AT_ONCE]
     return (min(few), max(few)) if few else None
 
