@@ -81,6 +81,26 @@ def test_what_is_wrong_with_the_server_itself_is_told(status: Status, kind: str,
     assert [(kind, about, level)] == kinds(status)
 
 
+def hint(status: Status) -> str:
+    (trouble,) = troubles(status, limits=LIMITS)
+    return trouble.hint
+
+
+def test_a_kept_log_is_to_be_deleted_only_once_its_events_are_back():
+    pending, done = told(kept_logs=("o-wal.kept-Z",)), told(kept_logs=("o-wal.kept-Z.done",))
+
+    assert hint(done).endswith("; then delete o-wal.kept-Z.done")
+    assert hint(pending).endswith("; restart the server; delete it when its name ends in .done")
+
+
+def test_a_file_that_vanished_is_to_be_salvaged_only_while_nobody_has_begun_it_anew():
+    store = StoreStatus(outbox="outbox-000.db", ready=True)
+    nobody, begun = told(vanished=("outbox-000.db",)), told(vanished=("outbox-000.db",), stores=(store,))
+
+    assert hint(nobody).endswith("; to hear no more of it: tikrelay doctor --salvage outbox-000.db")
+    assert hint(begun).endswith("; it is told for an hour")
+
+
 @pytest.mark.parametrize(
     ("waited_s", "level"),
     [((60, 60), "soon"), ((1000, 60), "soon"), ((1000, 1000), "now"), ((3700, None), "now"), ((1000, None), "soon")],

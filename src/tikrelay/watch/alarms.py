@@ -97,23 +97,30 @@ def _disk(status: Status) -> Iterator[Trouble]:
 
 
 def _what_may_be_lost(status: Status) -> Iterator[Trouble]:
+    begun_anew = {store.outbox for store in status.stores}
     for file in status.vanished:
         yield Trouble(
             kind="file_vanished",
             about=file,
             level="now",
             what=f"{file} held events, and was gone or empty; what waited in it is lost, unless it was moved away",
-            hint=f"look at the disk, and for a backup; to hear no more of it: tikrelay doctor --salvage {file}",
+            hint=f"look at the disk, and for a backup; {_until_when_told(file, is_begun_anew=file in begun_anew)}",
         )
     for log in status.kept_logs:
-        back = "is back in the file" if log.endswith(TAKEN_BACK) else "comes back when the file is opened next"
+        is_back = log.endswith(TAKEN_BACK)
+        back = "is back in the file" if is_back else "comes back when the file is opened next"
+        then = f"then delete {log}" if is_back else f"restart the server; delete it when its name ends in {TAKEN_BACK}"
         yield Trouble(
             kind="log_kept",
             about=log,
             level="now",
             what=f"a log had a damaged place; what could be read behind it {back}, and some of it may be lost",
-            hint=f"look at the disk (SMART, dmesg); then delete {log}",
+            hint=f"look at the disk (SMART, dmesg); {then}",
         )
+
+
+def _until_when_told(file: str, *, is_begun_anew: bool) -> str:
+    return "it is told for an hour" if is_begun_anew else f"to hear no more of it: tikrelay doctor --salvage {file}"
 
 
 def _what_is_left(free_bytes: int) -> str:
