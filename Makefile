@@ -56,10 +56,13 @@ fuzz: $(VENV)/.dev  ## a million inputs nobody should send (N=20000 of all kinds
 	  --hypothesis-seed $(FUZZ_SEED) tests/fuzz tests/edge/test_fuzz.py tests/contract tests/send/test_isolate.py tests/tiktok/test_answers.py $(ARGS)
 
 bench: $(VENV)/.dev  ## what it costs, beside what it must cost; no test asserts it
-	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=src $(BIN)/python $$file || exit 1; done
+	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=src:tests $(BIN)/python $$file || exit 1; done
 
 bench-one: $(VENV)/.dev  ## one of them (NAME=map_hit)
-	@PYTHONPATH=src $(BIN)/python bench/$(NAME).py
+	@PYTHONPATH=src:tests $(BIN)/python bench/$(NAME).py
+
+screenshots: $(VENV)/.dev  ## write the pictures of the console in docs/images anew (needs chromium)
+	@PYTHONPATH=src:tests $(BIN)/python -m browser.pictures
 
 docs: $(VENV)/.dev  ## write the generated pages and the example settings anew
 	@$(BIN)/python -m tikrelay.tools.reference
@@ -75,4 +78,4 @@ lock: $(BIN)/python  ## write requirements/*.txt anew from pyproject.toml
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
-.PHONY: help demo install test lint types faults soak fuzz bench bench-one docs sbom lock clean
+.PHONY: help demo install test lint types faults soak fuzz bench bench-one screenshots docs sbom lock clean

@@ -29,6 +29,7 @@ from tikrelay.base.happenings import silent
 from tikrelay.event import DestinationName, DropReason, Event, EventId
 from tikrelay.mapping.config import MappedDestination, MappingConfig, PrivacyConfig
 from tikrelay.mapping.rules import Rules
+from tikrelay.outbox.figures import MARKS
 from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Accepted, Call, Dead, DeadReason, Drop, Outcome, Record, Retention, RetryAt
 
@@ -46,6 +47,7 @@ LOST_DAYS: Final = 4
 SHOP, OUTLET = DestinationName("shop"), DestinationName("outlet")
 OUTLET_PIXEL: Final = "C0EXAMPLE0000000002"
 DESTINATIONS: Final = [{}, {"name": OUTLET, "event_source_id": OUTLET_PIXEL, "hosts": ["outlet.example"]}]
+BEHIND_A_PROXY: Final = {"trusted_proxies": ["127.0.0.0/8"]}
 KEEPS: Final = {"keep_delivered": "30d", "keep_delivered_events": 2 * EVENTS}
 
 _KEPT: Final = Retention(delivered_s=30 * 86400.0, delivered_events=2 * EVENTS)
@@ -53,6 +55,7 @@ _RULES: Final = Rules.of(MappingConfig(), PrivacyConfig(), MappedDestination(eve
 _HOUR_S: Final = 3600
 _POOL: Final = 120
 _AT_ONCE: Final = 1000
+_EMAIL: Final = 1 << MARKS.index("email")
 _OWN_HOURS: Final = 2
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 _SITES: Final = ("shop.example", "shop.example", "shop.example", "outlet.example", "m.shop.example")
@@ -136,8 +139,7 @@ class Seeding:
         """Write the file."""
         self.clock.time = self.now - DAYS * 86400
         outbox = await SqliteOutbox.open(path, clock=self.clock, emit=silent, retention=_KEPT)
-        pools = {name: await self._pool(name, is_lost=False) for name in KINDS}
-        pool_of_lost = {**pools, "sign_up": await self._pool("sign_up", is_lost=True)}
+        pools = {name: await self._pool(name) for name in KINDS}
         hours = DAYS * 24
         shares = list(self._shares(hours))
         for place in range(hours):
@@ -145,10 +147,11 @@ class Seeding:
             is_lost = place >= hours - LOST_DAYS * 24
             count = shares[place]
             names = self.chance.choices(list(KINDS), [kind.weight for kind in KINDS.values()], k=count)
-            pool = pool_of_lost if is_lost else pools
             own = place >= hours - _OWN_HOURS
             made = [
-                await self._own(name, is_lost=is_lost) if own else self._copy(self.chance.choice(pool[name]))
+                await self._own(name, is_lost=is_lost)
+                if own
+                else self._copy(self.chance.choice(pools[name]), is_lost=is_lost)
                 for name in names
             ]
             special = await self._special(place, hours)
@@ -163,17 +166,17 @@ class Seeding:
 
     # What comes.
 
-    async def _pool(self, name: str, *, is_lost: bool) -> list[Record]:
-        return [await self._own(name, is_lost=is_lost) for _ in range(min(_POOL, 1 + self.events // 800))]
+    async def _pool(self, name: str) -> list[Record]:
+        return [await self._own(name, is_lost=False) for _ in range(min(_POOL, 1 + self.events // 800))]
 
     async def _own(self, name: str, *, is_lost: bool, to: DestinationName = SHOP, **more: str) -> Record:
         """One event as the server makes it of a hit."""
-        url, headers = self._hit(name, is_lost=is_lost, **more)
+        url, headers = self.hit(name, is_lost=is_lost, **more)
         found = read_request(Request(url=url, headers=headers), received_at=self.clock.now())
         (record,) = await records_of(found.events, to=to, clock=self.clock)
         return record
 
-    def _hit(self, name: str, *, is_lost: bool, **more: str) -> tuple[str, dict[str, str]]:
+    def hit(self, name: str, *, is_lost: bool, **more: str) -> tuple[str, dict[str, str]]:
         """A hit of a visitor of the shop, as gtag sends it, and the headers that come with it."""
         chance, kind, count = self.chance, KINDS[name], next(self.numbers)
         click = f"ttclid=E.C.P.{chance.getrandbits(60):x}&" if chance.random() < 0.3 else ""
@@ -182,7 +185,7 @@ class Seeding:
             "v": "2", "tid": "G-SHOP000001", "cid": f"{chance.getrandbits(31)}.{count}", "_p": str(count), "_s": "1",
             "sid": "1795312000", "dl": page, "dr": "https://shop.example/", "ul": "de-de", "gcs": "G111", "en": name,
         }  # fmt: skip
-        if chance.random() < (0.04 if is_lost and name == "sign_up" else kind.email):
+        if chance.random() < kind.email and not self._is_without_email(name, is_lost=is_lost):
             hit["ep.user_data.email"] = f"somebody-{chance.randrange(9000)}@shop.example"
         if chance.random() < kind.email / 2:
             hit["uid"] = f"C-{chance.randrange(9000)}"
@@ -201,16 +204,29 @@ class Seeding:
         address = {"X-Forwarded-For": f"8.8.{chance.randrange(256)}.{chance.randrange(1, 255)}"}
         return f"/g/collect?{urllib.parse.urlencode({**hit, **more})}", {"User-Agent": _AGENT, **address, **cookies}
 
-    def _copy(self, record: Record) -> Record:
+    def _copy(self, record: Record, *, is_lost: bool) -> Record:
         """The same event from another visit: its own id, now; nobody kept how it came about."""
         event_id = f"{self.chance.getrandbits(128):032x}"
         if record.name == "purchase":
             event_id = f"R-{20_000 + next(self.numbers)}"
         body: dict[str, Any] = msgspec.json.decode(record.body)
         body |= {"event_id": event_id, "event_time": int(self.clock.now())}
+        marks = record.marks
+        if self._is_without_email(record.name, is_lost=is_lost):
+            body["user"].pop("email", None)
+            marks &= ~_EMAIL
         return msgspec.structs.replace(
-            record, event_id=EventId(event_id), body=msgspec.json.encode(body), trace=b"", destination=self._to()
+            record,
+            event_id=EventId(event_id),
+            body=msgspec.json.encode(body),
+            marks=marks,
+            trace=b"",
+            destination=self._to(),
         )
+
+    def _is_without_email(self, name: str, *, is_lost: bool) -> bool:
+        """Say whether the release lost an event's e-mail address."""
+        return is_lost and name == "sign_up" and self.chance.random() < 0.95
 
     def _to(self) -> DestinationName:
         return OUTLET if self.chance.random() < 0.06 else SHOP
@@ -299,7 +315,7 @@ def serve_seeded(folder: Path, sandbox: Sandbox, *, events: int = EVENTS) -> Gat
     """Seed a folder and start a server on it. The outlet's token is refused, so what is for it waits."""
     sandbox.fault("revoke", event_source_id=OUTLET_PIXEL)
     destinations = [dict(one) for one in DESTINATIONS]
-    gateway = Gateway(folder / "gateway", sandbox.url, destinations=destinations, outbox=KEEPS)
+    gateway = Gateway(folder / "gateway", sandbox.url, destinations=destinations, outbox=KEEPS, server=BEHIND_A_PROXY)
     gateway.outbox.mkdir(mode=0o700)
     asyncio.run(seed(gateway.outbox / "outbox-000.db", now=time.time(), events=events))
     return gateway.start()
