@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from clocks import HandTurnedClock
-from tikrelay.app.arrivals import LOOK_EVERY_S, MOST_AT_FIRST, MOST_ROWS, Arrivals
+from tikrelay.app.arrivals import LOOK_EVERY_S, MOST_AT_FIRST, MOST_NOTES, MOST_ROWS, Arrivals
 from tikrelay.app.live import LiveOfWorker, LookLive
 from tikrelay.app.lookout import Lookout
 from tikrelay.base.errors import InputRefused
@@ -238,6 +238,16 @@ async def test_more_than_a_look_shows_is_counted(arrivals, worker, clock):
 
     assert (MOST_AT_FIRST, 20) == (len(told.rows), told.skipped)
     assert str(MOST_AT_FIRST + 19) == told.rows[-1].event_id
+
+
+async def test_a_flood_of_dropped_events_does_not_hide_what_is_sent_on(arrivals, worker, clock):
+    first = await look(arrivals, clock)
+    await worker.put("a")
+    await worker.drop(3 * MOST_NOTES)
+    told = await look(arrivals, clock, first.cursor)
+
+    assert [("a", "waiting"), *[("no_mapping", "dropped")] * MOST_NOTES] == seen(told)
+    assert 2 * MOST_NOTES == told.skipped
 
 
 async def test_a_file_that_is_taken_over_brings_its_newest_and_no_missed_ones(arrivals, worker, clock):

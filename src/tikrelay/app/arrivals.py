@@ -31,6 +31,9 @@ MOST_ROWS: Final = 500
 MOST_AT_FIRST: Final = 100
 """A viewer who has just come sees the newest so many."""
 
+MOST_NOTES: Final = 25
+"""Of each worker no more dropped events and turned away inputs are told at once: they must not hide what is sent on."""
+
 _CURSOR: Final = re.compile(r"([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 
 Ask = Callable[[LookLive], Awaitable[Sequence[LiveOfWorker]]]
@@ -144,11 +147,12 @@ class Arrivals:
         """The rows of what never became a stored event. The books count drops; what was turned away is in none."""
         known = self._processes.get(worker.pid, _Process())
         self._processes[worker.pid] = _Process(noted=worker.noted, turned_away=worker.turned_away)
+        notes = worker.notes[-MOST_NOTES:]
         if is_first:
-            self._counted += sum(note.count for note in worker.notes)
+            self._counted += sum(note.count for note in notes)
         else:
             self._counted += worker.turned_away - known.turned_away
-        for note in worker.notes:
+        for note in notes:
             yield _row_of_note(note), note.count
 
     def _watch(self, name: str, key: int, row: LiveRow) -> None:
