@@ -288,6 +288,59 @@ async def test_a_letter_sent_as_a_test_stays_dead_and_its_copy_is_an_event_of_it
     assert (2, 2) == balance(books)
 
 
+async def test_an_event_of_any_state_is_copied_as_a_test_by_its_key_and_stays_as_it_is(outbox, clock):
+    await outbox.put(records(3))
+    await outbox.settle(await lease_all(outbox, clock), [Accepted(), REFUSED, RetryAt(at=clock.now() + 60)])
+    before = await outbox.find(Find())
+    which = Find(keys=(*(entry.key for entry in before), 7))
+
+    done = await outbox.replay(Replay(which=which, destinations=("shop",), test_event_code="TEST9"))
+    copies = (await lease_all(outbox, clock)).events
+    books = await outbox.books()
+
+    assert Replayed(replayed=3) == done
+    assert [("e0", b'{"n":0}', "TEST9"), ("e1", b'{"n":1}', "TEST9"), ("e2", b'{"n":2}', "TEST9")] == sorted(
+        (copy.event_id, copy.body, copy.test_event_code) for copy in copies
+    )
+    assert before == await outbox.find(Find(keys=which.keys))
+    assert (6, 6) == balance(books)
+    assert {("shop", "ga4_web", "purchase"): 3, ("shop", "replay", "Purchase"): 3} == books.received
+
+
+async def test_what_would_be_copied_is_only_counted_in_a_dry_run(outbox, clock):
+    await outbox.put(records(2))
+    await settle_all(outbox, clock, Accepted())
+    which = Find(keys=tuple(entry.key for entry in await outbox.find(Find())))
+    order = Replay(which=which, destinations=("shop",), test_event_code="TEST9", dry_run=True)
+
+    assert Replayed(replayed=2) == await outbox.replay(order)
+    assert [] == await outbox.find(Find(state="waiting"))
+
+
+@pytest.mark.parametrize("more", [{"test_event_code": "TEST9"}, {}], ids=["as a test", "again"])
+async def test_without_keys_or_without_a_test_code_dead_letters_alone_are_meant(outbox, clock, more):
+    await outbox.put(records(3))
+    await outbox.settle(await lease_all(outbox, clock), [Accepted(), REFUSED, RetryAt(at=clock.now() + 60)])
+    keys = () if more else tuple(entry.key for entry in await outbox.find(Find()))
+
+    done = await outbox.replay(Replay(which=Find(keys=keys), destinations=("shop",), **more))
+
+    assert Replayed(replayed=1) == done
+    assert ["e1"] == ids((await lease_all(outbox, clock)).events)
+
+
+async def test_letters_without_a_code_are_chosen_apart_from_those_with_one(outbox, clock):
+    await outbox.put(records(3))
+    coded = Dead(reason=DeadReason.REFUSED, code=40002)
+    await outbox.settle(await lease_all(outbox, clock), [REFUSED, coded, Accepted()])
+    listed = await outbox.find(Find(code="none"))
+
+    done = await outbox.replay(Replay(which=Find(code="none"), destinations=("shop",)))
+
+    assert (["e0"], Replayed(replayed=1)) == (ids(listed), done)
+    assert ["e1"] == ids(await outbox.find(Find(state="dead")))
+
+
 # Forgetting a person.
 
 

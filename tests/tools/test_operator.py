@@ -223,10 +223,29 @@ def test_a_replay_as_a_test_leaves_the_letter(run, refused, sandbox):
 
     said = run(refused, "replay", ref_of(run, refused, "R-1"), "--test-event-code", "TEST7", "--yes")
 
-    assert (0, "1 dead letter goes as a test under TEST7; the letters stay\n") == (said.code, said.out)
+    assert (0, "1 event goes as a test under TEST7; what was copied stays as it is\n") == (said.code, said.out)
     (event,) = sandbox.wait_for_events(1, event_id="R-1")
     assert "TEST7" == event["_"]["test_event_code"]
     assert ["R-1"] == [letter["event_id"] for letter in refused.dead()]
+
+
+def test_a_delivered_event_goes_as_a_test_and_no_other_way(run, refused, sandbox):
+    sandbox.heal()
+    refused.data([{"event_name": "contact", "event_id": "C-1"}])
+    sandbox.wait_for_events(1, event_id="C-1")
+    refused.wait_until_settled()
+    ref = ref_of(run, refused, "C-1")
+    again = run(refused, "replay", ref, "--yes")
+    said = run(refused, "replay", ref, "000-7", "--test-event-code", "TEST7", "--yes")
+    tests = wait_for(lambda: [one["body"] for one in sandbox.requests() if one["body"].get("test_event_code")])
+
+    assert (1, "0 dead letters go out again\n1 dead letter stays: there is no such dead letter\n") == (
+        again.code,
+        again.out,
+    )
+    assert 1 == said.code
+    assert "1 event stays: there is no such event" in said.out
+    assert [("TEST7", ["C-1"])] == [(one["test_event_code"], [e["event_id"] for e in one["data"]]) for one in tests]
 
 
 def put_dead(folder: Path, reason: DeadReason) -> None:

@@ -42,6 +42,7 @@ from tikrelay.watch.operations import (
 )
 
 NO_DEAD_LETTER: Final = "no_dead_letter"
+NO_EVENT: Final = "no_event"
 _ALL_OF_THEM: Final = 2**31
 MOST_IDS: Final = 20_000
 """Among so many events, the newest, ids are compared: with them the answer of a worker is 2 MB."""
@@ -130,7 +131,7 @@ class Events:
         return what_comes_next(entry, ref, now=self._clock.now(), states=states)
 
     async def replay(self, order: ReplayOrder) -> ReplayDone:
-        """Let dead letters wait again. Raises InputRefused."""
+        """Let dead letters wait again, or copy events to be sent as a test. Raises InputRefused."""
         if not order.chooses:
             raise InputRefused(400, "nothing_chosen", "nothing says which dead letters", hint="give all, or a filter")
         if order.test_event_code and not TEST_EVENT_CODE.fullmatch(order.test_event_code):
@@ -138,7 +139,6 @@ class Events:
             raise InputRefused(400, "bad_test_code", "test_event_code is none", hint=hint)
         keys = read_refs(order.refs) if order.refs else None
         which = Find(
-            state="dead",
             destination=order.destination,
             event=order.event,
             event_id=order.event_id,
@@ -160,7 +160,7 @@ class Events:
             kept.update(one.kept)
         replayed = sum(one.replayed for one in told.by_file.values())
         if missing := len(set(order.refs)) - replayed - kept.total():
-            kept[NO_DEAD_LETTER] = max(0, missing if order.refs else 0)
+            kept[NO_EVENT if order.test_event_code else NO_DEAD_LETTER] = max(0, missing if order.refs else 0)
         failed = {file: why for file, why in told.failed.items() if keys is None or file in keys}
         kept_why = {why: count for why, count in kept.items() if count}
         return ReplayDone(replayed=replayed, kept=kept_why, dry_run=order.dry_run, unanswered=failed)

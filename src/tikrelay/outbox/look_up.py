@@ -20,7 +20,7 @@ _CONDITIONS: Final = {
     "event": "event = ?",
     "event_id": "event_id = ?",
     "reason": "reason = ?",
-    "code": "code = ?",
+    "code": "ifnull(code, 'none') = ?",
     "test_event_code": "test_event_code = ?",
     "received_from": "received_at >= ?",
     "received_to": "received_at < ?",

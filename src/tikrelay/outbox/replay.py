@@ -1,4 +1,4 @@
-"""Which dead letters are sent again, and what is true of them then."""
+"""Which events are sent once more, as they are or as a test, and what is true of them then."""
 
 from collections import Counter
 from typing import Final, Literal, Self
@@ -54,6 +54,27 @@ class Replaying(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, at=at, until=until, looked=self.looked + len(letters), done=done)
 
 
+class Copying(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of any state that go out as a test, some hundred at a time; they themselves stay as they are.
+
+    ``left``  those whose copy is still to be made
+    """
+
+    order: Replay
+    left: tuple[Entry, ...]
+    done: Replayed = Replayed()
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether no step is left."""
+        return not self.left
+
+    def step(self, memory: Memory) -> Self:
+        """Copy the next few; returns how far it is then."""
+        few, left = self.left[:_LOOKED_AT_ONCE], self.left[_LOOKED_AT_ONCE:]
+        return msgspec.structs.replace(self, left=left, done=_add(self.done, _replay(memory, self.order, list(few))))
+
+
 def _next_bounds(memory: Memory, which: Find, start: int, until: int) -> tuple[int, int] | None:
     """The lowest and the highest key of the next few letters."""
     forward = which.oldest_first
@@ -93,7 +114,7 @@ def _why_kept(letter: Entry, order: Replay, now: float) -> Why | None:
     """Why a letter stays where it is, or None. A test counts for no ads, so that it may well be a repeat."""
     if letter.destination not in order.destinations:
         return "no_destination"
-    if letter.damaged or letter.ended_at is None or letter.reason not in _REASONS:
+    if letter.damaged or (letter.state == "dead" and (letter.ended_at is None or letter.reason not in _REASONS)):
         return "damaged"
     may_be_repeated = order.accept_duplicates or order.test_event_code
     return "may_be_delivered" if may_be_delivered(letter, now) and not may_be_repeated else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import apsw
+import msgspec
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import OutboxBroken, OutboxUnavailable
@@ -28,7 +29,7 @@ from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
 from tikrelay.outbox.jobs import Long
 from tikrelay.outbox.look_up import Search
-from tikrelay.outbox.replay import Replaying
+from tikrelay.outbox.replay import Copying, Replaying
 from tikrelay.outbox.retention import make_room
 from tikrelay.outbox.room import FAILED, SLOW_AFTER_S, SLOW_DISK, Room, WhyNot
 from tikrelay.outbox.scrub import Scrubbing
@@ -246,11 +247,19 @@ class SqliteOutbox(GroupCommit):
     async def replay(self, order: Replay) -> Replayed:
         """Let dead letters wait again, some hundred in each transaction."""
         async with self._moving:
-            replaying = await self._go_through(Replaying(order=order), writes=not order.dry_run)
+            if order.test_event_code and order.which.keys:
+                done = (await self._go_through(await self._to_copy(order), writes=not order.dry_run)).done
+            else:
+                done = (await self._go_through(Replaying(order=order), writes=not order.dry_run)).done
         if not order.dry_run:
             for arrival in self._arrivals.values():
                 arrival.set()
-        return replaying.done
+        return done
+
+    async def _to_copy(self, order: Replay) -> Copying:
+        search = Search(msgspec.structs.replace(order.which, state=None), whole=True)
+        await self._step_through(lambda: search.step(self._memory))
+        return Copying(order=order, left=tuple(search.entries()))
 
     async def forget(self, digests: Collection[str]) -> Forgotten:
         """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log."""

@@ -45,7 +45,7 @@ MOST_CALLS_KEPT: Final = 20
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One TikTok event for one destination, as it is stored. ``body`` is its exact JSON.
 
-    ``source``           "replay" is a copy of a dead letter, made to be sent as a test
+    ``source``           "replay" is a copy of a stored event, made to be sent as a test
     ``test_event_code``  of this event alone; empty is the destination's
     ``marks``            one bit for each of ``figures.MARKS``, the first the lowest
     ``warned``           the kinds of warnings there were on the way here
@@ -182,12 +182,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 State = Literal["waiting", "dead", "delivered"]
 
+NoCode = Literal["none"]
+"""Chooses dead letters of which TikTok gave no code."""
+
 
 class Find(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which events to look for; what is empty or None matches all.
 
     ``event``            TikTok's name
-    ``reason``, ``code`` of dead letters: a DeadReason, TikTok's code
+    ``reason``, ``code`` of dead letters: a DeadReason; TikTok's code, or "none" of those that died without one
     ``text``             a whole text that is its event id, or stands as a value anywhere in its body
     ``received_from``, ``received_to``  Unix seconds
     ``keys``             these alone
@@ -199,7 +202,7 @@ class Find(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     event: str = ""
     event_id: str = ""
     reason: str = ""
-    code: int | None = None
+    code: int | NoCode | None = None
     text: str = ""
     test_event_code: str | None = None
     received_from: float | None = None
@@ -248,9 +251,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which dead letters are sent again, and how.
 
-    ``which``              its ``state`` is not looked at
+    ``which``              its ``state`` is not looked at: with ``keys`` and a ``test_event_code`` events of any state
+                           are meant, else dead letters
     ``destinations``       those the settings know; letters of others stay where they are
-    ``test_event_code``    sends a copy as a test; the letter stays dead, for a test does not count for ads
+    ``test_event_code``    sends a copy as a test; the event stays as it is, for a test does not count for ads
     ``accept_duplicates``  also those that TikTok may have taken already, longer ago than it drops repeats
     ``dry_run``            only counts
     """

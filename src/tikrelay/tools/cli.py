@@ -1,7 +1,7 @@
 """The command line: thin commands over the functions the server uses, each imported only when it runs."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -22,7 +22,9 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for machines.")]
 Destination = Annotated[str | None, Parameter(help="Those for this destination.")]
 EventId = Annotated[str | None, Parameter(help="Those with this event_id.")]
-Code = Annotated[int | None, Parameter(help="TikTok's code that they died of, such as 40002.")]
+Code = Annotated[
+    int | Literal["none"] | None, Parameter(help="TikTok's code that they died of, such as 40002; none: without one.")
+]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")]
 
 
@@ -255,7 +257,9 @@ def events(
 
 @app.command
 def replay(
-    refs: Annotated[tuple[str, ...], Parameter(help="Dead letters, as tikrelay events names them.")] = (),
+    refs: Annotated[
+        tuple[str, ...], Parameter(help="Dead letters, as tikrelay events names them; for a test any events.")
+    ] = (),
     /,
     *,
     all: Annotated[bool, Parameter(negative="", help="Every dead letter.")] = False,  # noqa: A002  the option's name
@@ -266,7 +270,8 @@ def replay(
     destination: Destination = None,
     dry_run: Annotated[bool, Parameter(negative="", help="Only count.")] = False,
     test_event_code: Annotated[
-        str | None, Parameter(help="Send a copy as a test under this code; the letters stay.")
+        str | None,
+        Parameter(help="Send a copy as a test under this code; with REF of any event. They stay as they are."),
     ] = None,
     accept_duplicates: Annotated[
         bool, Parameter(negative="", help="Also what TikTok may have taken already; it may count twice.")

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from tikrelay.outbox.figures import Period, Span, Tally
-from tikrelay.outbox.store import DeadReason, State
+from tikrelay.outbox.store import DeadReason, NoCode, State
 
 MOST_EVENTS: Final = 1000
 MOST_REFS: Final = 1000
@@ -22,6 +22,7 @@ Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which events to list: the newest ``most`` that match all of this; what is empty matches all.
 
+    ``code``           TikTok's, of dead letters; "none" of those it gave no code of
     ``text``           a whole value that stands anywhere in the event: an event id, an order id, a product's id
     ``received_from``  Unix seconds, of the first that may come
     ``received_to``    Unix seconds, before which all were received: for the next page, when the last of this one was
@@ -32,7 +33,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     event: Text = ""
     event_id: Text = ""
     reason: DeadReason | None = None
-    code: int | None = None
+    code: int | NoCode | None = None
     text: Text = ""
     received_from: Annotated[float, Meta(ge=0, le=1e11)] | None = None
     received_to: Annotated[float, Meta(ge=0, le=1e11)] | None = None
@@ -255,7 +256,9 @@ class TryOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which dead letters go out again: ``all``, or those that match everything that is given.
 
-    ``test_event_code``    sends a copy as a test and leaves the letter
+    ``refs``               of dead letters; with ``test_event_code`` of any events
+    ``code``               as in EventQuery
+    ``test_event_code``    sends a copy as a test and leaves the event as it is
     ``accept_duplicates``  also what TikTok may have taken already
     ``dry_run``            only counts
     ``confirm``            must be true, unless it is a dry run
@@ -264,7 +267,7 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     all: bool = False
     refs: Annotated[tuple[Text, ...], Meta(max_length=MOST_REFS)] = ()
     reason: DeadReason | None = None
-    code: int | None = None
+    code: int | NoCode | None = None
     event: Text = ""
     event_id: Text = ""
     destination: Text = ""
@@ -283,7 +286,8 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ReplayDone(msgspec.Struct, frozen=True, kw_only=True):
     """How many letters go out again, and how many stay, by why.
 
-    ``kept``  ``may_be_delivered``, ``damaged``, ``no_destination``, or ``no_dead_letter`` of a ref that is none
+    ``kept``  ``may_be_delivered``, ``damaged``, ``no_destination``, or ``no_dead_letter`` of a ref that is none, and
+              ``no_event`` where any event was meant
     """
 
     replayed: int = 0
@@ -346,7 +350,7 @@ class Operations(Protocol):
         ...
 
     async def replay(self, order: ReplayOrder) -> ReplayDone:
-        """Send dead letters again."""
+        """Send dead letters again, or any events as a test."""
         ...
 
     async def forget(self, order: ForgetOrder) -> ForgetDone:

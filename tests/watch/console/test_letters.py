@@ -86,10 +86,26 @@ def test_a_letter_goes_to_a_test_code_and_stays_one(console):
     done = press(console, asked.form_to("/replay", confirm="true"))
     sent = console.sandbox.wait_for_events(1, event_id="T-1")
 
-    assert "Send 1 dead letter as a test?" == head(asked)
-    assert "1 dead letter went out as a test" == head(done)
+    assert "Send 1 event as a test?" == head(asked)
+    assert "1 event went out as a test" == head(done)
     assert ["TEST1234"] == [event["_"]["test_event_code"] for event in sent]
     assert ref in {event["ref"] for event in console.events(event="Search", state="dead")}
+
+
+def test_a_delivered_event_goes_to_a_test_code_from_its_page_and_stays_delivered(console):
+    console.gateway.data([{"event_name": "search", "event_id": "T-2"}])
+    console.gateway.wait_until_settled()
+    ref = console.ref_of("T-2")
+    page = console.page(f"/events/{ref}")
+    asked = press(console, page.form_to("/replay", test_event_code=""), test_event_code="TEST1234")
+    done = press(console, asked.form_to("/replay", confirm="true"))
+    console.gateway.wait_until_settled()
+    (test,) = [one["body"] for one in console.sandbox.requests() if one["body"]["data"][0]["event_id"] == "T-2"][1:]
+
+    assert ("Send 1 event as a test?", "1 event went out as a test") == (head(asked), head(done))
+    assert f"/events/{ref}" in asked.links
+    assert "TEST1234" == test["test_event_code"]
+    assert "TikTok took it" in console.page(f"/events/{ref}").text
 
 
 def test_a_test_code_that_is_none_is_refused_in_words(console):

@@ -24,8 +24,8 @@ async def show(_: Request, parts: Parts) -> Response:
 
 def choice_of(group: LetterGroup) -> dict[str, str]:
     """What chooses the letters of a group, for ReplayOrder and EventQuery alike."""
-    choice = {"destination": group.destination, "event": group.event, "reason": group.reason.value}
-    return choice if group.code is None else {**choice, "code": str(group.code)}
+    code = "none" if group.code is None else str(group.code)
+    return {"destination": group.destination, "event": group.event, "reason": group.reason.value, "code": code}
 
 
 def _list_of(group: LetterGroup) -> dict[str, str]:

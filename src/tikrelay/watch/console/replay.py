@@ -1,4 +1,4 @@
-"""Sending dead letters again: first what would happen, then, once somebody says so, what did."""
+"""Sending dead letters again, or any event as a test: first what would happen; once it is confirmed, what did."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +20,7 @@ KEPT: Final = {
     "damaged": "its bytes are not those that were stored",
     "no_destination": "the settings name no such destination",
     "no_dead_letter": "it is no dead letter any more",
+    "no_event": "it is not kept any more",
 }
 
 
