@@ -323,6 +323,21 @@ def test_an_address_in_base64_is_masked(encode: Callable[[bytes], bytes], addres
     assert "/p/***/q" == mask(f"/p/{text}/q", is_products=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "o'neil@shop.example", "ann/lee@shop.example", " ann@shop.example", "mailto:ann@shop.example",
+        "ann@shop.example,bob@shop.example", "<ann@shop.example>", '"Ann" <ann@shop.example>',
+        '{"email":"ann@shop.example"}', "to Ann, ann@shop.example",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_an_address_in_base64_is_masked_with_what_stands_around_it(encode: Callable[[bytes], bytes], text: str):
+    encoded = encode(text.encode()).decode()
+
+    assert "***" == mask(encoded).rstrip("+-") == mask(encoded.rstrip("=")).rstrip("+-")
+
+
 @given(raw=st.binary(min_size=6, max_size=150))
 def test_what_is_no_address_in_base64_stays(raw: bytes):
     text = b64encode(b"\xff" + raw).decode()

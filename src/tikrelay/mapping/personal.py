@@ -46,11 +46,11 @@ _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # 
 # White space beside the sign is no part of an address, and people read one all the same: ``ann @ shop.example``.
 _AT_DOMAIN: Final = re.compile(rf"{_AT}[\s{_UNSEEN}]{{0,32}}+{_DOMAIN}")
 _BESIDE_AT: Final = re.compile(rf"[\s{_UNSEEN}\"'@]")
-# An address in base64, of 8 to 200 characters. Since the first bit of each of its bytes is 0, only one in eight groups
-# of four signs can be of one; texts that are no address are passed over fast.
+# A text in base64, of 8 to 200 characters, that may hold an address. Since the first bit of each of its bytes is 0,
+# only one in eight groups of four signs can be of one, and what is no such text is passed over fast.
 _QUAD_END: Final = "[A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9]"
 _ENCODED: Final = re.compile(
-    rf"[M-Za-e]{_QUAD_END}(?<![A-Za-z0-9].{{4}})(?:[A-Za-f]{_QUAD_END}){{1,49}}+(?:[A-Za-z0-9]{{2,3}})?"
+    rf"[I-Za-f]{_QUAD_END}(?<![A-Za-z0-9].{{4}})(?:[A-Za-f]{_QUAD_END}){{1,49}}+(?:[A-Za-z0-9]{{2,3}})?"
     r"(?![A-Za-z0-9])={0,2}"
 )
 _SHORTEST_ENCODED: Final = 8
@@ -207,7 +207,7 @@ def has_signs(text: str) -> bool:
 
 
 def _may_hold_encoded(text: str) -> bool:
-    """Say whether something in a text reads like an address in base64, where the @ has a Q, an A or a B for a sign."""
+    """Say whether something in a text reads like base64 of an address, where the @ has a Q, an A or a B for a sign."""
     return ("Q" in text or "A" in text or "B" in text) and _ENCODED.search(text) is not None
 
 
@@ -290,10 +290,10 @@ def _mask(text: str, *, is_products: bool = False, is_typed: bool = False) -> st
 
 
 def _stars_if_address(found: re.Match[str]) -> str:
-    """Put stars for what is an e-mail address in base64."""
+    """Put stars for what is base64 of a text with an e-mail address in it."""
     token = found[0].rstrip("=")
     plain = a2b_base64(token + "=" * (-len(token) % 4)).decode("latin-1")
-    return MASK if _without_emails(plain.strip()) == MASK else found[0]
+    return MASK if _without_emails(plain) != plain else found[0]
 
 
 def _without_phones(text: str, *, is_products: bool) -> str:
