@@ -119,6 +119,15 @@ def test_calls_that_fail_are_urgent_once_that_lasts(waited_s: tuple[int, int | N
     assert ("destination_failing", "shop-0", level) in found
 
 
+@pytest.mark.parametrize(("state", "kind"), [("paused", "destination_paused"), ("failing", "destination_failing")])
+def test_what_waits_for_a_destination_in_trouble_is_told_with_it_and_not_besides(state: str, kind: str):
+    row = DestinationStatus(state=state, reason="timeout", waiting=7, oldest_waiting_s=90_000)
+    (trouble,) = troubles(told(destinations={"shop": row}), limits=LIMITS)
+
+    assert (kind, "now") == (trouble.kind, trouble.level)
+    assert "7 events wait, the oldest for 1 d" in trouble.what
+
+
 def test_what_is_urgent_stands_first():
     status = told(destinations={"shop": WELL}, free_bytes=10**8, damaged=("outbox-000.db",))
 
@@ -175,6 +184,14 @@ def test_a_trouble_that_lasts_is_told_again_now_and_then(looks):
 def test_the_end_of_what_was_told_is_told_once(looks):
     looks(PAUSED, times=20)
 
+    assert ["ended"] == looks(times=20)
+
+
+def test_a_lag_that_goes_into_a_larger_trouble_is_not_told_to_be_over(looks):
+    looks(LAG, times=20)
+
+    assert ["begun"] == looks(PAUSED, times=20)
+    assert ["ended"] == looks(LAG, times=20)
     assert ["ended"] == looks(times=20)
 
 

@@ -6,7 +6,7 @@ asks every few seconds and sends what is to be told, ``tikrelay doctor`` shows t
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ from tikrelay.outbox.damage import TAKEN_BACK, how_to_mend
 from tikrelay.outbox.room import FREE_SOME_ROOM
 from tikrelay.outbox.sqlite import RESERVE_BYTES
 from tikrelay.watch.config import AlarmsConfig
-from tikrelay.watch.status import DestinationStatus, Status, Trouble
+from tikrelay.watch.status import DestinationStatus, Kind, Status, Trouble
 
 State = Literal["begun", "goes on", "ended"]
 
@@ -25,6 +25,8 @@ LITTLE_ROOM_BYTES: Final = 8 * RESERVE_BYTES
 _LONG_S: Final = 3600.0  # an event of a destination that fails has waited this long
 _LONG_FOR_ALL_S: Final = 900.0  # an event of each destination has, and all of them fail
 WAY_TO_TIKTOK: Final = "look at this machine's DNS, firewall and route, and at tiktok.base_url"
+_SAY_WHAT_WAITS: Final[dict[str, Kind]] = {"paused": "destination_paused", "failing": "destination_failing"}
+"""States of a destination whose trouble says what waits and for how long: it does not lag besides."""
 _CRASH_LOOP: Final = 3  # deaths of workers in ten minutes; a single one is met by itself
 
 
@@ -129,17 +131,13 @@ def _what_is_left(free_bytes: int) -> str:
 
 def _destination(name: str, row: DestinationStatus, limits: AlarmsConfig) -> Iterator[Trouble]:
     age = _span(row.oldest_waiting_s)
-    why_it_waits = {
-        "paused": row.explained or "see docs/troubleshooting.md, a destination is paused",
-        "failing": WAY_TO_TIKTOK,
-    }
     if row.state == "paused":
         yield Trouble(
             kind="destination_paused",
             about=name,
             level="now",
             what=f"{name} is paused ({row.reason}); {row.waiting} events wait, the oldest for {age}",
-            hint=why_it_waits[row.state],
+            hint=row.explained or "see docs/troubleshooting.md, a destination is paused",
         )
     if row.state == "removed" and row.waiting:
         yield Trouble(
@@ -149,13 +147,13 @@ def _destination(name: str, row: DestinationStatus, limits: AlarmsConfig) -> Ite
             what=f"{row.waiting} events wait for {name}, which the settings do not name",
             hint=f"name a destination {name} again, and they are sent",
         )
-    elif row.oldest_waiting_s > limits.lag:
+    elif row.oldest_waiting_s > limits.lag and row.state not in _SAY_WHAT_WAITS:
         yield Trouble(
             kind="lag",
             about=name,
             level="now" if row.oldest_waiting_s > _DAY_S else "soon",
             what=f"{row.waiting} events wait for {name}, the oldest for {age}",
-            hint=why_it_waits.get(row.state, "send.max_requests_per_s may be too low, or TikTok slow"),
+            hint="send.max_requests_per_s may be too low, or TikTok slow",
         )
     if row.new_dead >= limits.dead_letters:
         yield Trouble(
@@ -202,6 +200,10 @@ class Told(msgspec.Struct, frozen=True):
     state: State
 
 
+TroubleKey = tuple[Kind, str]
+"""Its kind, and what it is about."""
+
+
 class _Known(msgspec.Struct):
     """A trouble that was seen at the last look."""
 
@@ -210,19 +212,28 @@ class _Known(msgspec.Struct):
     told_at: float | None = None
 
 
+def _is_part_of_another(key: TroubleKey, there: Collection[TroubleKey]) -> bool:
+    """Say whether a trouble is not over, but told with a larger one of the same destination."""
+    kind, about = key
+    return kind == "lag" and any((larger, about) in there for larger in _SAY_WHAT_WAITS.values())
+
+
 class Alarms:
     """Remembers troubles from look to look, and says when somebody is to be told."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._known: dict[tuple[str, str], _Known] = {}
+        self._known: dict[TroubleKey, _Known] = {}
 
     def look(self, found: Sequence[Trouble], *, after_s: float, repeat_s: float) -> list[Told]:
         """Take what is found now; returns what is to be told: once after a while, again now and then, and the end."""
         now = self._monotonic()
         there = {(trouble.kind, trouble.about): trouble for trouble in found}
-        over = [known for key, known in self._known.items() if key not in there and known.told_at is not None]
-        self._known = {key: self._known.get(key) or _Known(trouble, now) for key, trouble in there.items()}
+        held = {
+            key: known for key, known in self._known.items() if key not in there and _is_part_of_another(key, there)
+        }
+        over = [known for key, known in self._known.items() if key not in {*there, *held} and known.told_at is not None]
+        self._known = held | {key: self._known.get(key) or _Known(trouble, now) for key, trouble in there.items()}
         told = [Told(known.trouble, "ended") for known in over]
         for key, trouble in there.items():
             known = self._known[key]
