@@ -36,12 +36,12 @@ def copy_open(source, target):
     shutil.copyfile(log_of(source), log_of(target))
 
 
-def flip(path, at):
+def flip(path, at, bits=1):
     with log_of(path).open("r+b") as log:
         log.seek(at)
         (byte,) = log.read(1)
         log.seek(at)
-        log.write(bytes([byte ^ 1]))
+        log.write(bytes([byte ^ bits]))
 
 
 def frames(path):
@@ -110,6 +110,35 @@ async def test_a_flipped_bit_that_hides_commits_loses_no_event(open_outbox, cloc
     assert 0o600 == (killed.parent / name).stat().st_mode & 0o777
     assert (str(killed), f"{kept.kept}.done") == (kept.path, name)
     assert kept.frames > PUTS
+
+
+@pytest.mark.parametrize("bit", [1, 2, 4])
+async def test_a_changed_page_number_neither_doubles_an_event_nor_loses_one(open_outbox, clock, killed, bit):
+    for number, frame in enumerate(frames(killed)[3::23]):
+        copy = killed.with_name(f"outbox-{number + 1:03}.db")
+        copy_open(killed, copy)
+        flip(copy, frame.at - 24 + 3, bit)
+        outbox = await open_outbox(copy)
+        books = await outbox.books()
+
+        assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+        assert (2 * PUTS, {"shop": 2 * PUTS}) == (sum(books.received.values()), books.waiting)
+
+
+async def test_the_log_of_a_large_file_that_is_gone_comes_back(open_outbox, record, clock, happenings, path):
+    """Its pages lie behind the end of the file that is begun anew."""
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    await outbox.put([record(number, body=b'"%d%s"' % (number, BODY)) for number in range(PUTS * 10)])
+    await outbox._do(outbox._database.empty_log, writes=False)
+    await outbox.put([record(number, body=b'"%d%s"' % (number, BODY)) for number in (1000, 1001)])
+    copy_open(away, path)
+    path.unlink()
+    opened = await open_outbox(path)
+
+    assert max(frame.page for frame in frames(away)) > 2 * len(frames(away))
+    assert [1000, 1001] == await ids_waiting(opened, clock)
+    assert [2] == [found.events for found in told(happenings, TakenBack)]
 
 
 async def test_what_a_flipped_bit_changed_is_not_believed(open_outbox, clock, happenings, killed):

@@ -2,11 +2,13 @@
 
 Whoever opens the file next takes back every event that waits or is dead in the kept log, whose bytes are those that
 were stored, and of which the file knows nothing. Frames need not be whole for that: each event has its own checksum.
-The last frame of a page is the one that counts, as for SQLite. Then the kept log gets another name, and can be deleted.
+The last frame of a page is the one that counts, as for SQLite; which page it is stands in the frame, and where that
+was changed, its checksum tells. Then the kept log gets another name, and can be deleted.
 """
 
 import contextlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ import apsw
 from tikrelay.base.happenings import TakenBack
 from tikrelay.outbox.damage import KEPT_LOG, TAKEN_BACK
 from tikrelay.outbox.folder import sync_folder
+from tikrelay.outbox.frame_sums import numbers_of
 from tikrelay.outbox.log_tail import frames_of
 from tikrelay.outbox.memory import NO_KEY, Memory
 from tikrelay.outbox.pages import Pages
@@ -28,6 +31,8 @@ _IS_KNOWN: Final = """
 """
 _WRITE: Final = "INSERT INTO TABLE (id, COLUMNS) VALUES (?, PLACES)"
 _DELIVERED: Final = "SELECT id, CAST(event_id AS BLOB) FROM delivered WHERE id BETWEEN ? AND ?"
+
+_FURTHEST_FIRST: Final = ("delivered", "dead", "waiting")
 
 Name = tuple[int, bytes]
 """An event by its key and its id: the key alone may have been changed."""
@@ -54,7 +59,7 @@ def take_back_events(memory: Memory) -> list[TakenBack]:
 
 def _take_back(memory: Memory, kept: Path) -> int:
     """Write, in one transaction, what nobody else has."""
-    rows = _events_in(kept, most_pages=memory.database.pragma("page_count"))
+    rows = _events_in(kept)
     memory.database.run("BEGIN IMMEDIATE")
     delivered = _delivered(memory, rows)
     missing = [row for row in rows if _name_of(row) not in delivered]
@@ -67,14 +72,19 @@ def _take_back(memory: Memory, kept: Path) -> int:
     return len(missing)
 
 
-def _events_in(kept: Path, *, most_pages: int) -> list[Row]:
-    with _KeptPages(kept, most_pages) as pages:
-        found = [row for row in Remains(pages).rows() if isinstance(row, Row)]
-    return [row for row in found if row.table in {"waiting", "dead"}]
+def _events_in(kept: Path) -> list[Row]:
+    """One row of each event that is not delivered: of two the one that says more of what became of it."""
+    with _KeptPages(kept) as pages:
+        found = [row for row in Remains(pages).rows() if isinstance(row, Row) and row.table in _FURTHEST_FIRST]
+    rows: dict[Name, Row] = {}
+    for row in sorted(found, key=lambda row: _FURTHEST_FIRST.index(row.table)):
+        rows.setdefault(_name_of(row), row)
+    return [row for row in rows.values() if row.table != "delivered"]
 
 
 def _name_of(row: Row) -> Name:
-    return row.key, str(row.values["event_id"]).encode()
+    key = row.values.get("id", row.key)  # the delivered are not kept by it
+    return int(str(key)), str(row.values["event_id"]).encode()
 
 
 def _delivered(memory: Memory, rows: list[Row]) -> set[Name]:
@@ -106,15 +116,18 @@ def _write(memory: Memory, row: Row) -> None:
 
 
 class _KeptPages(Pages):
-    """The last of each page in a log, whether it is whole or not. Numbers that no page can have are left out."""
+    """The last of each page in a log, whether it is whole or not."""
 
-    def __init__(self, kept: Path, most_pages: int) -> None:
+    def __init__(self, kept: Path) -> None:
         super().__init__(kept, PAGE_SIZE)
         with kept.open("rb", buffering=0) as log:
-            frames = frames_of(log)
-        most_pages += len(frames)
-        self._at = {frame.page: frame.at for frame in frames if frame.is_own and 0 < frame.page <= most_pages}
+            frames = [frame for frame in frames_of(log) if frame.is_own]
+            self._at = {number: frame.at for number, frame in zip(numbers_of(log, frames), frames, strict=True)}
         self.count = max(self._at, default=0)
+
+    def numbers(self) -> Collection[int]:
+        """The numbers of the pages in the log, of which the others may lie anywhere."""
+        return sorted(self._at)
 
     def page(self, number: int) -> bytes:
         """One page; zeroes where the log has none."""

@@ -36,11 +36,11 @@ _HINT: Final = (
     "look at the disk and at the kernel's log; what could be read comes back by itself, see the page on troubleshooting"
 )
 _PARTIAL: Final = ".keeping"
-_HEADER_BYTES: Final = 32
+HEADER_BYTES: Final = 32
 _SALTS: Final = struct.Struct(">16xII")
 _FRAME: Final = struct.Struct(">IIII")  # the page's number, the file's pages after a commit or 0, two salts
-_FRAME_HEADER_BYTES: Final = 24
-_FRAME_BYTES: Final = _FRAME_HEADER_BYTES + PAGE_SIZE
+FRAME_HEADER_BYTES: Final = 24
+_FRAME_BYTES: Final = FRAME_HEADER_BYTES + PAGE_SIZE
 
 Salts = tuple[int, int]
 
@@ -90,26 +90,34 @@ def keep_orphan(path: Path, *, at: float) -> LogKept | None:
 
 def keep_left_out(database: Database, *, at: float) -> LogKept | None:
     """Keep the log of a file that was just opened when SQLite leaves out something of it that the file lacks."""
-    read = database.frames_in_log()
-    if is_nothing(log_of(database.path)):
+    left_out = count_left_out(database)
+    if not left_out:
         return None
+    kept = new_name_for_log(database.path, at)
     with log_of(database.path).open("rb", buffering=0) as log:
-        frames = frames_of(log)
-        left_out = [frame for frame in frames[read:] if frame.is_own]
-        if not any(frame.ends_commit for frame in left_out) or not _are_missed(database, log, frames[:read], left_out):
-            return None
-        kept = new_name_for_log(database.path, at)
         _copy(log, kept, owner=database.path)
     with contextlib.suppress(apsw.BusyError):
         database.empty_log()  # lest the same frames are found again
-    return LogKept(path=str(database.path), kept=kept.name, frames=len(left_out), hint=_HINT)
+    return LogKept(path=str(database.path), kept=kept.name, frames=left_out, hint=_HINT)
+
+
+def count_left_out(database: Database) -> int:
+    """How many frames SQLite leaves out of the log of a file that was just opened; 0 where the file lacks nothing."""
+    read = database.frames_in_log()
+    if is_nothing(log_of(database.path)):
+        return 0
+    with log_of(database.path).open("rb", buffering=0) as log:
+        frames = frames_of(log)
+        left_out = [frame for frame in frames[read:] if frame.is_own]
+        ends_commit = any(frame.ends_commit for frame in left_out)
+        return len(left_out) if ends_commit and _are_missed(database, log, frames[:read], left_out) else 0
 
 
 def frames_of(log: IO[bytes]) -> list[Frame]:
     """All frames of a log in order, however damaged it is."""
     log.seek(0)
-    header = log.read(_HEADER_BYTES)
-    frames = [_read_frame(log, at) for at in range(_HEADER_BYTES, log.seek(0, 2) - _FRAME_BYTES + 1, _FRAME_BYTES)]
+    header = log.read(HEADER_BYTES)
+    frames = [_read_frame(log, at) for at in range(HEADER_BYTES, log.seek(0, 2) - _FRAME_BYTES + 1, _FRAME_BYTES)]
     if not frames:
         return []
     salts = _salts_of(header, frames)
@@ -125,7 +133,7 @@ def page_in(log: IO[bytes], at: int) -> bytes:
 def _read_frame(log: IO[bytes], at: int) -> Frame:
     log.seek(at)
     page, pages_after_commit, *salts = _FRAME.unpack(log.read(_FRAME.size))
-    return Frame(page, pages_after_commit > 0, (salts[0], salts[1]), at + _FRAME_HEADER_BYTES)
+    return Frame(page, pages_after_commit > 0, (salts[0], salts[1]), at + FRAME_HEADER_BYTES)
 
 
 def _salts_of(header: bytes, frames: list[Frame]) -> Salts:

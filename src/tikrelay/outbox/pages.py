@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 Value = None | int | float | bytes
+Sums = tuple[int, int]
 
 _MAGIC: Final = b"SQLite format 3\0"
 _INNER_INDEX, _INNER_TABLE, _LEAF_INDEX, _LEAF_TABLE = 2, 5, 10, 13
@@ -35,7 +36,7 @@ _MOST_FRAGMENTS: Final = 60  # bytes of a page's cells that are in no cell and i
 _FILE_HEADER: Final = 100
 _LOG_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
-_LOG_MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}  # the last bit says how the words of its checksums lie
+LOG_MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}  # the last bit says how the words of its checksums lie
 _MOST_COLUMNS: Final = 64
 _CHAINS_PER_PAGE: Final = 4
 _INTEGERS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # serial type to bytes
@@ -106,16 +107,16 @@ class Pages:
     def _lay_over(self, log: int) -> None:
         """Note where the pages of whole commits lie; SQLite's log ends at the first frame that is not its own."""
         head = _read(log, _LOG_HEADER, 0)
-        order = _LOG_MAGIC.get(_uint(head, 0))
-        sums = _sums(head[:24], order or "<", (0, 0))
-        if order is None or _uint(head, 8) != self.size or sums != struct.unpack_from(">II", head, 24):
+        order = LOG_MAGIC.get(_uint(head, 0))
+        summed = sums(head[:24], order or "<", (0, 0))
+        if order is None or _uint(head, 8) != self.size or summed != struct.unpack_from(">II", head, 24):
             self.log_is_cut = self._has_commit(log, _LOG_HEADER)
             return
         since_commit: dict[int, int] = {}
         in_file, frames, at = self.count, 0, _LOG_HEADER
         while len(frame := _read_up_to(log, _FRAME_HEADER + self.size, at)) == _FRAME_HEADER + self.size:
-            sums = _sums(frame[_FRAME_HEADER:], order, _sums(frame[:8], order, sums))
-            if frame[8:16] != head[16:24] or sums != struct.unpack_from(">II", frame, 16):
+            summed = sums(frame[_FRAME_HEADER:], order, sums(frame[:8], order, summed))
+            if frame[8:16] != head[16:24] or summed != struct.unpack_from(">II", frame, 16):
                 self.log_is_cut = self._has_commit(log, at, salts=head[16:24])
                 return
             number, pages_after_commit = struct.unpack_from(">II", frame, 0)
@@ -143,9 +144,13 @@ class Pages:
             return _read(self._log, self.size, at)
         return _read(self._file, self.size, (number - 1) * self.size)
 
+    def numbers(self) -> Collection[int]:
+        """The numbers of all pages there are."""
+        return range(1, self.count + 1)
+
     def rows(self) -> Generator[Cell | int, None, None]:
         """Every row of every table, page by page; a page's number in place of one that cannot be read."""
-        for number in range(1, self.count + 1):
+        for number in self.numbers():
             page = self.page(number)
             start = _start(number)
             is_whole = _is_whole(page, start, _LEAF_HEADER)
@@ -334,7 +339,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     return value << 8 | data[at + 8], at + 9
 
 
-def _sums(data: bytes, order: str, before: tuple[int, int]) -> tuple[int, int]:
+def sums(data: bytes, order: str, before: Sums) -> Sums:
     """Add to the log's running checksum."""
     first, second = before
     words = struct.unpack(f"{order}{len(data) // 4}I", data)

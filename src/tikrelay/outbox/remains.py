@@ -87,7 +87,7 @@ class Remains:
         self.has_all_counts = self.broken[_COUNTS] == 0
         self.figures: dict[str, Figures] = {"figures": {}, "tallies": {}}
         self.beside_is_broken = any(self.broken[table] != 0 for table in BESIDE)
-        everywhere = frozenset(range(1, pages.count + 1))
+        everywhere = frozenset(pages.numbers())
         of_counts = trees[_COUNTS].pages if _COUNTS in trees else everywhere
         of_figures = [trees[table].pages for table in BESIDE if table in trees] if is_whole else [everywhere]
         for cell in pages.index_rows(of_counts.union(*of_figures)):
