@@ -38,22 +38,25 @@ class Document(msgspec.Struct, frozen=True):
 
 async def show(_: Request, __: Parts) -> Response:
     """Show the form."""
-    return _page("", None)
+    return _page(None)
 
 
 async def tried(request: Request, parts: Parts) -> Response:
-    """Show what became of the hit that was pasted, or what is wrong with it."""
+    """Show what became of the hit that was pasted, or what is wrong with it.
+
+    The hit itself is not shown again: it may hold an e-mail address or a name, as no page is to.
+    """
     text = (await read_form(request, most_bytes=_MOST_BYTES)).get("text", "")
     try:
         order = msgspec.convert({"text": text}, TryOrder)
         told = await parts.operations.try_hit(order)
     except msgspec.ValidationError:
-        return _page(text, None, refused=InputRefused(413, "hit_too_large", "this is more than a hit holds"))
+        return _page(None, refused=InputRefused(413, "hit_too_large", "this is more than a hit holds"))
     except InputRefused as refused:
-        return _page(text, None, refused=refused)
-    return _page(text, msgspec.convert(told, Document))
+        return _page(None, refused=refused)
+    return _page(msgspec.convert(told, Document))
 
 
-def _page(text: str, document: Document | None, *, refused: InputRefused | None = None) -> Response:
+def _page(document: Document | None, *, refused: InputRefused | None = None) -> Response:
     status = refused.status if refused else 200
-    return page("try.html", title="Try", here="/try", status=status, text=text, document=document, refused=refused)
+    return page("try.html", title="Try", here="/try", status=status, document=document, refused=refused)
