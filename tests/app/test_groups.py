@@ -48,34 +48,35 @@ def test_the_largest_groups_come_first_and_not_more_than_a_page_holds():
 
 
 def test_an_id_that_lies_in_two_files_is_doubled():
-    doubled, by_case = find_repeats({ONE: [event_id(1, "R-1")], OTHER: [event_id(2, "R-1"), event_id(3, "R-2")]})
+    found = find_repeats({ONE: [event_id(1, "R-1")], OTHER: [event_id(2, "R-1"), event_id(3, "R-2")]})
 
-    ((ids, count, refs),) = [(one.ids, one.count, one.refs) for one in doubled]
+    ((ids, count, refs),) = [(one.ids, one.count, one.refs) for one in found.doubled]
     assert (["R-1"], 2, ["001-2", "000-1"]) == (ids, count, refs)
-    assert [] == by_case
+    assert [] == found.by_case
 
 
 def test_one_id_for_two_events_or_two_destinations_repeats_nothing():
     ids = [event_id(1, "R-1"), event_id(2, "R-1", event="Lead"), event_id(3, "R-1", to="other")]
 
-    assert ([], []) == find_repeats({ONE: ids})
+    assert ([], [], False) == find_repeats({ONE: ids})
 
 
 def test_ids_that_differ_in_case_alone_are_told_apart_from_doubled_ones():
-    doubled, by_case = find_repeats({ONE: [event_id(1, "r-1"), event_id(2, "R-1"), event_id(3, "STRASSE")]})
+    found = find_repeats({ONE: [event_id(1, "r-1"), event_id(2, "R-1"), event_id(3, "STRASSE")]})
 
-    assert [] == doubled
-    assert [(["R-1", "r-1"], 2)] == [(one.ids, one.count) for one in by_case]
+    assert [] == found.doubled
+    assert [(["R-1", "r-1"], 2)] == [(one.ids, one.count) for one in found.by_case]
 
 
 def test_of_many_repeats_the_most_frequent_are_told_with_some_of_their_events():
     often = [event_id(key, "often") for key in range(30)]
     twice = [event_id(100 + key, f"R-{key // 2}") for key in range(2 * MOST_REPEATED)]
 
-    doubled, _ = find_repeats({ONE: often + twice})
+    found = find_repeats({ONE: often + twice})
 
-    assert MOST_REPEATED == len(doubled)
-    assert (30, 10) == (doubled[0].count, len(doubled[0].refs))
+    assert (MOST_REPEATED, True) == (len(found.doubled), found.more)
+    assert (30, 10) == (found.doubled[0].count, len(found.doubled[0].refs))
+    assert not find_repeats({ONE: twice}).more
 
 
 def test_of_all_files_together_the_newest_ids_are_looked_at():

@@ -187,9 +187,9 @@ class Events:
         """Find ids that come more than once among the newest events."""
         told = await self._files.ask(ListIds(MOST_IDS))
         newest = newest_of(told.by_file, MOST_IDS)
-        doubled, by_case = await asyncio.to_thread(find_repeats, newest)
+        found = await asyncio.to_thread(find_repeats, newest)
         looked_at = sum(map(len, newest.values()))
-        return RepeatedIds(looked_at=looked_at, doubled=doubled, by_case=by_case, unanswered=told.failed)
+        return RepeatedIds(looked_at=looked_at, **found._asdict(), unanswered=told.failed)
 
     async def live(self, cursor: str) -> LiveRows:
         """Tell what is new. Raises InputRefused."""

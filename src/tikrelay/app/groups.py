@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -62,12 +62,20 @@ def newest_of(by_file: dict[str, list[Id]], most: int) -> dict[str, list[Id]]:
     return {file: [one for one in ids if one.key >= oldest_key] for file, ids in by_file.items()}
 
 
-def find_repeats(by_file: Mapping[str, Iterable[Id]]) -> tuple[list[Repeated], list[Repeated]]:
+class Repeats(NamedTuple):
+    """As in ``RepeatedIds``."""
+
+    doubled: list[Repeated]
+    by_case: list[Repeated]
+    more: bool
+
+
+def find_repeats(by_file: Mapping[str, Iterable[Id]]) -> Repeats:
     """Find ids that came more than once, and those that differ in case alone; the most frequent first.
 
     >>> ids = [Id(1, "shop", "Purchase", "R-1"), Id(2, "shop", "Purchase", "R-1"), Id(3, "shop", "Purchase", "r-1")]
-    >>> doubled, by_case = find_repeats({"outbox-000.db": ids})
-    >>> [(one.ids, one.count) for one in (*doubled, *by_case)]
+    >>> found = find_repeats({"outbox-000.db": ids})
+    >>> [(one.ids, one.count) for one in (*found.doubled, *found.by_case)]
     [(['R-1'], 2), (['R-1', 'r-1'], 3)]
     """
     alike: defaultdict[_Place, list[_Found]] = defaultdict(list)
@@ -79,10 +87,9 @@ def find_repeats(by_file: Mapping[str, Iterable[Id]]) -> tuple[list[Repeated], l
     for (destination, event, _), found in several.items():
         for spelled in found:
             exact[destination, event, spelled[1]].append(spelled)
-    return (
-        _most(_repeated(place, found) for place, found in exact.items() if len(found) > 1),
-        _most(_repeated(place, found) for place, found in several.items() if len({name for _, name, _ in found}) > 1),
-    )
+    doubled = [(place, found) for place, found in exact.items() if len(found) > 1]
+    by_case = [(place, found) for place, found in several.items() if len({name for _, name, _ in found}) > 1]
+    return Repeats(_most(doubled), _most(by_case), more=max(len(doubled), len(by_case)) > MOST_REPEATED)
 
 
 def _repeated(place: _Place, found: list[_Found]) -> Repeated:
@@ -92,5 +99,6 @@ def _repeated(place: _Place, found: list[_Found]) -> Repeated:
     return Repeated(destination=destination, event=event, ids=ids, count=len(found), refs=refs)
 
 
-def _most(found: Iterable[Repeated]) -> list[Repeated]:
-    return sorted(found, key=lambda one: (-one.count, one.refs))[:MOST_REPEATED]
+def _most(found: Iterable[tuple[_Place, list[_Found]]]) -> list[Repeated]:
+    repeated = [_repeated(place, those) for place, those in found]
+    return sorted(repeated, key=lambda one: (-one.count, one.refs))[:MOST_REPEATED]

@@ -238,12 +238,14 @@ class RepeatedIds(msgspec.Struct, frozen=True, kw_only=True):
     """What repeats among the newest ``looked_at`` events that are still kept.
 
     ``doubled``   ids that came more than once: TikTok counts those of one name once (within 48 h)
-    ``by_case``   ids that differ in case alone: TikTok counts each
+    ``by_case``   ids that differ in case alone: whether TikTok takes them for one is not documented
+    ``more``      there are more of either than are listed, which are the most frequent
     """
 
     looked_at: int
     doubled: list[Repeated]
     by_case: list[Repeated]
+    more: bool = False
     unanswered: dict[str, str] = {}
 
 
