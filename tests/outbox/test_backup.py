@@ -1,5 +1,8 @@
 """A copy of an outbox holds all that was there at one moment, and nobody takes half of one for a whole."""
 
+import os
+import shutil
+
 import apsw
 import pytest
 
@@ -7,6 +10,7 @@ from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.outbox.backup import back_up
 from tikrelay.outbox.damage import leave_mark
 from tikrelay.outbox.folder import OutboxFolder
+from tikrelay.outbox.log_tail import log_of
 from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find
 
 
@@ -84,6 +88,63 @@ async def test_a_copy_that_is_not_whole_gets_no_name(open_outbox, record, folder
         back_up(folder, tmp_path / "copy")
 
     assert [] == list((tmp_path / "copy").iterdir())
+
+
+@pytest.fixture
+async def killed(open_outbox, record, folder, tmp_path):
+    """A file as a killed process left it: each of ten events is in its log alone, in a commit of its own."""
+    outbox = await open_outbox(tmp_path / "open.db")
+    await outbox._do(outbox._database.empty_log, writes=False)
+    for number in range(10):
+        await outbox.put([record(number, body=b"x" * 6000)])
+    path = folder.path / "outbox-000.db"
+    for ending in ("", "-wal"):
+        shutil.copyfile(tmp_path / f"open.db{ending}", f"{path}{ending}")
+    return path
+
+
+async def test_a_log_that_is_read_to_its_end_is_copied_and_not_named(folder, killed, tmp_path):
+    done = back_up(folder, tmp_path / "copy")
+
+    assert [10] == [one.events["waiting"] for one in done.copied]
+    assert () == done.logs_left
+
+
+async def test_a_log_with_a_damaged_place_is_named_and_stays_as_it_is(open_outbox, folder, killed, tmp_path):
+    log = log_of(killed)
+    raw = bytearray(log.read_bytes())
+    raw[32 + 8] ^= 1  # in a salt of the first frame
+    log.write_bytes(raw)
+
+    done = back_up(folder, tmp_path / "copy")
+
+    assert ([0], ("outbox-000.db-wal",)) == ([one.events["waiting"] for one in done.copied], done.logs_left)
+    assert raw == log.read_bytes()
+    outbox = await open_outbox(killed)
+    assert 10 == outbox.waiting("shop")
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+async def test_the_log_of_a_file_that_vanished_is_named_and_stays(open_outbox, folder, killed, tmp_path, how):
+    if how == "gone":
+        killed.unlink()
+    else:
+        os.truncate(killed, 0)
+
+    done = back_up(folder, tmp_path / "copy")
+
+    assert ((), ("outbox-000.db-wal",)) == (done.copied, done.logs_left)
+    outbox = await open_outbox(killed)
+    assert 10 == outbox.waiting("shop")
+
+
+async def test_a_kept_log_is_named_until_its_events_are_back(folder, tmp_path):
+    for name in ("outbox-000.db-wal.kept-20261124T093000Z", "outbox-000.db-wal.kept-20261124T093001Z.done"):
+        (folder.path / name).touch()
+
+    done = back_up(folder, tmp_path / "copy")
+
+    assert ("outbox-000.db-wal.kept-20261124T093000Z",) == done.logs_left
 
 
 @pytest.mark.parametrize("inside", ["", "copies/monday"])

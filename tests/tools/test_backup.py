@@ -53,3 +53,12 @@ def test_a_folder_that_cannot_be_used_is_told_with_what_to_do(gateway, back_up):
 
     assert 70 == code
     assert "choose a folder elsewhere" in err
+
+
+def test_a_log_whose_events_are_in_no_copy_is_named(gateway, tmp_path, back_up):
+    (gateway.outbox / "outbox-000.db-wal.kept-20261124T093000Z").touch()
+
+    code, out, _ = back_up(gateway, tmp_path / "copy")
+
+    assert 1 == code
+    assert "not copied: events in outbox-000.db-wal.kept-20261124T093000Z, which come back when a server starts" in out

@@ -1,7 +1,9 @@
 """A copy of every outbox file, each as it was at one moment, also while a server writes to it.
 
 SQLite's own backup reads the file and its log as one reader more; nobody waits for it. A copy is looked through before
-it gets its name, so what bears the name of an outbox file is whole. A file that was found damaged is not copied.
+it gets its name, so what bears the name of an outbox file is whole. A file that was found damaged is not copied. Nor
+is what stands in a log that SQLite does not read: whoever owns the file next takes it back (``outbox.kept_log``), so
+such a log is left as it is, and named.
 """
 
 import contextlib
@@ -13,8 +15,11 @@ import apsw
 import msgspec
 
 from tikrelay.base.errors import OutboxUnavailable
+from tikrelay.outbox.damage import TAKEN_BACK
 from tikrelay.outbox.database import Database
 from tikrelay.outbox.folder import OutboxFolder, sync_folder
+from tikrelay.outbox.lock import is_free
+from tikrelay.outbox.log_tail import count_left_out, is_nothing, log_of
 
 _HINT: Final = "look at the room and the permissions there; nothing of the outbox itself was changed"
 _PARTIAL: Final = ".partial"
@@ -34,23 +39,52 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
-    """All files that were copied, and the names of those that were not, for they are damaged."""
+    """All files that were copied.
+
+    ``damaged``   the names of those that were not, for they are damaged
+    ``logs_left`` the names of logs with events that stand in no copy
+    """
 
     folder: str
     copied: tuple[Copied, ...]
     damaged: tuple[str, ...]
+    logs_left: tuple[str, ...] = ()
 
 
 def back_up(folder: OutboxFolder, target: Path) -> BackedUp:
     """Copy every file into a folder that is made, or empty. Raises OutboxUnavailable."""
     _make_empty(folder.path, target)
     damaged = set(folder.damaged())
+    left_behind = _left_behind(folder)
+    sources = [folder.path / name for name in folder.names() if name not in damaged]
+    sources = [path for path in sources if log_of(path).name not in left_behind]
     try:
-        copied = tuple(_copy(folder.path / name, target) for name in folder.names() if name not in damaged)
+        in_part = [log_of(path).name for path in sources if _is_left_in_part(path)]
+        copied = tuple(_copy(path, target) for path in sources)
         sync_folder(target)
     except (OSError, apsw.Error) as error:
         raise OutboxUnavailable(f"cannot copy to {target}: {error}", hint=_HINT) from None
-    return BackedUp(folder=str(target), copied=copied, damaged=tuple(sorted(damaged)))
+    kept = [name for name in folder.kept_logs() if not name.endswith(TAKEN_BACK)]
+    logs_left = tuple(sorted([*left_behind, *in_part, *kept]))
+    return BackedUp(folder=str(target), copied=copied, damaged=tuple(sorted(damaged)), logs_left=logs_left)
+
+
+def _left_behind(folder: OutboxFolder) -> list[str]:
+    """The logs whose file is gone or empty: SQLite would delete one if such a file were opened."""
+    logs = [log for log in folder.path.glob("outbox-*.db-wal") if not is_nothing(log)]
+    return [log.name for log in logs if is_nothing(log.with_name(log.name.removesuffix("-wal")))]
+
+
+def _is_left_in_part(path: Path) -> bool:
+    """Say whether SQLite leaves out something of a log; who owns the file has looked at that himself."""
+    if is_nothing(log_of(path)) or not is_free(path):
+        return False
+    database = Database(path)
+    try:
+        return count_left_out(database) > 0
+    finally:
+        database.write_no_more()
+        database.close()
 
 
 def _make_empty(outbox: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from tikrelay.tools.operator import EXIT_NOT_ALL, folder_of
 
 
 def copy_outbox(config: str | None, target: str, *, as_json: bool) -> int:
-    """Copy every file; exit code 1 when a damaged one was left out."""
+    """Copy every file; exit code 1 when a damaged one, or what stands in a log, was left out."""
     os.umask(0o077)
     loaded = read_settings(config, os.environ, to_send=False)
     done = back_up(folder_of(loaded), Path(target).absolute())
@@ -24,4 +24,6 @@ def copy_outbox(config: str | None, target: str, *, as_json: bool) -> int:
         print(f"{len(done.copied)} file{'' if len(done.copied) == 1 else 's'} copied to {done.folder}")
         for name in done.damaged:
             print(f"not copied: {name} is damaged; save what can be read with tikrelay doctor --salvage")
-    return EXIT_NOT_ALL if done.damaged else 0
+        for log in done.logs_left:
+            print(f"not copied: events in {log}, which come back when a server starts; copy once more then")
+    return EXIT_NOT_ALL if done.damaged or done.logs_left else 0
