@@ -1,6 +1,7 @@
 """A log with a damaged byte: what SQLite leaves out behind it is not lost, and not in silence."""
 
 import contextlib
+import hashlib
 import resource
 import shutil
 import threading
@@ -12,8 +13,9 @@ from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import LogKept, TakenBack
 from tikrelay.outbox.log_tail import frames_of, log_of
 from tikrelay.outbox.schema import PAGE_SIZE
-from tikrelay.outbox.store import Accepted, Dead, DeadReason
+from tikrelay.outbox.store import Accepted, Dead, DeadReason, Forgotten, Retention
 
+ANN = hashlib.sha256(b"ann").hexdigest()
 PUTS = 20
 FRAME = 24 + PAGE_SIZE
 BODY = b"x" * 6_000
@@ -29,6 +31,22 @@ async def killed(open_outbox, record, path):
         await outbox.put([record(n, body=b'"%d%s"' % (n, BODY)) for n in (number, number + 1)])
     copy_open(away, path)
     return path
+
+
+@pytest.fixture
+async def of_ann(open_outbox, record, path):
+    """Another file of a killed process, with a log in which three events of one person are."""
+    away, copy = path.with_name("open.db"), path.with_name("outbox-001.db")
+    outbox = await open_outbox(away)
+    await outbox.put([record(number, body=b'{"email":"%s"}' % ANN.encode()) for number in range(3)])
+    copy_open(away, copy)
+    return copy
+
+
+def pend(path):
+    """A kept log as it was before its events were taken back."""
+    (kept,) = kept_in(path.parent)
+    return (path.parent / kept).rename(path.parent / kept.removesuffix(".done"))
 
 
 def copy_open(source, target):
@@ -299,6 +317,87 @@ async def test_another_programs_short_look_holds_up_no_start(open_outbox, clock,
     ends.join()
 
     assert list(range(2 * PUTS)) == await ids_waiting(outbox, clock)
+
+
+async def test_what_was_under_way_behind_the_damage_has_an_outcome_that_nobody_knows(open_outbox, record, clock, path):
+    away = path.with_name("open.db")
+    outbox = await open_outbox(away)
+    await outbox._do(outbox._database.empty_log, writes=False)
+    await outbox.put([record(number) for number in range(4)])
+    lease = await outbox.lease("shop", most=2, max_bytes=1 << 30, now=clock.now())
+    began_at = clock.now()
+    await outbox.begin(lease)
+    copy_open(away, path)
+    flip(path, 32 + 8)
+    clock.time += 60
+    opened = await open_outbox(path)
+    again = await opened.lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+    known = [(event.event_id, event.unknown_since, event.attempts) for event in again.events]
+
+    assert [("e0", began_at, 1), ("e1", began_at, 1), ("e2", None, 0), ("e3", None, 0)] == known
+
+
+async def test_what_comes_back_at_a_later_opening_may_have_been_sent(open_outbox, clock, killed):
+    """It was delivered in between, and nobody knows that any more."""
+    flip(killed, 32 + 8)
+    received_at = clock.now()
+    outbox = await open_outbox(killed, retention=Retention(delivered_s=0, delivered_events=0))
+    lease = await outbox.lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+    await outbox.settle(lease, [Accepted() for _ in lease.events])
+    await outbox.close()
+    pend(killed)
+    clock.time += 3 * 86400
+    again = await (await open_outbox(killed)).lease("shop", most=1000, max_bytes=1 << 30, now=clock.now())
+
+    assert {None} == {event.unknown_since for event in lease.events}
+    assert {received_at} == {event.unknown_since for event in again.events}
+
+
+async def test_nothing_is_settled_before_a_kept_log_is_named_taken_back(open_outbox, clock, happenings, killed):
+    """Where it cannot be, the file is not opened; it would come back at the next start."""
+    flip(killed, 32 + 8)
+    await (await open_outbox(killed)).close()
+    pending = pend(killed)
+    taken = pending.with_name(f"{pending.name}.done")
+    taken.mkdir()
+    with pytest.raises(OutboxUnavailable, match="cannot rename"):
+        await open_outbox(killed)
+    taken.rmdir()
+
+    assert list(range(2 * PUTS)) == await ids_waiting(await open_outbox(killed), clock)
+    assert [2 * PUTS, 0] == [found.events for found in told(happenings, TakenBack)]
+
+
+async def test_two_logs_of_one_second_are_both_kept(open_outbox, killed):
+    flip(killed, 32 + 8)
+    again = log_of(killed).read_bytes()
+    await (await open_outbox(killed)).close()
+    killed.unlink()
+    log_of(killed).write_bytes(again)
+    await open_outbox(killed)
+
+    assert 2 == len(kept_in(killed.parent))
+
+
+async def test_a_person_in_a_kept_log_is_forgotten_with_the_others(open_outbox, clock, happenings, path, of_ann):
+    outbox = await open_outbox()
+    shutil.copyfile(log_of(of_ann), path.with_name(f"{path.name}-wal.kept-20200101T000000Z"))
+    forgotten = await outbox.forget([ANN])
+    await outbox.close()
+
+    assert Forgotten(waiting=3) == forgotten
+    assert [3] == [found.events for found in told(happenings, TakenBack)]
+    assert [] == await ids_waiting(await open_outbox(), clock)
+
+
+async def test_whose_kept_log_cannot_be_read_is_not_said_to_be_forgotten(open_outbox, clock, path, of_ann):
+    outbox = await open_outbox(of_ann)
+    kept = path.with_name(f"{of_ann.name}-wal.kept-20200101T000000Z")
+    kept.symlink_to("nowhere")
+    with pytest.raises(OutboxUnavailable, match=f"what is in {kept.name} comes back .*delete it"):
+        await outbox.forget([ANN])
+
+    assert [] == await ids_waiting(outbox, clock)
 
 
 async def test_a_log_that_cannot_be_taken_back_now_is_taken_back_later(open_outbox, clock, happenings, killed):

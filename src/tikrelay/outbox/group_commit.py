@@ -24,7 +24,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -159,19 +159,19 @@ class GroupCommit:
     def _open(self) -> None:
         if has_vanished(self.path, self._lock):
             self._call_loop(self._emit, begin_anew(self.path, self._lock, at=self._clock.now()))
-        self._tell_kept(keep_orphan(self.path, at=self._clock.now()))
+        just_kept = self._tell_kept(keep_orphan(self.path, at=self._clock.now()))
         self._database = Database(self.path, vfs=self._vfs)
         try:
             self.path.chmod(0o600)
             self._room.remember_file()
-            self._tell_kept(keep_left_out(self._database, at=self._clock.now()))
+            just_kept |= self._tell_kept(keep_left_out(self._database, at=self._clock.now()))
             prepare(self._database)
             self._room.remember_log()
             note_that_it_holds(self._lock)
             self._memory = Memory(self._database, clock=self._clock, retention=self._retention)
             self._memory.load()
             self._load_beside()
-            self._take_back()
+            self._take_back(just_kept=just_kept)
             self._find_cut_off()
             self._measure()
         except BaseException:
@@ -179,9 +179,11 @@ class GroupCommit:
             self._database.close()
             raise
 
-    def _tell_kept(self, told: LogKept | None) -> None:
-        if told:
-            self._call_loop(self._emit, told)
+    def _tell_kept(self, told: LogKept | None) -> set[str]:
+        if not told:
+            return set()
+        self._call_loop(self._emit, told)
+        return {told.kept}
 
     def _load_beside(self) -> None:
         try:
@@ -196,8 +198,8 @@ class GroupCommit:
         forget_counted(self._memory)
         self._call_loop(self._emit, OutboxDamaged(path=str(self.path), what=str(error), hint=_HINT_BESIDE))
 
-    def _take_back(self) -> None:
-        for told in take_back_events(self._memory):
+    def _take_back(self, *, just_kept: Collection[str] = ()) -> None:
+        for told in take_back_events(self._memory, just_kept=just_kept):
             self._call_loop(self._emit, told)
 
     def _find_cut_off(self) -> None:

@@ -4,10 +4,13 @@ Whoever opens the file next takes back every event that waits or is dead in the 
 were stored, and of which the file knows nothing. Frames need not be whole for that: each event has its own checksum.
 The last frame of a page is the one that counts, as for SQLite; which page it is stands in the frame, and where that
 was changed, its checksum tells. Then the kept log gets another name, and can be deleted.
+
+Where there is no room for that now, it is done by a later opening. What was settled in between may be no more in the
+file by then, nor among the delivered: so what comes back later counts as sent, with an outcome that nobody knows.
 """
 
-import contextlib
 import os
+from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -30,56 +33,81 @@ _IS_KNOWN: Final = """
     OR EXISTS (SELECT 1 FROM dead WHERE id = ?1 AND CAST(event_id AS BLOB) = ?2)
 """
 _WRITE: Final = "INSERT INTO TABLE (id, COLUMNS) VALUES (?, PLACES)"
+_WRITE_BEGUN: Final = "INSERT OR IGNORE INTO begun (lease, destination, at, keys) VALUES (?, ?, ?, ?)"
 _DELIVERED: Final = "SELECT id, CAST(event_id AS BLOB) FROM delivered WHERE id BETWEEN ? AND ?"
-
-_FURTHEST_FIRST: Final = ("delivered", "dead", "waiting")
 
 Name = tuple[int, bytes]
 """An event by its key and its id: the key alone may have been changed."""
 
 
-def take_back_events(memory: Memory) -> list[TakenBack]:
-    """Take back the events of every kept log of a file; one for which there is no room now is left for later."""
+def logs_to_take_back(path: Path) -> list[Path]:
+    """The kept logs of a file whose events are not back."""
+    return sorted(path.parent.glob(f"{path.name}{KEPT_LOG}*Z"))
+
+
+def take_back_events(memory: Memory, *, just_kept: Collection[str]) -> list[TakenBack]:
+    """Take back the events of every kept log of a file; one for which there is no room now is left for later.
+
+    ``just_kept`` names those in which nothing can have happened since.
+    """
     done: list[TakenBack] = []
     path = memory.database.path
-    for kept in sorted(path.parent.glob(f"{path.name}{KEPT_LOG}*Z")):
+    for kept in logs_to_take_back(path):
         undo = memory.begin()
         try:
-            events = _take_back(memory, kept)
+            events = _take_back(memory, kept, is_new=kept.name in just_kept)
         except (OSError, apsw.FullError):
             undo()
             memory.database.roll_back()
             continue
-        with contextlib.suppress(OSError):  # else it is looked through again, and all is known
-            kept.rename(kept.with_name(kept.name + TAKEN_BACK))
-            sync_folder(kept.parent)
+        _name_taken_back(kept)
         done.append(TakenBack(path=str(path), kept=kept.name, events=events))
     return done
 
 
-def _take_back(memory: Memory, kept: Path) -> int:
+def _name_taken_back(kept: Path) -> None:
+    """Where that fails, nobody may go on: what is settled from now on would come back."""
+    try:
+        kept.rename(kept.with_name(kept.name + TAKEN_BACK))
+        sync_folder(kept.parent)
+    except OSError as error:
+        raise apsw.IOError(f"cannot rename {kept}: {error.strerror}") from None
+
+
+def _take_back(memory: Memory, kept: Path, *, is_new: bool) -> int:
     """Write, in one transaction, what nobody else has."""
-    rows = _events_in(kept)
+    rows, begun = _events_in(kept)
     memory.database.run("BEGIN IMMEDIATE")
     delivered = _delivered(memory, rows)
     missing = [row for row in rows if _name_of(row) not in delivered]
     missing = [row for row in missing if not memory.database.value(_IS_KNOWN, _name_of(row))]
     for row in missing:
-        _write(memory, row)
+        _write(memory, row if is_new else _maybe_sent(row))
+    if is_new:  # what was under way then is found as everything that was
+        memory.database.run_many(_WRITE_BEGUN, [(row.key, *row.values.values()) for row in begun])
     memory.write()
     memory.database.run("COMMIT")
     memory.written()
     return len(missing)
 
 
-def _events_in(kept: Path) -> list[Row]:
-    """One row of each event that is not delivered: of two the one that says more of what became of it."""
+def _events_in(kept: Path) -> tuple[list[Row], list[Row]]:
+    """One row of each event that is not delivered, the one that says most of what became of it; and what was begun."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
     with _KeptPages(kept) as pages:
-        found = [row for row in Remains(pages).rows() if isinstance(row, Row) and row.table in _FURTHEST_FIRST]
+        for row in Remains(pages).rows():
+            if isinstance(row, Row):
+                found[row.table].append(row)
     rows: dict[Name, Row] = {}
-    for row in sorted(found, key=lambda row: _FURTHEST_FIRST.index(row.table)):
+    for row in (*found["delivered"], *found["dead"], *found["waiting"]):
         rows.setdefault(_name_of(row), row)
-    return [row for row in rows.values() if row.table != "delivered"]
+    return [row for row in rows.values() if row.table != "delivered"], found["begun"]
+
+
+def _maybe_sent(row: Row) -> Row:
+    if row.table != "waiting" or row.values.get("unknown_since") is not None:
+        return row
+    return row._replace(values={**row.values, "unknown_since": row.values["received_at"]})
 
 
 def _name_of(row: Row) -> Name:

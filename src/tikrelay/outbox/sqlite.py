@@ -28,6 +28,7 @@ from tikrelay.outbox.figures import Figures, Id, Letters, Look, Traced
 from tikrelay.outbox.forget import Erasure
 from tikrelay.outbox.group_commit import GroupCommit
 from tikrelay.outbox.jobs import Long
+from tikrelay.outbox.kept_log import logs_to_take_back
 from tikrelay.outbox.look_up import Search
 from tikrelay.outbox.replay import Copying, Replaying
 from tikrelay.outbox.retention import make_room
@@ -262,11 +263,19 @@ class SqliteOutbox(GroupCommit):
         return Copying(order=order, left=tuple(search.entries()))
 
     async def forget(self, digests: Collection[str]) -> Forgotten:
-        """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log."""
+        """Erase every event whose body holds one of these SHA-256 hex digests, from the file and its log.
+
+        What is in a kept log is taken back before. Raises OutboxUnavailable where that cannot be done, when all else is
+        erased.
+        """
         erasure = Erasure.of(digests)
         async with self._moving:
+            await self._do(self._take_back, writes=False)
             erasure = await self._go_through(erasure, writes=True)
             await self._scrub()
+        if left := [kept.name for kept in logs_to_take_back(self.path)]:
+            what = f"erased in the file, but what is in {', '.join(left)} comes back when the file is opened next"
+            raise OutboxUnavailable(what, hint="delete it, or make room, and forget again")
         return erasure.forgotten
 
     async def _scrub(self) -> None:
