@@ -178,7 +178,7 @@ class Tab:
 
     async def audit(self, question: str) -> Any:
         """One of the questions of ``audit.js``."""
-        return await self.ask(f"{_AUDIT}\n{question}")
+        return await self.ask(f"(() => {{ {_AUDIT}\nreturn {question}; }})()")
 
     async def text(self, selector: str = "main") -> str:
         """What stands there, as it is shown."""

@@ -12,7 +12,7 @@ from browser.seed import EVENTS, FEW, LOST_EMAILS, ORDER, REFUSED_ORDERS, REFUSE
 from harness import get_json, purchase
 from tikrelay.watch.console.page import NAVIGATION
 
-pytestmark = [needs_chromium, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [needs_chromium, pytest.mark.timeout(300)]
 
 PAGES = [path for path, _ in NAVIGATION]
 USED = frozenset({"button", "checkbox", "combobox", "link", "searchbox", "spinbutton", "textbox"})
@@ -24,7 +24,7 @@ READABLE = 4.5
 PHONE = 360
 """Pixels."""
 
-MOST_PAGES = {FEW: 16, EVENTS: 200}
+MOST_PAGES = {FEW: 12, EVENTS: 200}
 
 
 def is_clean(tab: Tab) -> bool:
