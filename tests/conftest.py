@@ -4,12 +4,29 @@ import os
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from harness import SEED, Gateway, Oracle, Sandbox
 
 # The fast suite tries the same inputs each time; `make fuzz` (FUZZ_INPUTS) tries new ones.
 settings.register_profile("fast", derandomize=True)
 settings.load_profile("default" if os.environ.get("FUZZ_INPUTS") else "fast")
+
+
+class _OneBrowser(LoadScopeScheduling):
+    """Gives each test to whoever is free, but all of those in a browser to one process, for two share no machine well.
+
+    xdist's own groups (``xdist_group``) do nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _OneBrowser:
+    """Say who gives tests to processes."""
+    return _OneBrowser(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,8 +22,6 @@ PIXEL = "C0ABCDEFGH1234567890"
 TOKEN = "a-long-token-0123456789-WXYZ"
 XSS = "<script>alert('x')</script>\"&"
 
-pytestmark = pytest.mark.xdist_group("sandbox")
-
 
 class Sandbox:
     """A process, and the calls that steer it."""
