@@ -64,6 +64,17 @@ def owner_of(folder, name):
     return lock
 
 
+@pytest.mark.parametrize("log", ["outbox-003.db-wal", "outbox-003.db-wal.kept-20200101T000000Z"])
+def test_a_file_of_which_a_log_is_left_is_one_to_open(folder, log):
+    (folder.path / "outbox-001.db").touch()
+    (folder.path / log).write_bytes(b"frames")
+    (folder.path / "outbox-004.db-wal").touch()
+    (folder.path / "outbox-005.db-wal.kept-20200101T000000Z.done").write_bytes(b"frames")
+
+    assert ["outbox-001.db", "outbox-003.db"] == folder.to_open() == folder.free_names(2)
+    assert ["outbox-001.db"] == folder.names()
+
+
 def test_a_relative_url_counts_from_the_folder_of_the_settings(tmp_path):
     assert tmp_path / "data" == OutboxFolder.of("sqlite:data", base=tmp_path).path
 

@@ -7,6 +7,7 @@ import pytest
 from tikrelay.base.errors import OutboxBroken
 from tikrelay.base.happenings import OutboxVanished
 from tikrelay.outbox.lock import OutboxLock, is_free
+from tikrelay.outbox.log_tail import log_of
 from tikrelay.outbox.salvage import salvage
 from tikrelay.outbox.vanished import vanished_in
 
@@ -79,6 +80,24 @@ def test_salvage_says_that_nothing_is_left_and_ends_the_trouble(clock, vanished)
 
     assert "backup" in caught.value.hint
     assert (["outbox-000.db"], []) == (counted, vanished_in(vanished.parent, now=now))
+
+
+async def test_salvage_ends_no_trouble_while_the_files_log_is_left(open_outbox, record, clock, filled):
+    """A server takes back what is in it, and the log stays until one does."""
+    outbox = await open_outbox(filled)
+    await outbox.put([record(2)])
+    log = log_of(filled).read_bytes()
+    await outbox.close()
+    filled.unlink()
+    log_of(filled).write_bytes(log)
+    with pytest.raises(OutboxBroken, match="is gone, but its log is left") as caught:
+        salvage(filled, now=clock.now())
+    counted = vanished_in(filled.parent, now=clock.now())
+    again = await open_outbox(filled)
+
+    assert "leave the log" in caught.value.hint
+    assert ["outbox-000.db"] == counted
+    assert again.waiting("shop") > 0
 
 
 def test_a_note_outlives_who_wrote_it_and_whoever_locks_next(path):

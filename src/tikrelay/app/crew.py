@@ -317,7 +317,7 @@ class Crew:
 
     async def _give_away(self) -> None:
         living = [worker for worker in self.now.workers if worker.ready.is_set()]
-        for number, name in enumerate(sorted(set(self.folder.names()) - self._owned())):
+        for number, name in enumerate(sorted(set(self.folder.to_open()) - self._owned())):
             if living and self._is_free(name):
                 await self._adopt(living[number % len(living)], name)
 

@@ -17,9 +17,9 @@ import msgspec
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.outbox.damage import TAKEN_BACK
 from tikrelay.outbox.database import Database
-from tikrelay.outbox.folder import OutboxFolder, sync_folder
+from tikrelay.outbox.folder import OutboxFolder, is_nothing, sync_folder
 from tikrelay.outbox.lock import is_free
-from tikrelay.outbox.log_tail import count_left_out, is_nothing, log_of
+from tikrelay.outbox.log_tail import count_left_out, log_of
 
 _HINT: Final = "look at the room and the permissions there; nothing of the outbox itself was changed"
 _PARTIAL: Final = ".partial"

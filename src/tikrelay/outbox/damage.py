@@ -12,7 +12,9 @@ from typing import Final
 
 KEPT: Final = ".damaged-"
 """Stands in the name of a damaged file after a salvage, before the time of it."""
-KEPT_LOG: Final = "-wal.kept-"
+LOG: Final = "-wal"
+"""Ends the name of a file's log."""
+KEPT_LOG: Final = f"{LOG}.kept-"
 """Stands in the name of a kept log (``outbox.log_tail``), behind its file's and before the time of it."""
 TAKEN_BACK: Final = ".done"
 """Ends the name of a kept log whose events were taken back (``outbox.kept_log``)."""

@@ -1,5 +1,6 @@
 """The outbox folder: its files, and what it lies on."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -11,14 +12,22 @@ import msgspec
 
 from tikrelay.base.errors import OutboxUnavailable
 from tikrelay.base.happenings import Advice
-from tikrelay.outbox.damage import KEPT, KEPT_LOG, is_marked
+from tikrelay.outbox.damage import KEPT, KEPT_LOG, LOG, is_marked
 from tikrelay.outbox.lock import is_free
 
 _NAME: Final = re.compile(r"outbox-(\d{3})\.db")
+_LOG: Final = re.compile(rf"(outbox-\d{{3}}\.db)(?:{re.escape(LOG)}|{re.escape(KEPT_LOG)}.*Z)")
 _MOST_FILES: Final = 1000
 _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 _OVER_A_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 _OF_A_CONTAINER: Final = frozenset({"overlay", "aufs"})
+
+
+def is_nothing(path: Path) -> bool:
+    """Say whether there is no such file, or nothing in it."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size == 0
+    return True
 
 
 class OutboxFolder(msgspec.Struct, frozen=True):
@@ -49,6 +58,13 @@ class OutboxFolder(msgspec.Struct, frozen=True):
         """The outbox files there are, damaged ones included."""
         return sorted(path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name))
 
+    def to_open(self) -> list[str]:
+        """The outbox files there are, and those of which only a log is left: what is in it comes back at an opening."""
+        logs = [
+            found[1] for path in self.path.iterdir() if (found := _LOG.fullmatch(path.name)) and not is_nothing(path)
+        ]
+        return sorted({*self.names(), *logs})
+
     def damaged(self) -> list[str]:
         """The files that were found damaged: nobody opens them, and their events wait in them for a repair."""
         return [name for name in self.names() if is_marked(self.path / name)]
@@ -74,7 +90,7 @@ class OutboxFolder(msgspec.Struct, frozen=True):
 
     def free_names(self, count: int, *, besides: Collection[str] = ()) -> list[str]:
         """Choose files for new owners: the lowest that are free, those that exist first, and none of ``besides``."""
-        there = self.names()
+        there = self.to_open()
         found = [name for name in there if name not in besides and self.is_free(name)][:count]
         unused = {*map("outbox-{:03}.db".format, range(_MOST_FILES))} - {*there, *besides}
         found += itertools.islice(filter(self.is_free, sorted(unused)), count - len(found))

@@ -27,9 +27,9 @@ from typing import IO, Final, NamedTuple
 import apsw
 
 from tikrelay.base.happenings import LogKept
-from tikrelay.outbox.damage import KEPT_LOG, TAKEN_BACK
+from tikrelay.outbox.damage import KEPT_LOG, LOG, TAKEN_BACK
 from tikrelay.outbox.database import Database
-from tikrelay.outbox.folder import sync_folder
+from tikrelay.outbox.folder import is_nothing, sync_folder
 from tikrelay.outbox.schema import PAGE_SIZE
 
 _HINT: Final = (
@@ -57,14 +57,7 @@ class Frame(NamedTuple):
 
 def log_of(path: Path) -> Path:
     """Where the log of an outbox file lies."""
-    return path.with_name(f"{path.name}-wal")
-
-
-def is_nothing(path: Path) -> bool:
-    """Say whether there is no such file, or nothing in it."""
-    with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_size == 0
-    return True
+    return path.with_name(f"{path.name}{LOG}")
 
 
 def new_name_for_log(path: Path, at: float) -> Path:

@@ -4,13 +4,14 @@ That it held something stands in the lock beside it, which outlives the file. Wh
 file, tells it, and notes when that was, so that the server's status can tell it for a while, too.
 """
 
-import contextlib
 from pathlib import Path
 from typing import Final
 
 from tikrelay.base.errors import OutboxBroken
 from tikrelay.base.happenings import OutboxVanished
+from tikrelay.outbox.folder import is_nothing
 from tikrelay.outbox.lock import OutboxLock
+from tikrelay.outbox.log_tail import log_of
 
 _HELD: Final = "holds events"
 _ANEW: Final = "; begun anew at "
@@ -19,11 +20,12 @@ _HINT: Final = (
     "look at the disk, and for a backup; where you moved or emptied it yourself, nothing is to be done:"
     " it is told for an hour"
 )
+_HINT_LOG: Final = "leave the log there; what can be read in it comes back when a server opens the file next"
 
 
 def has_vanished(path: Path, lock: OutboxLock) -> bool:
     """Say whether a file that held something is not there, or has nothing in it."""
-    return lock.note().startswith(_HELD) and _is_nothing(path)
+    return lock.note().startswith(_HELD) and is_nothing(path)
 
 
 def note_that_it_holds(lock: OutboxLock) -> None:
@@ -39,11 +41,14 @@ def begin_anew(path: Path, lock: OutboxLock, *, at: float) -> OutboxVanished:
 
 
 def refuse_vanished(path: Path, lock: OutboxLock, *, dry_run: bool) -> None:
-    """Raise OutboxBroken where nothing is left to salvage. That it was told is told no more."""
-    if has_vanished(path, lock):
-        if not dry_run:
-            lock.write_note("")
-        raise OutboxBroken(f"{path} {_what(path)}", hint="look for a backup; nothing is left to save")
+    """Raise OutboxBroken where nothing is left to salvage. That it was told is told no more, unless a log is left."""
+    if not has_vanished(path, lock):
+        return
+    if not is_nothing(log_of(path)):
+        raise OutboxBroken(f"{path} {_how(path)}, but its log is left", hint=_HINT_LOG)
+    if not dry_run:
+        lock.write_note("")
+    raise OutboxBroken(f"{path} {_what(path)}", hint="look for a backup; nothing is left to save")
 
 
 def vanished_in(folder: Path, *, now: float) -> list[str]:
@@ -57,15 +62,12 @@ def _is_to_be_told(lock: OutboxLock, now: float) -> bool:
     _, _, at = note.partition(_ANEW)
     if at.isdigit() and now - int(at) < _TOLD_FOR_S:
         return True
-    return note.startswith(_HELD) and _is_nothing(lock.path.with_suffix(".db")) and not lock.is_held()
+    return note.startswith(_HELD) and is_nothing(lock.path.with_suffix(".db")) and not lock.is_held()
 
 
-def _is_nothing(path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_size == 0
-    return True
+def _how(path: Path) -> str:
+    return "is empty" if path.exists() else "is gone"
 
 
 def _what(path: Path) -> str:
-    how = "is empty" if path.exists() else "is gone"
-    return f"held events, and {how}: what waited in it is lost, unless it was moved away"
+    return f"held events, and {_how(path)}: what waited in it is lost, unless it was moved away"

@@ -169,7 +169,7 @@ class _Files:
         clock = SystemClock()
         files = OwnFiles(self._folder.path, config=self._config.outbox, clock=clock, emit=silent)
         try:
-            await files.open_all(self._folder.names())
+            await files.open_all(self._folder.to_open())
             return await work(Events(files, settings=lambda: self._config, states=None, clock=clock))
         finally:
             await files.close_all()
