@@ -24,7 +24,7 @@ READABLE = 4.5
 PHONE = 360
 """Pixels."""
 
-MOST_PAGES = {FEW: 12, EVENTS: 200}
+MOST_PAGES = {FEW: 16, EVENTS: 200}
 
 
 def is_clean(tab: Tab) -> bool:
