@@ -70,3 +70,18 @@ def test_a_file_that_was_emptied_while_no_server_ran_is_told_of(filled, sandbox)
     assert filled.said("outbox_vanished")
     assert "file_vanished" in kinds(filled)
     assert 204 == filled.hit(purchase(EVENTS))
+
+
+def test_a_log_whose_file_is_gone_comes_back_though_no_worker_has_its_number(gateways, sandbox):
+    gateway = gateways().start()
+    sandbox.fault("http", status=503, times=1000)
+    assert 204 == gateway.hit(purchase(0))
+    gateway.process.kill()
+    lost = gateway.outbox / "outbox-003.db"
+    log_of(gateway.outbox / "outbox-000.db").rename(log_of(lost))
+    (gateway.outbox / "outbox-000.db").unlink()
+    sandbox.heal()
+    gateway.start()
+
+    assert {"R-0"} == {event["event_id"] for event in sandbox.wait_for_events(1, within_s=30)}
+    assert lost.exists()
