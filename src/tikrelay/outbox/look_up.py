@@ -101,8 +101,13 @@ class Search:
             state for state in PLACE if which.state in (None, state) and (state == "dead" or not _is_of_letters(which))
         ]
         self._cursor: int | None = None
+        self._at_once = self._first_step()
         self._found: dict[int, Entry] = {}
         self._of_table = 0
+
+    def _first_step(self) -> int:
+        """How many rows to begin with: mostly the last few delivered are the last few received."""
+        return min(_LOOKED_AT_ONCE, 4 * self._which.most)
 
     def entries(self) -> list[Entry]:
         """What was found, in order."""
@@ -118,7 +123,7 @@ class Search:
             return False
         if self._has_passed_all(memory, self._tables[0]):
             self._tables.pop(0)
-            self._cursor, self._of_table = None, 0
+            self._cursor, self._of_table, self._at_once = None, 0, self._first_step()
         return True
 
     def _add_traces(self, memory: Memory) -> None:
@@ -157,7 +162,8 @@ class Search:
             return (LOWEST, HIGHEST) if is_first else None
         forward = self._which.oldest_first
         start = self._cursor if self._cursor is not None else (LOWEST if forward else HIGHEST)
-        bounds = next_places(memory, state, start, forward=forward, most=_LOOKED_AT_ONCE)
+        bounds = next_places(memory, state, start, forward=forward, most=self._at_once)
+        self._at_once = min(_LOOKED_AT_ONCE, 2 * self._at_once)
         if bounds:
             self._cursor = bounds[1] if forward else bounds[0]
         return bounds
