@@ -166,6 +166,7 @@ class Fuzz:
     def __init__(self, port: int) -> None:
         self.port = port
         self.requests = self.events = self.neighbours = 0
+        self.is_over = False
         self.wrong: list[str] = []
 
     async def exchange(self, sent: bytes) -> bytes:
@@ -212,7 +213,7 @@ class Fuzz:
     async def neighbour(self) -> None:
         """Somebody else, who sends one hit after another and gets his answer each time."""
         hit = b"GET /g/collect?v=2&tid=G-1&cid=1.2&en=contact HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        while True:
+        while not self.is_over:  # never cancelled: a hit that was sent is counted
             raw = await self.exchange(hit)
             self.neighbours += 1
             if not raw.startswith(b"HTTP/1.1 204 "):
@@ -230,9 +231,8 @@ class Fuzz:
         neighbour = asyncio.create_task(self.neighbour())
         await asyncio.gather(*(keep_going() for _ in range(AT_ONCE)))
         await asyncio.sleep(0.2)
-        neighbour.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await neighbour
+        self.is_over = True
+        await neighbour
 
 
 def counted(gateway, name: str) -> int:

@@ -71,8 +71,8 @@ def test_nothing_asked_of_the_admin_port_breaks_it(gateways, tried):
         method, path, headers = rng.choice(METHODS), path_of(rng), headers_of(rng)
         try:
             asking.request(method, path, body=body_of(rng) if method in {"POST", "PUT"} else None, headers=headers)
-            answer = asking.getresponse()
-            said = answer.read()
+            with asking.getresponse() as answer:  # one that breaks off holds the socket of a connection to be closed
+                said = answer.read()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             asking.close()  # a body that is too long is not read to its end
             continue

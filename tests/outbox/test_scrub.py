@@ -117,10 +117,10 @@ async def test_no_page_is_moved_while_all_are_gone_through(open_outbox, clock):
     outbox = await open_outbox(retention=Retention(delivered_events=0))
     await outbox.put([record(number, body=b"x" * 500_000) for number in range(24)])
     lease = await lease_all(outbox, clock, max_bytes=1 << 30)
-    await outbox.settle(lease, [Accepted()] * len(lease.events))
+    settling = asyncio.create_task(outbox.settle(lease, [Accepted()] * len(lease.events)))
+    scrubbing = asyncio.create_task(outbox._scrub())  # begins before there is room, and nobody can give it back yet
+    await settling
     to_give_back = outbox._room.free_bytes_inside
-    scrubbing = asyncio.create_task(outbox._scrub())
-    await asyncio.sleep(0)
     hold_up(1.0)  # longer than it rests before it gives room back
     meanwhile = outbox._room.free_bytes_inside
     await scrubbing

@@ -352,7 +352,7 @@ async def test_a_search_of_one_destination_leaves_another_with_its_token_every_s
         sandbox.fault("refuse", event_id=event_id, indexed=False)
     await shop.put(*ids(400), destination="left")
     shared = RateLimiter(0.5, clock=shop.clock)
-    between = 0
+    between: list[int] = []
     async with (
         shop.sending(destination="left", limiter=shared, max_batch=100),
         shop.sending(destination="right", limiter=shared),
@@ -363,6 +363,8 @@ async def test_a_search_of_one_destination_leaves_another_with_its_token_every_s
             await shop.put(event_id, destination="right")
             await shop.until(lambda one=event_id: [one] in calls_of(sandbox, pixel="C0RIGHT"))
             calls = [request["body"]["event_source_id"] for request in sandbox.requests()]
-            between += calls[before:].index("C0RIGHT")
+            between.append(calls[before:].index("C0RIGHT"))
 
-    assert between <= 12 * 3  # were it first come, first served, it would be four and more each
+    # Were it first come, first served, each would wait for four and more. On a busy machine some calls are made before
+    # the other sender even knows of its event.
+    assert sorted(between)[4] <= 3, between
