@@ -164,6 +164,7 @@ def test_while_no_worker_can_live_requests_get_503_and_the_log_says_why(gateway)
     assert (status, headers["Retry-After"]) == (503, "5")
     assert headers["Access-Control-Allow-Origin"] == "https://shop.example"
     assert get(f"{gateway.url}/healthy")[0] == 200
+    assert 'tikrelay_requests_total{route="ga4",status="5xx"} 1.0' in gateway.metrics()
     assert "outbox" in wait_for(lambda: [d for d in gateway.said("worker_died") if d["exit_code"] > 0])[0]["why"]
     gateway.outbox.unlink()
     gateway.outbox.mkdir(mode=0o700)

@@ -338,7 +338,7 @@ async def _serve(server: Server, lock: DirectoryLock, handed: HandOver | None) -
             tend(server.clock.watch, where="clock"),
             tend(server.webhook.run, where="webhook"),
             tend(server.tell_of_troubles, where="alarms"),
-            tend(lambda: stand_in(server.listener, somebody=crew.somebody), where="stand-in"),
+            tend(lambda: stand_in(server.listener, somebody=crew.somebody, emit=server.emit), where="stand-in"),
         )
         background += [asyncio.create_task(tended) for tended in begun]
         await crew.stopping.wait()

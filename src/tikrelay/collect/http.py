@@ -51,7 +51,7 @@ _ROUTES: Final = {
 }
 _NOT_OURS: Final = ("/g/s/collect", "/j/collect")  # Google's own endpoints; hits to them map to nothing
 _FOR_THE_SUPERVISOR: Final = frozenset({"healthy", "readyz"})  # who asks for these knows an address, not a name
-_COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp", "not_ours"})
+COLLECTING: Final = frozenset({"ga4", "data", "mp", "debug_mp", "not_ours"})
 _SHOWN_ORIGIN_HEADERS: Final = ("origin", "sec-fetch-mode")
 
 
@@ -130,7 +130,7 @@ class CollectApp:
         if answer.document is not None:
             answer = answers.with_id(answer, self._id_of(request))
         await self._send(request, answer, send)
-        if name in _COLLECTING:
+        if name in COLLECTING:
             seconds = time.perf_counter() - began
             self._emit(HitAnswered(route=name, status=answer.status, events=request.events, seconds=seconds))
 
@@ -147,7 +147,7 @@ class CollectApp:
             raise InputRefused(421, "unknown_host", "no such host is served here", hint="see sources.hosts")
         if found is None:
             return answers.error(404, "no_such_route", "nothing is served here", "see the routes in the README")
-        if name in _COLLECTING:
+        if name in COLLECTING:
             if seconds := self._pace.wait_for(request.peer, request.headers.get("x-forwarded-for", "")):
                 self._emit(InputTurnedAway(route=name, reason="rate"))
                 return answers.too_fast(seconds)
