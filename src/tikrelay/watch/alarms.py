@@ -200,7 +200,7 @@ class Told(msgspec.Struct, frozen=True):
     state: State
 
 
-TroubleKey = tuple[Kind, str]
+TroubleKey = tuple[str, str]
 """Its kind, and what it is about."""
 
 
