@@ -12,11 +12,13 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.datastructures import Headers
 
 from tikrelay.base.addresses import place_of, read_address
 from tikrelay.base.clock import Clock
@@ -29,7 +31,7 @@ WRONG_GUESSES_COUNT_FOR_S: Final = 60.0
 TURN_S: Final = 0.5
 MOST_IN_LINE: Final = 10  # five seconds, within the ten that Prometheus waits by default
 _MOST_ADDRESSES: Final = 1000
-_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_THIS_MACHINE: Final = re.compile(rb"(?i:127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
 _OWN_SITES: Final = frozenset({"", "same-origin", "none"})
 
 
@@ -112,11 +114,11 @@ def _too_many() -> InputRefused:
     return InputRefused(429, "too_many_guesses", "too many wrong passwords came from there", hint=hint)
 
 
-def check_same_origin(headers: Mapping[str, str]) -> None:
+def check_same_origin(headers: Headers) -> None:
     """Refuse what a page of another site makes a browser send. Raises InputRefused."""
-    origin = headers.get("origin")
-    own = origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
-    if not own or headers.get("sec-fetch-site", "") not in _OWN_SITES:
+    origins, host = headers.getlist("origin"), headers.get("host", "").lower()
+    own = len(origins) < 2 and all(origin.partition("://")[2].lower() == host for origin in origins)
+    if not own or not _OWN_SITES.issuperset(headers.getlist("sec-fetch-site")):
         raise InputRefused(403, "other_origin", "a page of another site may not do this", hint="use the command line")
 
 
@@ -149,10 +151,8 @@ def _password_in(authorization: bytes) -> str:
 
 
 def _names_this_machine(headers: list[tuple[bytes, bytes]]) -> bool:
-    hosts = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
-    if len(hosts) != 1:
-        return False
-    return hosts[0] in _LOCAL_HOSTS or hosts[0].rpartition(":")[0] in _LOCAL_HOSTS
+    hosts = [value for name, value in headers if name == b"host"]
+    return len(hosts) == 1 and _THIS_MACHINE.fullmatch(hosts[0]) is not None
 
 
 def _place(client: str) -> str:
