@@ -104,6 +104,12 @@ def test_reasons_are_counted_and_those_of_dead_letters_lead_to_them():
     assert [("no_mapping", 4, "")] == [(one.name, one.count, one.link) for one in dropped]
 
 
+def test_what_was_dropped_by_no_rule_is_not_called_dropped_by_one():
+    page = show(period(0, "Lead", 1), tally(0, "Lead", "dropped", DropReason.CONSENT_DENIED, 4))
+
+    assert "Dropped, by reason, in 7 days Reason Events consent denied 4" in page.text
+
+
 def test_where_all_is_well_one_calm_line_says_so():
     assert "Nothing needs you now." in show(period(0, "Lead", 1)).text
 
