@@ -15,6 +15,7 @@ from tikrelay.watch.console.overview import (
     overview_page,
     period_rows,
     reasons,
+    since_when,
 )
 from tikrelay.watch.operations import EventRow
 from tikrelay.watch.status import Advised, Collects, Counts, DestinationStatus, Status, Trouble
@@ -86,7 +87,14 @@ def test_what_is_not_known_is_shown_as_not_known():
     assert "Fri 20 Nov \u2013 not known \u2013 not known" in page.text
     assert "Sat 21 Nov 5 0 0 0" in page.text
     assert "Sun 22 Nov 0 0 2 0" in page.text
-    assert "Received \u2013 not known in 7 days" in show().text
+    assert "Received \u2013 not known since Mon 16 Nov" in show().text
+
+
+def test_the_last_day_is_said_to_begin_with_the_hour_it_begins_with():
+    page = show(period(0, "Lead", 1), range="24h")
+
+    assert f"Received 1 since {since_when(STRETCHES[0].starts(NOW)[0], STRETCHES[0])}" in page.text
+    assert "in 24 hours" not in page.text
 
 
 def test_reasons_are_counted_and_those_of_dead_letters_lead_to_them():
@@ -107,7 +115,7 @@ def test_reasons_are_counted_and_those_of_dead_letters_lead_to_them():
 def test_what_was_dropped_by_no_rule_is_not_called_dropped_by_one():
     page = show(period(0, "Lead", 1), tally(0, "Lead", "dropped", DropReason.CONSENT_DENIED, 4))
 
-    assert "Dropped, by reason, in 7 days Reason Events consent denied 4" in page.text
+    assert "Dropped, by reason, since Mon 16 Nov Reason Events consent denied 4" in page.text
 
 
 def test_where_all_is_well_one_calm_line_says_so():
@@ -134,8 +142,8 @@ def test_an_empty_server_says_how_to_send_the_first_hit_to_its_own_address():
 
     assert "curl -i 'http://127.0.0.1:8080/g/collect?v=2&tid=G-EXAMPLE001&" in page.text
     assert "First steps" not in show().text
-    assert "in 7 days" not in page.text
-    assert "in 7 days" in show().text
+    assert "since Mon 16 Nov" not in page.text
+    assert "since Mon 16 Nov" in show().text
 
 
 def test_a_server_whose_files_are_being_taken_over_is_not_called_empty():
@@ -171,7 +179,7 @@ def test_one_destination_can_be_looked_at_alone():
     two = msgspec.structs.replace(STATUS, destinations=rows)
     page = show(period(0, "Lead", 3, destination="a"), period(0, "Lead", 8, destination="b"), of=two, destination="b")
 
-    assert "Received 8 in 7 days" in page.text
+    assert "Received 8 since Mon 16 Nov" in page.text
     assert "Waiting 0 now" in page.text
     assert "/?range=7d" in page.links
     assert "/?range=7d&destination=a" in page.links
@@ -205,7 +213,7 @@ def test_every_range_shows_each_of_its_periods(stretch):
     page = Page(overview_page(asked, STATUS, shown(), shown(), destinations=[], now=NOW).body.decode())
 
     assert [] == page.faults
-    assert f"in {stretch.title}" in page.text
+    assert f"since {since_when(stretch.starts(NOW)[0], stretch)}" in page.text
 
 
 def test_a_running_server_says_how_to_begin_and_shows_what_came_by_which_keys(gateway, sandbox):
@@ -219,10 +227,10 @@ def test_a_running_server_says_how_to_begin_and_shows_what_came_by_which_keys(ga
     gateway.hit(purchase(1001, **{"ep.user_data.email": "ann@shop.example"}))
     gateway.hit("v=2&tid=G-1&cid=1.2&en=scroll&dl=https%3A%2F%2Fshop.example%2F")
     gateway.wait_until_settled()
-    page = wait_for(lambda: (one := ask("/")) and "Received 3 in 24 hours" in one.text and one)  # drops come later
+    page = wait_for(lambda: (one := ask("/")) and "Received 3 since" in one.text and one)  # drops come later
 
     assert ["PageView", "PlaceAnOrder"] == sorted(event["event"] for event in sandbox.events())
-    assert "Accepted 2 in 24 hours" in page.text
+    assert "Accepted 2 since" in page.text
     assert "no mapping 1" in page.text
     assert "delivered PlaceAnOrder" in page.text
     assert "PlaceAnOrder from purchase 1 100 %" in ask("/coverage").text

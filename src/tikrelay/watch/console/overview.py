@@ -124,6 +124,15 @@ def period_title(at: int, stretch: Stretch) -> str:
     return f"{day(at)[4:]} {utc(at)[11:16]}" if stretch.span == "hour" else day(at)
 
 
+def since_when(at: int, stretch: Stretch) -> str:
+    """Say when what is shown begins; it is less than the stretch's name says, for the last hour or day is not over.
+
+    >>> since_when(1795312800, STRETCHES[0]), since_when(1795305600, STRETCHES[1])
+    ('22 Nov 02:00 UTC', 'Sun 22 Nov')
+    """
+    return period_title(at, stretch) + (" UTC" if stretch.span == "hour" else "")
+
+
 def _title(at: int, count: int | None, stretch: Stretch) -> str:
     return f"{period_title(at, stretch)} UTC: {'not known' if count is None else number(count)}"
 
@@ -191,9 +200,9 @@ def overview_page(
     """Make the page. ``of_days`` are the figures by which attention is judged."""
     of_now = [row for name, row in status.destinations.items() if asked.is_its(name)]
     starts = asked.stretch.starts(now)
-    since = known_since(figures, of_days, starts)
+    first_known = known_since(figures, of_days, starts)
     figures = asked.only(figures)
-    periods = period_rows(figures, starts, known_since=since)
+    periods = period_rows(figures, starts, known_since=first_known)
     dead, dropped = reasons(figures)
     points = find_points(status, of_days, days_to_judge(now))
     waiting = sum(row.waiting for row in of_now)
@@ -203,8 +212,9 @@ def overview_page(
         title="Overview",
         here="/",
         asked=asked,
+        since=since_when(starts[0], asked.stretch),
         status_now=status,
-        is_empty=since == math.inf
+        is_empty=first_known == math.inf
         and not status.uncounted
         and not any(row.received for row in status.destinations.values()),
         urgent=[point for point in points if point.level != "note"],
