@@ -151,6 +151,12 @@ def test_what_is_doubtful_of_a_name_leads_to_the_page_of_names():
     assert "/dedup" == found.link
 
 
+def test_a_name_that_ends_is_told_with_the_name_to_set():
+    (found,) = points(period(0, "PlaceAnOrder", 10), tally(0, "PlaceAnOrder", "warned", NoticeKind.NAME_ENDS, 10))
+
+    assert found.todo.startswith("set Purchase for PlaceAnOrder in mapping.purchase_event")
+
+
 @pytest.mark.parametrize("kind", [NoticeKind.USER_DATA_DENIED, NoticeKind.NUMBER_READ])
 def test_what_a_visitor_chose_or_what_was_read_all_the_same_needs_nobody(kind: NoticeKind):
     assert [] == points(period(0, "Lead", 100), tally(0, "Lead", "warned", kind, 100))

@@ -1,11 +1,12 @@
 """What needs somebody's attention, and what to do about it: the server's troubles, its settings, and its events."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
 
+from tikrelay.mapping.names import ENDING_NAMES
 from tikrelay.mapping.notices import NoticeKind
 from tikrelay.outbox.figures import MATCH_KEYS
 from tikrelay.watch.console.asked import DAY_S, address
@@ -40,12 +41,12 @@ _PLACES: Final = {"dead_letters": "/letters", "lag": "/events?state=waiting"}
 _LEVELS: Final[tuple[Level, ...]] = ("now", "soon", "note")
 
 # Of each kind of warning that somebody can do something about: how urgent it is, what it is, and what to do. Those that
-# are left out are a visitor's own choice, or need nothing.
+# are left out are a visitor's own choice, or need nothing. {instead} is what TikTok suggests for the names that end.
 _WARNINGS: Final[dict[NoticeKind, tuple[Level, str, str]]] = {
     NoticeKind.NAME_ENDS: (
         "soon",
         "go out under a name that TikTok stops taking in 2027",
-        "set the name it suggests, in mapping.purchase_event or mapping.events, and in the page's pixel",
+        "set {instead} in mapping.purchase_event or mapping.events, and in the page's pixel",
     ),
     NoticeKind.UNLISTED_CURRENCY: (
         "soon",
@@ -193,7 +194,17 @@ def _of_warnings(figures: FiguresShown, since: int) -> Iterator[Point]:
         }
         if where:
             link = "/dedup" if kind in _OF_NAMES else address("/events", event=next(iter(where)))
-            yield Point(level=level, what=f"{_some([*where.values()])} {what}", todo=todo, link=link)
+            told = f"{_some([*where.values()])} {what}"
+            yield Point(level=level, what=told, todo=todo.format(instead=_instead_of(where)), link=link)
+
+
+def _instead_of(events: Iterable[str]) -> str:
+    """Name what TikTok suggests for names that end.
+
+    >>> _instead_of(["PlaceAnOrder"]), _instead_of(["ClickButton", "PlaceAnOrder"])
+    ('Purchase for PlaceAnOrder', 'Lead, Purchase or ViewContent for ClickButton, Purchase for PlaceAnOrder')
+    """
+    return ", ".join(f"{ENDING_NAMES[event]} for {event}" for event in events if event in ENDING_NAMES)
 
 
 def _of_purchases(status: Status, figures: FiguresShown, since: int) -> Iterator[Point]:
