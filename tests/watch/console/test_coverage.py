@@ -129,15 +129,21 @@ def test_a_cell_compares_the_last_seven_days_with_the_seven_before():
     seen = cell(by_event(shown(*rows), STARTS)["Lead"], "email", STARTS)
 
     assert (0.6, 0.5) == (seen.now, seen.before)
-    assert 0.2 == pytest.approx(seen.change)
-    assert not seen.is_few
+    assert "+10.0 points" == seen.words
+
+
+@pytest.mark.parametrize(("before", "now", "words"), [(60, 55, "-5.0 points"), (0, 5, "+5.0 points"), (0, 0, "")])
+def test_a_change_is_told_in_points_and_nothing_is_told_of_a_key_that_is_never_sent(before: int, now: int, words: str):
+    page = Page(show(asked(), *(period(back, "Lead", 100, email=now if back < 7 else before) for back in range(14))))
+
+    assert " ".join(f"Lead 1,400 {now}.0 % {words} 0.0 % 0.0 %".split()) in page.text
 
 
 def test_too_few_events_are_not_compared():
     rows = [period(0, "Lead", 49, email=49), period(7, "Lead", 1000, email=10)]
     seen = cell(by_event(shown(*rows), STARTS)["Lead"], "email", STARTS)
 
-    assert (1.0, None, True) == (seen.now, seen.change, seen.is_few)
+    assert (1.0, None, "too few") == (seen.now, seen.change, seen.words)
 
 
 def test_a_share_of_no_events_is_not_known():

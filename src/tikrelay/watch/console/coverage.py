@@ -70,8 +70,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """What one event name shows of one key.
 
     ``now``, ``before``  its share in the last week and in the one before; None where there was no event
-    ``change``           of the share, in parts of what it was; None where there is nothing to compare
-    ``is_few``           too few events to compare
+    ``change``           from the one to the other; None where there is too little to compare
     """
 
     key: str
@@ -79,9 +78,21 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     now: float | None
     before: float | None
     change: float | None
-    is_few: bool
     fall: Fall | None
     spark: str
+
+    @property
+    def words(self) -> str:
+        """Say the change: in points, for beside a share a part of it would be read as points, too.
+
+        >>> Cell(key="email", title="", now=0.46, before=0.4, change=0.06, fall=None, spark="").words
+        '+6.0 points'
+        """
+        if self.fall is not None:
+            return "fell"
+        if self.change is None:
+            return "too few"
+        return f"{round(self.change * 100, 1) + 0.0:+.1f} points" if self.now or self.before else ""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,12 +205,10 @@ def cell(days: Days, key: str, starts: Sequence[int]) -> Cell:
     now = sum(have[-WEEK:]) / of_now if of_now else None
     before = sum(have[-2 * WEEK : -WEEK]) / of_before if of_before else None
     is_few = min(of_now, of_before) < ENOUGH
-    change = None if is_few or now is None or not before else now / before - 1
+    change = None if is_few or now is None or before is None else now - before
     fall = find_fall(have, of, starts)
     spark = draw_spark(days.shares(key)[-_SPARK_DAYS:])
-    return Cell(
-        key=key, title=TITLES[key], now=now, before=before, change=change, is_few=is_few, fall=fall, spark=spark
-    )
+    return Cell(key=key, title=TITLES[key], now=now, before=before, change=change, fall=fall, spark=spark)
 
 
 def rows_of(figures: FiguresShown, starts: Sequence[int], *, shown: int, keys: Sequence[str] = MATCH_KEYS) -> list[Row]:
