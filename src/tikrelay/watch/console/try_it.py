@@ -44,7 +44,8 @@ async def show(_: Request, __: Parts) -> Response:
 async def tried(request: Request, parts: Parts) -> Response:
     """Show what became of the hit that was pasted, or what is wrong with it.
 
-    The hit itself is not shown again: it may hold an e-mail address or a name, as no page is to.
+    The hit itself is not shown again: it may hold an e-mail address or a name, as no page is to. What is no hit is
+    answered with 200, too: saying so is what the page is for, and a browser writes another status down as an error.
     """
     text = (await read_form(request, most_bytes=_MOST_BYTES)).get("text", "")
     try:
@@ -58,5 +59,4 @@ async def tried(request: Request, parts: Parts) -> Response:
 
 
 def _page(document: Document | None, *, refused: InputRefused | None = None) -> Response:
-    status = refused.status if refused else 200
-    return page("try.html", title="Try", here="/try", status=status, document=document, refused=refused)
+    return page("try.html", title="Try", here="/try", document=document, refused=refused)
