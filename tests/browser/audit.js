@@ -76,6 +76,17 @@ function tooWide() {
     : [...document.body.querySelectorAll("*")].filter(isOut).map((one) => `${one.tagName}.${one.className}`);
 }
 
+// Charts that begin lower, or higher, than one beside them.
+function crookedRows() {
+  const rows = new Map(); // the first chart of each, by where its figure begins
+  const top = (one) => Math.round(one.getBoundingClientRect().top);
+  return [...document.querySelectorAll("figure")].filter((figure) => {
+    const chart = top(figure.querySelector(".chart"));
+    rows.set(top(figure), rows.get(top(figure)) ?? chart);
+    return rows.get(top(figure)) !== chart;
+  }).map((figure) => figure.querySelector("figcaption").innerText);
+}
+
 // What has the focus: its place in the document among all elements, whether it is seen, and whether that is.
 function focused() {
   const element = document.activeElement;

@@ -185,6 +185,26 @@ async def test_live_pauses_and_tells_how_many_came_meanwhile(tabs, seeded):
         assert "R-70002" in await tab.text("tbody")
 
 
+async def test_what_is_no_hit_is_told_on_the_page_and_no_error_to_the_browser(tabs):
+    async with tabs() as tab:
+        await tab.open("/try")
+        await tab.click("#hit", leads_on=False)
+        await tab.write("no hit at all")
+        await tab.click_text("Explain")
+
+        assert "This is neither a URL of a hit nor" in await tab.text("[role=alert]")
+        assert is_clean(tab)
+
+
+async def test_the_charts_of_a_row_stand_on_one_line_whatever_their_titles(tabs):
+    async with tabs() as tab:
+        for path in ("/", "/coverage"):
+            await tab.open(path)
+            for width in (1280, 900, 700, PHONE):
+                await tab.look(width=width)
+                assert [] == await tab.audit("crookedRows()"), (path, width)
+
+
 # How a page is used.
 
 
@@ -230,6 +250,8 @@ async def test_without_script_every_page_says_what_it_has_to_say(tabs, seeded):
 
         await tab.open("/live")
         assert "shows the newest without one" in await tab.text()
+        assert "Pause" not in await tab.text()
+        assert "Nothing has come" not in await tab.text()
 
         await tab.click("#search", leads_on=False)
         await tab.write(ORDER)

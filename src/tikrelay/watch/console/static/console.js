@@ -60,6 +60,7 @@ const VERDICTS = {
 
 class Live {
   constructor(table) {
+    document.getElementById("live").hidden = false; // without a script nothing of it would be true
     this.body = table.tBodies[0];
     this.template = document.getElementById("live-row");
     this.status = document.getElementById("live-status");
