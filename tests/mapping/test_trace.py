@@ -128,6 +128,13 @@ def test_the_site_is_the_pages_host_or_what_the_hit_is_measured_for(traced, more
     assert site == traced(**more).site
 
 
+def test_an_address_with_hidden_signs_in_it_is_no_site(traced):
+    """The signs are shown only after the mask: spaces in their place would break up what it looks for."""
+    trace = traced(data={}, key={"measurement_id": "ann\u200dlee@shop\u2060.example"})
+
+    assert "***" == trace.site
+
+
 def test_the_sender_of_no_consent_leaves_no_person_in_a_trace(traced):
     trace = traced(data={"email": "ann@shop.example"}, consent={"sending": "granted", "user_data": "denied"})
 

@@ -112,7 +112,7 @@ def read_trace(written: bytes) -> Trace | None:
 def site_of(event: Event) -> str:
     """Say which site an event is of: the host of its page, else the measurement id it came with."""
     site = host_of_url(event.page_url) or event.key.measurement_id or ""
-    return mask_and_cut(one_line(whole_signs(site)), longest=_LONGEST_SITE, is_typed=False)
+    return one_line(mask_and_cut(whole_signs(site), longest=_LONGEST_SITE, is_typed=False))
 
 
 def _whole(event: Event, explanation: Explanation, body: EventBody) -> Trace:

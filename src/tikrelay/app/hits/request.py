@@ -193,5 +193,5 @@ def _header_name(name: str) -> bytes:
     try:
         return name.encode("latin-1")
     except UnicodeEncodeError:
-        what = f"no header can be named {mask_and_cut(one_line(name), longest=_LONGEST_NAMED)!r}"
+        what = f"no header can be named {one_line(mask_and_cut(name, longest=_LONGEST_NAMED))!r}"
         raise InputRefused(400, "bad_request", what, hint="take it out, or copy the request again") from None
