@@ -94,6 +94,17 @@ async def test_what_was_dropped_and_what_died_is_tallied_by_its_reason(outbox, c
     assert {("Purchase", "refused"): 1} == tallied(figures, "dead")
 
 
+async def test_what_was_erased_while_it_waited_is_dropped_and_what_had_ended_is_not(outbox, clock):
+    digest = "ab" * 32
+    for outcome in (Accepted(), REFUSED, None):
+        await outbox.put([marked(1, body=digest.encode()), marked(2, event="Search")])
+        if outcome:
+            await settle_all(outbox, clock, outcome)
+    await outbox.forget([digest])
+
+    assert {("Purchase", "forgotten"): 1} == tallied(await look(outbox, clock), "dropped")
+
+
 async def test_warnings_and_the_names_that_were_given_are_tallied(outbox, clock):
     await outbox.put(
         [marked(1, warned=("unusable", "unusable", "coerced")), marked(2, warned=("unusable",), name="buy")]

@@ -208,6 +208,7 @@ class OutboxAndDict(RuleBasedStateMachine):
                 self.leased.discard(event_id)
                 if table is self.waiting:
                     self.counts[place, "dropped"] += 1
+                    self.figures[place, "forgotten"] += 1
 
     @invariant()
     def every_event_is_where_the_model_has_it(self):
@@ -276,7 +277,9 @@ class OutboxAndDict(RuleBasedStateMachine):
         for period in figures.periods:
             amounts = {"received": period.received, "accepted": period.accepted, "email": period.marks[0]}
             found.update({(period.destination, what): n for what, n in amounts.items()})
-        found.update({(one.destination, "dead"): one.count for one in figures.tallies if one.kind == "dead"})
+        for one in figures.tallies:
+            if (one.kind, one.what) in {("dead", "refused"), ("dropped", "forgotten")}:
+                found[one.destination, "dead" if one.kind == "dead" else one.what] += one.count
         assert self.figures == +found
 
     @invariant()

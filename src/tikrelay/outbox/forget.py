@@ -21,7 +21,8 @@ _DIGESTS_AT_ONCE: Final = 100
 _LOWEST: Final = -(1 << 63)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LAST_OF_STEP: Final = "SELECT max(p) FROM (SELECT PLACE AS p FROM EVENTS WHERE PLACE > ? ORDER BY PLACE LIMIT ?)"
-_HOLDING: Final = "SELECT PLACE, CAST(destination AS BLOB), id FROM EVENTS WHERE PLACE > ? AND PLACE <= ? AND "
+_HOLDING: Final = """SELECT PLACE, CAST(destination AS BLOB), id, CAST(event AS BLOB) FROM EVENTS
+    WHERE PLACE > ? AND PLACE <= ? AND """
 _HOLDS: Final = "instr(CAST(body AS BLOB), ?)"
 _DELETE: Final = "DELETE FROM EVENTS WHERE PLACE = ?"
 
@@ -68,19 +69,20 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 
 def _holding(
     memory: Memory, table: State, digests: Sequence[bytes], places: tuple[int, int]
-) -> list[tuple[int, bytes, int]]:
-    """The rows whose body holds one of the digests: their place, destination and key."""
+) -> list[tuple[int, bytes, int, bytes]]:
+    """The rows whose body holds one of the digests: their place, destination, key and name."""
     holding = about(table, _HOLDING) + "(" + " OR ".join([_HOLDS] * len(digests)) + ")"
     return memory.database.rows(holding, (*places, *digests))
 
 
-def _erase(memory: Memory, table: State, found: Sequence[tuple[int, bytes, int]]) -> None:
-    memory.database.run_many(about(table, _DELETE), [(place,) for place, _, _ in found])
-    drop_traces(memory, [key for _, _, key in found])
+def _erase(memory: Memory, table: State, found: Sequence[tuple[int, bytes, int, bytes]]) -> None:
+    memory.database.run_many(about(table, _DELETE), [(place,) for place, *_ in found])
+    drop_traces(memory, [key for _, _, key, _ in found])
     if table != "waiting":
         return
-    for key, destination, _ in found:
+    for key, destination, _, event in found:
         name = destination.decode()
         memory.waiting[name] -= 1
         memory.count("dropped", name, DropReason.FORGOTTEN)
+        memory.tally(name, event.decode(errors="replace"), "dropped", DropReason.FORGOTTEN.value)
         memory.let_go(name, [key])
