@@ -7,6 +7,7 @@ follows it on the connection is read as a request.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -92,8 +93,13 @@ class _Line:
 
     def __init__(self, connection: "Connection", transport: asyncio.Transport) -> None:
         self._connection = connection
-        self.write = transport.write
+        self._transport = transport
         self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Send on."""
+        self._transport.write(data)
+        self._connection.end_for_nobody()
 
     def close(self) -> None:
         """End after the answer; while the other end still sends a body, so that it reads the answer."""
@@ -128,6 +134,9 @@ class Connection(HttpToolsProtocol):
         """Begin."""
         super().connection_made(transport)
         self.flow = _Flow(transport, must_wait=lambda: bool(self._held))
+        # What waits in the system's own buffers is not seen here; the system ends what is not taken for as long.
+        unread_ms = round(self._limits.body_within_s * 1000)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread_ms)
         # After a request that ends the connection nothing is read as another.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=False)
         if self._door.make_room(open_now=len(self.connections)):
@@ -142,6 +151,10 @@ class Connection(HttpToolsProtocol):
         self._door.waiting.pop(self, None)
         self._cancel_deadline()
         self._cancel_stalled()
+        running = self._running
+        if running is not None and not running.response_complete:  # uvicorn tells the newest, which may wait for this
+            running.disconnected = True
+            running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -157,6 +170,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn closes at once
         """Answer what was asked before the other end said that it sends no more; True keeps the way back open."""
         self._has_heard_all = True
+        self.end_for_nobody()
         running = self._running
         return not self._is_ending and self._is_busy() and running is not None and not running.more_body
 
@@ -340,6 +354,12 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.close()
             self._set_deadline(self._limits.body_within_s, self.transport.abort)
+
+    def end_for_nobody(self) -> None:
+        """End an answer without an end whose reader has said that he sends no more: most such are gone."""
+        running = self._running
+        if self._has_heard_all and running is not None and self._is_busy() and running.chunked_encoding:
+            self.end()
 
     # Time.
 

@@ -6,7 +6,11 @@ import time
 
 import pytest
 
-from harness import Gateway, purchase
+from harness import Gateway, get, purchase, wait_for
+from rawhttp import answers, connect, read_all, talk
+from tikrelay.watch.console.viewers import MOST_VIEWERS
+
+ASKED = b"GET /live/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
 
 
 class Stream:
@@ -104,3 +108,62 @@ def test_a_server_with_a_viewer_ends_as_one_without(gateway):
     stream.close()
 
     assert 0 == code
+
+
+def test_a_head_of_the_stream_is_answered_and_over(console):
+    asked = ASKED.replace(b"GET", b"HEAD") + b"GET /healthy HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    head, healthy = answers(talk(console.gateway.admin_port, asked))
+
+    assert (200, "text/event-stream; charset=utf-8") == (head.status, head.headers["content-type"])
+    assert b"ok\n" == healthy.body
+
+
+def test_a_stream_ends_when_its_viewer_says_that_he_sends_no_more(console):
+    with connect(console.gateway.admin_port) as connection:
+        connection.sendall(ASKED)
+        begun = connection.recv(65536)
+        connection.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        read_all(connection)
+        took = time.monotonic() - began
+
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert took < 10
+
+
+def test_who_had_said_so_before_gets_no_stream(console):
+    with connect(console.gateway.admin_port) as connection:
+        connection.sendall(ASKED)
+        connection.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        read_all(connection)
+        took = time.monotonic() - began
+
+    assert took < 10
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("header", ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: null"])
+def test_a_page_of_another_site_gets_no_stream(console, method: str, header: str):
+    name, _, value = header.partition(": ")
+
+    assert 403 == get(f"{console.gateway.admin_url}/live/stream", method=method, headers={name: value})[0]
+
+
+def test_so_many_watch_and_one_more_is_told_so_until_one_goes(gateway):
+    streams = [Stream(gateway) for _ in range(MOST_VIEWERS)]
+    status, _, words = get(f"{gateway.admin_url}/live/stream")
+    streams.pop().close()
+
+    def finds_a_place() -> bool:
+        streams.append(Stream(gateway))
+        return streams[-1].status == 200
+
+    found = wait_for(finds_a_place, every_s=0.2)
+    for stream in streams:
+        stream.close()
+
+    assert {200} == {stream.status for stream in streams[: MOST_VIEWERS - 1]}
+    assert 503 == status
+    assert b"64 pages watch Live already" in words
+    assert found

@@ -5,19 +5,22 @@ longer stands in the line only how much it was; it costs nobody else anything.
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from tikrelay.watch.console.page import HEADERS, Parts, page
+from tikrelay.watch.console.viewers import Viewers
+from tikrelay.watch.gate import check_same_origin
 from tikrelay.watch.operations import LiveRows
 
 _LOOK_EVERY_S: Final = 0.5
 _BREATH_EVERY_S: Final = 15.0
 """A silent stream shows so often that it lives, lest a proxy between ends it."""
 _CONNECT_AGAIN_MS: Final = 2000
+_MEDIA_TYPE: Final = "text/event-stream"
 
 
 async def show(_: Request, __: Parts) -> Response:
@@ -26,9 +29,27 @@ async def show(_: Request, __: Parts) -> Response:
 
 
 async def stream(request: Request, parts: Parts) -> Response:
-    """Tell what is new for as long as the viewer listens. Raises InputRefused when its cursor is none."""
+    """Tell what is new for as long as the viewer listens.
+
+    Raises InputRefused when its cursor is none, or a page of another site asks.
+    """
+    check_same_origin(request.headers)
+    if request.method == "HEAD":  # would be a stream that never writes, and so never learns that nobody is there
+        return Response(media_type=_MEDIA_TYPE, headers=HEADERS)
     first = await parts.operations.live(request.headers.get("last-event-id", ""))
-    return StreamingResponse(_told(first, parts), media_type="text/event-stream", headers=HEADERS)
+    return _Stream(_told(first, parts), parts.viewers)
+
+
+class _Stream(StreamingResponse):
+    """An answer that holds one of the viewers' places for as long as it lasts."""
+
+    def __init__(self, told: AsyncIterator[bytes], viewers: Viewers) -> None:
+        super().__init__(told, media_type=_MEDIA_TYPE, headers=HEADERS)
+        self._viewers = viewers
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        with self._viewers.place():
+            await super().__call__(scope, receive, send)
 
 
 async def _told(told: LiveRows, parts: Parts) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.base.shown import one_line
 from tikrelay.outbox.store import DeadReason
 from tikrelay.watch.console.assets import assets
+from tikrelay.watch.console.viewers import Viewers
 from tikrelay.watch.operations import Operations
 from tikrelay.watch.status import Status
 
@@ -53,11 +54,12 @@ DIED_OF: Final = {
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What pages are made of: events and figures, the server's status (``/api/status``), and the time."""
+    """What pages are made of: events and figures, the server's status (``/api/status``), the time, who watches Live."""
 
     operations: Operations
     status: Callable[[], Awaitable[Status]]
     clock: Clock
+    viewers: Viewers = msgspec.field(default_factory=Viewers)
 
 
 def page(template: str, *, title: str, here: str, status: int = 200, **values: Any) -> Response:
