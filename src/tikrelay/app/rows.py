@@ -7,6 +7,7 @@ import msgspec
 from tikrelay.app.files import ref_of
 from tikrelay.base.addresses import mask_address
 from tikrelay.mapping.explain import cleaning_of
+from tikrelay.mapping.marks import match_keys_of
 from tikrelay.mapping.trace import Trace, read_trace
 from tikrelay.outbox.store import Call, Entry
 from tikrelay.tiktok.answers import explain_code
@@ -21,7 +22,9 @@ def event_row(kind: type[R], file: str, entry: Entry, **more: Any) -> R:
     """Name an event, and say its code in words, with what its trace says in short."""
     names = EventRow.__struct_fields__
     fields: dict[str, Any] = {name: value for name in names if (value := getattr(entry, name, None)) is not None}
-    fields |= {"ref": ref_of(file, entry.key), "words": words_of(entry.code), **_in_short(read_trace(entry.trace))}
+    trace = read_trace(entry.trace)
+    fields |= {"ref": ref_of(file, entry.key), "words": words_of(entry.code), "traced": trace is not None}
+    fields |= _in_short(trace) | in_short_of_body(b"" if entry.damaged else entry.body)
     return kind(**fields, **more)
 
 
@@ -50,6 +53,27 @@ def _in_short(trace: Trace | None) -> dict[str, Any]:
         "currency": trace.currency,
         "keys": trace.keys,
     }
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """What is looked at of an event's JSON."""
+
+    user: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+
+
+def in_short_of_body(body: bytes) -> dict[str, Any]:
+    """Say an event's value, currency and match keys, which its JSON has where no trace is kept; {} of what is no JSON.
+
+    >>> in_short_of_body(b'{"user":{"email":"0a"},"properties":{"value":19,"currency":"EUR"}}')
+    {'value': '19', 'currency': 'EUR', 'keys': ('email',)}
+    """
+    try:
+        sent = msgspec.json.decode(body, type=_Sent)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    value, currency = (sent.properties.get(name, "") for name in ("value", "currency"))
+    return {"value": str(value), "currency": str(currency), "keys": match_keys_of(sent.user)}
 
 
 def verdict_of(entry: Entry) -> tuple[str, str]:

@@ -48,7 +48,9 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     ``not_before``  when it is tried again
     ``leased``      it is on its way at this moment
     ``damaged``     its bytes are not those that were stored
-    ``given``, ``site``, ``value``, ``currency``, ``keys``  as in its trace (``mapping.trace``); or empty
+    ``traced``      a trace of it is kept
+    ``given``, ``site``, ``value``, ``currency``, ``keys``  as in its trace (``mapping.trace``); empty where none is
+                    kept, but for the last three of an event that is shown by itself, which are those of its body
     """
 
     ref: str
@@ -70,6 +72,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     request_id: str = ""
     test_event_code: str = ""
+    traced: bool = False
     given: str = ""
     site: str = ""
     value: str = ""

@@ -4,7 +4,9 @@ import tomllib
 
 import pytest
 
+from harness import get, get_json
 from html_page import Page
+from tikrelay.app.traces import MOST_PER_S
 
 EMAIL = "ann@shop.example"
 
@@ -139,3 +141,19 @@ def test_an_event_can_be_taken_away_as_an_example_file(console):
     assert 200 == status
     assert f'attachment; filename="event-{ref}.toml"' == headers["content-disposition"]
     assert "request" in tomllib.loads(text)
+
+
+def test_an_event_without_a_trace_shows_what_it_carries_and_a_list_says_that_it_does_not_know(gateway):
+    def ask(path: str) -> str:
+        return Page(get(gateway.admin_url + path, headers={"Accept": "text/html"})[2].decode()).text
+
+    of_each = {"event_name": "contact", "value": 7, "currency": "EUR", "email": EMAIL}
+    gateway.data([{**of_each, "event_id": f"T-{place}"} for place in range(2 * MOST_PER_S)])
+    gateway.wait_until_settled()
+    found = get_json(f"{gateway.admin_url}/api/events?event=Contact")["events"]
+    without = [event for event in found if not event["traced"]]
+
+    assert 0 < len(without) < len(found)
+    assert "Value 7 EUR Match keys email" in ask(f"/events/{without[0]['ref']}")
+    assert len(without) == ask("/events?event=Contact&most=100").count("not kept; its own page has value and keys")
+    assert {("7", "EUR")} == {(event["value"], event["currency"]) for event in found if event["traced"]}
