@@ -12,6 +12,7 @@ from starlette.responses import Response
 from tikrelay.base.errors import InputRefused
 from tikrelay.mapping.explain import masked
 from tikrelay.mapping.person import digests_in_search
+from tikrelay.mapping.personal import text_gives_away
 from tikrelay.outbox.store import DeadReason, State
 from tikrelay.watch.console.fields import explanation_of, rows_of
 from tikrelay.watch.console.page import HEADERS, Parts, page, words
@@ -97,12 +98,12 @@ async def _list(given: Mapping[str, str], parts: Parts, *, is_posted: bool) -> R
 
 
 def _shown(text: str) -> str:
-    """Show what is looked for; of a person's address or number only how it begins.
+    """Show what is looked for; of a person's address or number, however it is written, only how it begins.
 
-    >>> _shown("R-1001"), _shown("ann@shop.example")
-    ('R-1001', 'a*** (16 characters)')
+    >>> _shown("R-1001"), _shown("ann@shop.example"), _shown("(213) 373-4253")
+    ('R-1001', 'a*** (16 characters)', '(*** (14 characters)')
     """
-    return masked(text) if digests_in_search(text) else text
+    return masked(text) if digests_in_search(text) or text_gives_away(text) else text
 
 
 def _query(filters: Mapping[str, str], *, now: float) -> EventQuery:
