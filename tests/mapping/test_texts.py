@@ -78,7 +78,8 @@ def test_a_name_is_sent_as_it_is_but_bounded_and_with_nobodys_address(given, nam
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"), [(" own ", "own"), ("a\nb", "a b"), ("\x1b[31m", "[31m"), ("\n", "unnamed")]
+    ("given", "shown"),
+    [(" own ", "own"), ("a\nb", "a b"), ("\x1b[31m", "⟨001B⟩[31m"), ("\n", "unnamed"), ("\u200b\u3164", "unnamed")],
 )
 def test_a_name_is_shown_on_one_line(given, shown):
     assert shown == shown_name(given)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tikrelay.base.addresses import is_public, read_address
-from tikrelay.base.shown import one_line
+from tikrelay.base.shown import one_line, with_hidden
 from tikrelay.event import Json
 from tikrelay.mapping.cleaning import LONGEST_TEXT, Cleaner, Context, Left, as_text, decoded, whole_signs
 from tikrelay.mapping.memory import remember, remembered
@@ -84,8 +84,9 @@ def _names(given: str) -> tuple[str, str]:
     if known is not None:
         return known
     name = mask_and_cut(whole_signs(given), longest=LONGEST_NAME)
-    shown = one_line(name).strip()
-    return remember(_KNOWN_NAMES, given, (name, shown) if shown else (UNNAMED, UNNAMED), name)
+    is_readable = not with_hidden(name, lambda _: " ").isspace()
+    both = (name, one_line(name).strip()) if name and is_readable else (UNNAMED, UNNAMED)
+    return remember(_KNOWN_NAMES, given, both, name)
 
 
 def shown_name(given: str) -> str:

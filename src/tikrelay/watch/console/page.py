@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tikrelay.base.clock import Clock
 from tikrelay.base.errors import InputRefused
-from tikrelay.base.shown import one_line
+from tikrelay.base.shown import one_line, with_hidden
 from tikrelay.outbox.store import DeadReason
 from tikrelay.watch.console.assets import assets
 from tikrelay.watch.console.viewers import Viewers
@@ -200,10 +200,13 @@ def died_of(reason: str) -> str:
 
 
 def to_json(value: Any) -> str:
-    r"""Write JSON to be read.
+    r"""Write JSON to be read and copied: what is hidden in its texts is escaped, so that it stays the same JSON.
 
     >>> to_json(msgspec.Raw(b'{"a":[1]}'))
     '{\n  "a": [\n    1\n  ]\n}'
+    >>> print(to_json(chr(0x200B)))
+    "\u200b"
     """
     read = msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
-    return json.dumps(read, indent=2, ensure_ascii=False)
+    lines = json.dumps(read, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(with_hidden(line, lambda sign: json.dumps(sign)[1:-1]) for line in lines)
