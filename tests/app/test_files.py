@@ -5,14 +5,16 @@ import asyncio
 import msgspec
 import pytest
 
-from tikrelay.app.files import OwnFiles, read_refs
-from tikrelay.app.questions import FindEvents, ForgetEvents, ReplayEvents, ShowEvent
+from tikrelay.app.files import FilesOfWorkers, OwnFiles, read_refs
+from tikrelay.app.questions import AddUp, FindEvents, ForgetEvents, GroupLetters, ListIds, ReplayEvents, ShowEvent
 from tikrelay.base.clock import SystemClock
 from tikrelay.base.errors import InputRefused
 from tikrelay.base.happenings import silent
 from tikrelay.base.units import Duration
 from tikrelay.event import DestinationName, EventId
 from tikrelay.outbox.config import OutboxConfig
+from tikrelay.outbox.figures import Look
+from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.lock import OutboxLock
 from tikrelay.outbox.store import Accepted, Dead, DeadReason, Find, Record, Replay
 
@@ -116,6 +118,34 @@ async def test_a_file_that_another_process_has_is_told_and_the_others_answer(tmp
     assert {NAMES[0]: 3} == {name: one.dead for name, one in told.by_file.items()}
     assert [NAMES[1]] == list(told.failed)
     assert "in use by process" in told.failed[NAMES[1]]
+
+
+@pytest.mark.parametrize(
+    ("question", "waits"),
+    [
+        (FindEvents(Find(destination="shop")), "for a page"),
+        (ShowEvent(NAMES[0], 1), "for a page"),
+        (AddUp(Look(begin=0, end=1)), "for a page"),
+        (GroupLetters(), "for a page"),
+        (ListIds(10), "for a page"),
+        (FindEvents(Find(text="R-1")), "for all events"),
+        (ReplayEvents(Replay(which=Find(), destinations=("shop",))), "for all events"),
+        (ForgetEvents((DIGEST,)), "for all events"),
+    ],
+)
+async def test_a_worker_that_does_not_answer_holds_up_a_page_for_no_longer_than_a_page_takes(tmp_path, question, waits):
+    """And its file is told of as unanswered; what goes through every event may take longer."""
+    (tmp_path / NAMES[0]).touch()
+    waited: list[float] = []
+
+    async def ask_all(do, *, within_s, **_):
+        waited.append(within_s)
+        return []
+
+    told = await FilesOfWorkers(ask_all, OutboxFolder(tmp_path)).ask(question)
+
+    assert [waits] == ["for a page" if within_s <= 5 else "for all events" for within_s in waited]
+    assert [NAMES[0]] == list(told.failed)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from harness import SEED, brief, wait_for
+from harness import SEED, brief, get_json, wait_for
 
 MOST_BATCH = 1000  # send.max_batch
 LANES = 4  # calls a worker may have under way
+PAGE_WITHIN_S = 20.0  # a frozen worker is replaced after half a minute
 FROZEN_S, ASLEEP_S, STARVED_S = 30.0, 45.0, 20.0
 RUNS_S, RESTS_S = 0.01, 0.09  # a tenth of a processor
 
@@ -59,6 +60,19 @@ def test_a_worker_that_stops_for_a_while_goes_on_where_it_was(loaded, record_pro
 
     record_property("oracle", brief(figures))
     assert frozen in gateway.worker_pids()
+
+
+def test_a_worker_that_stops_holds_up_no_page_until_it_is_replaced(gateways):
+    gateway = gateways(server={"workers": 2}).start()
+    frozen = gateway.worker_pids()[0]
+    tell([frozen], signal.SIGSTOP)
+    began = time.monotonic()
+    figures = get_json(f"{gateway.admin_url}/api/figures?begin={time.time() - 60:.0f}")
+    took_s = time.monotonic() - began
+    tell([frozen], signal.SIGCONT)
+
+    assert 1 == len(figures["unanswered"])
+    assert took_s < PAGE_WITHIN_S
 
 
 def test_workers_go_on_while_the_parent_stops(loaded, record_property):

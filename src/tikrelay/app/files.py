@@ -21,7 +21,6 @@ from tikrelay.outbox.folder import OutboxFolder
 from tikrelay.outbox.sqlite import SqliteOutbox
 from tikrelay.outbox.store import Retention
 
-ANSWER_WITHIN_S: Final = 120.0  # forgetting reads every event: about 7 s for a million
 _REF: Final = re.compile(r"(\d{3})-(\d{1,18})", re.ASCII)
 _FILE: Final = re.compile(r"outbox-(\d{3})\.db", re.ASCII)
 
@@ -145,7 +144,7 @@ class FilesOfWorkers:
     async def ask(self, question: Question[T]) -> Told[T]:
         """Ask every worker."""
         sent = msgspec.to_builtins(question)
-        came = await self._ask_all("files", within_s=ANSWER_WITHIN_S, question=sent)
+        came = await self._ask_all("files", within_s=question.within_s, question=sent)
         return await asyncio.to_thread(self._read, question, [message for _, message in came])
 
     def _read(self, question: Question[T], came: Sequence[Message]) -> Told[T]:
@@ -160,7 +159,7 @@ class FilesOfWorkers:
         try:
             damaged = set(self._folder.damaged())
             return {
-                name: "it is damaged and waits for a repair" if name in damaged else "nobody has it; ask again"
+                name: "it is damaged and waits for a repair" if name in damaged else "nobody answers for it; ask again"
                 for name in self._folder.names()
                 if name not in known
             }

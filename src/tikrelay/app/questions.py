@@ -3,7 +3,7 @@
 A question knows how to ask one file, and how to read the answers that came over a link.
 """
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
@@ -11,6 +11,11 @@ from tikrelay.outbox.figures import Figures, Id, Letters, Look
 from tikrelay.outbox.store import Entry, Find, Forgotten, Outbox, Replay, Replayed
 
 T = TypeVar("T")
+
+READ_WITHIN_S: Final = 5.0
+"""A page is not held up for longer by a worker that does not answer."""
+GONE_THROUGH_WITHIN_S: Final = 120.0
+"""For what reads or moves every event there is: forgetting takes about 7 s for a million."""
 
 Keys = dict[str, tuple[int, ...]]
 """Of each file the keys that are meant."""
@@ -20,6 +25,11 @@ class Question(msgspec.Struct, Generic[T], frozen=True):
     """The base of all questions. ``answers`` is the type of what the files say, by their names."""
 
     answers: ClassVar[Any]
+
+    @property
+    def within_s(self) -> float:
+        """How long its answer is waited for."""
+        return READ_WITHIN_S
 
     async def of(self, name: str, outbox: Outbox) -> T:
         """Ask one file."""
@@ -40,6 +50,11 @@ class FindEvents(Question[list[Entry]], frozen=True, tag="find"):
 
     answers = dict[str, list[Entry]]
     which: Find
+
+    @property
+    def within_s(self) -> float:
+        """How long its answer is waited for; a text is looked for in every body."""
+        return GONE_THROUGH_WITHIN_S if self.which.text else READ_WITHIN_S
 
     async def of(self, name: str, outbox: Outbox) -> list[Entry]:
         """Ask one file."""
@@ -107,6 +122,11 @@ class ReplayEvents(Question[Replayed], frozen=True, tag="replay"):
     order: Replay
     keys: Keys | None = None
 
+    @property
+    def within_s(self) -> float:
+        """How long its answer is waited for."""
+        return GONE_THROUGH_WITHIN_S
+
     async def of(self, name: str, outbox: Outbox) -> Replayed:
         """Ask one file."""
         if self.keys is None:
@@ -122,6 +142,11 @@ class ForgetEvents(Question[Forgotten], frozen=True, tag="forget"):
 
     answers = dict[str, Forgotten]
     digests: tuple[str, ...]
+
+    @property
+    def within_s(self) -> float:
+        """How long its answer is waited for."""
+        return GONE_THROUGH_WITHIN_S
 
     async def of(self, name: str, outbox: Outbox) -> Forgotten:
         """Ask one file."""
