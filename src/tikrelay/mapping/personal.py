@@ -20,13 +20,17 @@ from tikrelay.mapping.phones import has_possible_length, is_valid
 
 MASK: Final = "***"
 
-# Signs that are read as ASCII ones: full-width forms, digits of other scripts, dashes, spaces and dots.
+# Signs that are read as ASCII ones: full-width forms, digits of other scripts, dashes, spaces and dots. Those that
+# change how another looks, and stand for nothing themselves, are read as nothing; fillers are read as the space they show.
 _ZEROS: Final = (0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0x1040)
 _LIKE_ASCII: Final = {
     **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)},
     **{zero + digit: 0x30 + digit for zero in _ZEROS for digit in range(10)},
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), 0x2D),
     **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), 0x20),
+    **dict.fromkeys((0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0), 0x20),
+    **dict.fromkeys((0x34F, 0x61C, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x2061, 0x2066), 0x20E3)),
+    **dict.fromkeys((*range(0x206A, 0x2070), *range(0xFE00, 0xFE10), *range(0xE0000, 0xE1000))),
     **dict.fromkeys((0x3002, 0xFE52, 0xFF61), 0x2E),
     0xFE62: 0x2B,
     0xFE6B: 0x40,
@@ -43,8 +47,10 @@ _DOMAIN: Final = rf"(?![1-4]x\.(?:png|jpe?g|gif|webp|svg)\b)(?:{_LABEL}(?:\.|{_D
 ESCAPED_AT: Final = r"&(?:#0*64|#[xX]0*40|commat);"  # as HTML writes it
 _AT: Final = rf"(?:@|%(?:25)*40|%(?:25)*[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*[Aa]0|{ESCAPED_AT}|\\[ux](?:00)?40)"
 _UNSEEN: Final = "\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # as copying from an address book leaves
+_LITERAL: Final = r"(?:\[|%(?:25)*5[Bb])(?:[Ii][Pp][Vv]6(?::|%(?:25)*3[Aa]))?[0-9A-Fa-f:.]{3,45}"  # RFC 5321, 4.1.3
 # White space beside the sign is no part of an address, and people read one all the same: ``ann @ shop.example``.
-_AT_DOMAIN: Final = re.compile(rf"{_AT}[\s{_UNSEEN}]{{0,32}}+{_DOMAIN}")
+_AT_DOMAIN: Final = re.compile(rf"{_AT}[\s{_UNSEEN}]{{0,32}}+(?:{_DOMAIN}|{_LITERAL})")
+_LONGEST_NAME: Final = 66  # of a name in quotation marks, with them (RFC 5321, 4.5.3.1.1)
 _BESIDE_AT: Final = re.compile(rf"[\s{_UNSEEN}\"'@]")
 # A text in base64, of 8 to 200 characters, that may hold an address. Since the first bit of each of its bytes is 0,
 # only one in eight groups of four signs can be of one, and what is no such text is passed over fast.
@@ -404,6 +410,9 @@ def _without_emails(text: str) -> str:
         begin = name_end
         while begin > end and text[begin - 1] not in _BETWEEN and not text[begin - 1].isspace():
             begin -= 1
+        if text[found.start() - 1 : found.start()] == '"':  # a name in quotation marks may have spaces: "ann x"@...
+            opening = text.rfind('"', max(end, found.start() - _LONGEST_NAME), found.start() - 1)
+            begin = begin if opening < 0 else min(begin, opening)
         is_next = bool(pieces) and begin == end  # nothing is between this and the stars before it
         if begin == name_end and not is_next:
             continue  # nobody's: no name is before the sign
