@@ -25,6 +25,7 @@ from tikrelay.outbox.store import DeadReason, Entry, Find, Replay
 from tikrelay.tiktok.answers import explain_pause
 from tikrelay.tiktok.config import TEST_EVENT_CODE
 from tikrelay.watch.operations import (
+    MOST_EVENTS,
     EventPage,
     EventQuery,
     EventRow,
@@ -80,7 +81,11 @@ class Events:
         A person's address or number is looked for by its hashes; as it stands it goes no further than this.
         """
         wanted: dict[str, Any] = {**msgspec.structs.asdict(query), "reason": query.reason or "", "most": query.most + 1}
+        warned = wanted.pop("warned")
         which = Find(**wanted)
+        if warned:
+            rows, failed = await self._find(msgspec.structs.replace(which, most=MOST_EVENTS))
+            return EventPage(events=[row for row in rows if warned in row.warned][: query.most], unanswered=failed)
         rows, failed = await self._find(which)
         if len(rows) > query.most and rows[-1].received_at == rows[-2].received_at:
             at = rows[-1].received_at

@@ -24,6 +24,7 @@ def event_row(kind: type[R], file: str, entry: Entry, **more: Any) -> R:
     fields: dict[str, Any] = {name: value for name in names if (value := getattr(entry, name, None)) is not None}
     trace = read_trace(entry.trace)
     fields |= {"ref": ref_of(file, entry.key), "words": words_of(entry.code), "traced": trace is not None}
+    fields["warned"] = {one.kind: one.text for one in trace.warnings} if trace else {}
     fields |= _in_short(trace) | in_short_of_body(b"" if entry.damaged else entry.body)
     return kind(**fields, **more)
 

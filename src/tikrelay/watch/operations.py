@@ -24,6 +24,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``code``           TikTok's, of dead letters; "none" of those it gave no code of
     ``text``           a whole value that stands anywhere in the event: an event id, an order id, a product's id
+    ``warned``         a kind of warning that its trace has; among the newest MOST_EVENTS that match else
     ``received_from``  Unix seconds, of the first that may come
     ``received_to``    Unix seconds, before which all were received: for the next page, when the last of this one was
     """
@@ -35,6 +36,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: DeadReason | None = None
     code: int | NoCode | None = None
     text: Text = ""
+    warned: Text = ""
     received_from: Annotated[float, Meta(ge=0, le=1e11)] | None = None
     received_to: Annotated[float, Meta(ge=0, le=1e11)] | None = None
     most: Annotated[int, Meta(ge=1, le=MOST_EVENTS)] = 100
@@ -49,6 +51,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     ``leased``      it is on its way at this moment
     ``damaged``     its bytes are not those that were stored
     ``traced``      a trace of it is kept
+    ``warned``      what its trace warns of: of each kind the text of the last
     ``given``, ``site``, ``value``, ``currency``, ``keys``  as in its trace (``mapping.trace``); empty where none is
                     kept, but for the last three of an event that is shown by itself, which are those of its body
     """
@@ -73,6 +76,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     test_event_code: str = ""
     traced: bool = False
+    warned: dict[str, str] = {}
     given: str = ""
     site: str = ""
     value: str = ""

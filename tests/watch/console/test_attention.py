@@ -142,7 +142,7 @@ def test_one_kind_of_warning_is_one_point_that_names_the_worst_events_first():
     )
 
     assert found.what.startswith("40 of 100 E4, 30 of 100 E3, 20 of 100 E2 and 1 more name a currency")
-    assert "/events?event=E4" == found.link
+    assert "/events?event=E4&warned=unlisted_currency" == found.link
 
 
 def test_what_is_doubtful_of_a_name_leads_to_the_page_of_names():

@@ -157,3 +157,21 @@ def test_an_event_without_a_trace_shows_what_it_carries_and_a_list_says_that_it_
     assert "Value 7 EUR Match keys email" in ask(f"/events/{without[0]['ref']}")
     assert len(without) == ask("/events?event=Contact&most=100").count("not kept; its own page has value and keys")
     assert {("7", "EUR")} == {(event["value"], event["currency"]) for event in found if event["traced"]}
+
+
+def test_a_warning_leads_to_the_events_that_have_it_and_to_what_is_wrong_in_each(console):
+    before = console.page("/events?event=Contact&warned=unlisted_currency")
+    of_each = {"event_name": "contact", "value": 7}
+    console.gateway.data(
+        [
+            {**of_each, "event_id": "W-1", "currency": "EUR"},
+            {**of_each, "event_id": "W-2", "currency": "XAU"},
+        ]
+    )
+    console.gateway.wait_until_settled()
+    page = console.page("/events?event=Contact&warned=unlisted_currency")
+
+    assert set() == rows(before)
+    assert {console.ref_of("W-2")} == rows(page)
+    assert "XAU" in page.text
+    assert page.form_to("/events", warned="unlisted_currency")

@@ -193,7 +193,7 @@ def _of_warnings(figures: FiguresShown, since: int) -> Iterator[Point]:
             if warned == kind and count >= STANDS_OUT * events[event]
         }
         if where:
-            link = "/dedup" if kind in _OF_NAMES else address("/events", event=next(iter(where)))
+            link = "/dedup" if kind in _OF_NAMES else address("/events", event=next(iter(where)), warned=kind)
             told = f"{_some([*where.values()])} {what}"
             yield Point(level=level, what=told, todo=todo.format(instead=_instead_of(where)), link=link)
 
