@@ -244,6 +244,13 @@ def test_words_of_the_answer_are_cut_and_cleared_of_people():
     assert len(answer.request_id) <= 64
 
 
+def test_words_of_the_answer_hold_no_sign_that_steers_or_hides_a_person():
+    words = "no \u202esuch\u2028event: +49\u200b151\u200b55501234, 49\x00151\x0055501234, an\u200bn@sh\x1bop.example"
+    answer = read_answer(200, msgspec.json.encode({"code": 40002, "message": words}), None, token=TOKEN)
+
+    assert "no ⟨202E⟩such event: ***, ***, ***" == answer.message
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

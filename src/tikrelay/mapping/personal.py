@@ -21,7 +21,7 @@ from tikrelay.mapping.phones import has_possible_length, is_valid
 MASK: Final = "***"
 
 # Signs that are read as ASCII ones: full-width forms, digits of other scripts, dashes, spaces and dots. Those that
-# change how another looks, and stand for nothing themselves, are read as nothing; fillers are read as the space they show.
+# change how another looks, and stand for nothing themselves, are read as nothing, and fillers as the space they show.
 _ZEROS: Final = (0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0x1040)
 _LIKE_ASCII: Final = {
     **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)},

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp.abc import AbstractStreamWriter
 
 from tikrelay.base.secret import Secret
+from tikrelay.base.shown import one_line
 from tikrelay.tiktok.answers import LONGEST_RETRY_AFTER_S, Answer
 from tikrelay.tiktok.config import TikTokConfig
 from tikrelay.tiktok.payload import MAX_EVENTS_PER_CALL, TRACK_PATH, Envelope, call_body
@@ -23,9 +24,9 @@ from tikrelay.tiktok.payload import MAX_EVENTS_PER_CALL, TRACK_PATH, Envelope, c
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_READ: Final = 16_384
 _LONGEST_TEXT: Final = 300
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _EMAIL: Final = re.compile(r"[^\s@\"'<>]{1,64}@[^\s@\"'<>]{1,255}")
-_LONG_NUMBER: Final = re.compile(r"\+?\d[\d ()./-]{6,}\d")
+_IN_NUMBERS: Final = r" ()./\-\x00-\x1f\x7f-\x9f\u200b-\u202f\u2060"  # also what is not seen
+_LONG_NUMBER: Final = re.compile(rf"\+?\d[\d{_IN_NUMBERS}]{{6,}}\d")
 
 
 class TikTokApi:
@@ -207,12 +208,12 @@ def clean_text(text: str) -> str:
     >>> clean_text("bad e-mail ann@shop.example")
     'bad e-mail ***'
     """
-    one_line = _CONTROL.sub(" ", text[: 4 * _LONGEST_TEXT]).strip()
-    return _EMAIL.sub("***", _LONG_NUMBER.sub(_number, one_line))[:_LONGEST_TEXT]
+    starred = _EMAIL.sub("***", _LONG_NUMBER.sub(_number, text[: 4 * _LONGEST_TEXT]))
+    return one_line(starred).strip()[:_LONGEST_TEXT]
 
 
 def _number(match: re.Match[str]) -> str:
-    return "***" if match[0].startswith("+") or re.search(r"[ ()./-]", match[0]) else match[0]
+    return "***" if match[0].startswith("+") or re.search(f"[{_IN_NUMBERS}]", match[0]) else match[0]
 
 
 def read_retry_after(value: str | None, *, now: float) -> float | None:
