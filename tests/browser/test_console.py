@@ -172,6 +172,16 @@ async def test_a_hit_shows_on_live_by_itself_and_its_verdict_follows(tabs, seede
         assert is_clean(tab)
 
 
+async def test_live_shows_hidden_signs_as_the_other_pages_do(tabs, seeded):
+    async with tabs() as tab:
+        await tab.open("/live")
+        await tab.until_text("Connected")
+        seeded.data([{"event_name": "\u202eesahcrup", "event_id": "\u202e1008-R\u202c\u3164\U000e0101\n\u2800x"}])
+        await tab.until_text("⟨202E⟩esahcrup")
+
+        assert "⟨202E⟩1008-R⟨202C⟩⟨3164⟩⟨E0101⟩ ⟨2800⟩x" in await tab.text("tbody")
+
+
 async def test_live_pauses_and_tells_how_many_came_meanwhile(tabs, seeded):
     async with tabs() as tab:
         await tab.open("/live")

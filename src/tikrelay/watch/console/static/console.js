@@ -24,6 +24,15 @@ function writeTimes(place) {
   }
 }
 
+// Signs that are not seen or steer, as pages show them (base/shown.py).
+
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+function readable(text) {
+  const code = (sign) => sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return text.replace(HIDDEN, (sign) => (/\s/u.test(sign) && sign !== "\ufeff" ? " " : `⟨${code(sign)}⟩`));
+}
+
 // Keys and copying.
 
 function typesText(target) {
@@ -147,11 +156,11 @@ class Live {
     cell("at").dateTime = at.toISOString();
     writeTime(cell("at"), at);
     for (const name of ["site", "given", "event_id", "destination", "value", "currency"]) {
-      cell(name).textContent = row[name];
+      cell(name).textContent = readable(row[name]);
     }
-    cell("event_id").title = row.event_id;
+    cell("event_id").title = readable(row.event_id);
     const event = cell("event");
-    event.textContent = row.event || row.given || "(no name)";
+    event.textContent = readable(row.event || row.given || "(no name)");
     if (row.ref) {
       event.href = `/events/${encodeURIComponent(row.ref)}`;
     }
