@@ -14,9 +14,10 @@ from tikrelay.base.errors import InputRefused
 from tikrelay.base.happenings import EventDropped, InputTurnedAway, silent
 from tikrelay.event import DestinationName, DropReason, EventId
 from tikrelay.outbox.sqlite import SqliteOutbox
-from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Record, RetryAt
+from tikrelay.outbox.store import Accepted, Dead, DeadReason, Drop, Find, Record, Replay, RetryAt
 
 SHOP = DestinationName("shop")
+PERSON = "ab" * 32
 
 
 class Worker:
@@ -72,7 +73,7 @@ def record(event_id: str, *, is_traced: bool) -> Record:
         name="lead",
         event="Lead",
         event_id=EventId(event_id),
-        body=b"{}",
+        body=PERSON.encode(),
         trace=b"none that can be read" if is_traced else b"",
     )
 
@@ -155,6 +156,31 @@ async def test_what_became_of_an_event_is_told_under_its_ref(arrivals, worker, c
     assert ["", "refused: a field has a value", "tried once"] == [row.why[:28] for row in second.rows]
     assert [] == third.rows
     assert [("slow", "delivered")] == seen(fourth)
+
+
+async def test_a_dead_letter_that_is_sent_again_is_told_of_until_its_end(arrivals, worker, clock):
+    await worker.put("a")
+    await worker.settle(a=Dead(reason=DeadReason.REFUSED))
+    first = await look(arrivals, clock)
+    for outbox in worker.outboxes.values():
+        await outbox.replay(Replay(which=Find(), destinations=("shop",)))
+    second = await look(arrivals, clock, first.cursor)
+    await worker.settle(a=Accepted())
+    third = await look(arrivals, clock, second.cursor)
+
+    assert [[("a", "dead")], [("a", "waiting")], [("a", "delivered")]] == [seen(first), seen(second), seen(third)]
+
+
+async def test_what_is_erased_while_it_waits_or_is_dead_is_told_as_gone_once(arrivals, worker, clock):
+    await worker.put("a", "b")
+    await worker.settle(a=Dead(reason=DeadReason.REFUSED))
+    first = await look(arrivals, clock)
+    for outbox in worker.outboxes.values():
+        await outbox.forget([PERSON])
+    second = await look(arrivals, clock, first.cursor)
+
+    assert [("a", "gone"), ("b", "gone")] == sorted(seen(second))
+    assert [] == (await look(arrivals, clock, second.cursor)).rows
 
 
 async def test_who_has_just_come_sees_each_event_once_as_it_is_now(arrivals, worker, clock):

@@ -34,6 +34,9 @@ MOST_AT_FIRST: Final = 100
 MOST_NOTES: Final = 25
 """Of each worker no more dropped events and turned away inputs are told at once: they must not hide what is sent on."""
 
+_FOLLOWED: Final = frozenset({"waiting", "dead"})
+_GONE: Final = "erased, or its time to be kept is over (outbox.keep_delivered)"
+
 _CURSOR: Final = re.compile(r"([0-9a-f]{8})\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 
 Ask = Callable[[LookLive], Awaitable[Sequence[LiveOfWorker]]]
@@ -127,6 +130,7 @@ class Arrivals:
         for worker in answers:
             for name, told in worker.files.items():
                 self._change(name, told.changed)
+                self._let_go(name, told.gone)
 
     def _add(self, row: LiveRow, events: int = 0) -> None:
         self._number += 1
@@ -156,8 +160,8 @@ class Arrivals:
             yield _row_of_note(note), note.count
 
     def _watch(self, name: str, key: int, row: LiveRow) -> None:
-        """Follow what waits; of too many the first are let go."""
-        if row.verdict != "waiting":
+        """Follow what waits, and dead letters, which may be sent again; of too many the first are let go."""
+        if row.verdict not in _FOLLOWED:
             self._watched.pop((name, key), None)
             return
         self._watched[name, key] = row
@@ -173,6 +177,13 @@ class Arrivals:
                 row = msgspec.structs.replace(known, verdict=verdict, why=why)
                 self._watch(name, entry.key, row)
                 self._add(row)
+
+    def _let_go(self, name: str, gone: Sequence[int]) -> None:
+        """Tell of events that are kept no more: what became of them is in no table."""
+        for key in gone:
+            known = self._watched.pop((name, key), None)
+            if known is not None:
+                self._add(msgspec.structs.replace(known, verdict="gone", why=_GONE))
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ class LookLive(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent asks every worker alike.
 
     ``after``        of each file the key of the newest event it has told of; a file without one tells of its newest
-    ``watched``      of each file the keys of events that waited when they were last told of
+    ``watched``      of each file the keys of events that waited or were dead when they were last told of
     ``notes_after``  of each process (its pid, as text) the number of the last note it has told of
     ``most``         so many events of a file and so many notes are told of, the newest
     """
@@ -56,11 +56,13 @@ class LiveOfFile(msgspec.Struct, frozen=True, kw_only=True):
     ``received``  of its books, all destinations together; counted before ``came`` was read, so that it holds no more
     ``came``      events that have a trace, above the cursor, in order of key, with their traces and without bodies
     ``changed``   of those that were watched the ones that do not wait as if they had just come; traces may be left out
+    ``gone``      of those that were watched the keys that are in no table any more
     """
 
     received: int
     came: list[Entry] = []
     changed: list[Entry] = []
+    gone: list[int] = []
 
 
 class LiveOfWorker(msgspec.Struct, frozen=True, kw_only=True):

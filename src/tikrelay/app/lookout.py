@@ -56,9 +56,11 @@ async def _of_file(look: LookLive, name: str, outbox: Outbox) -> LiveOfFile:
     traced = await outbox.traced(after=look.after.get(name, 0), most=look.most)
     traces = {one.key: one.trace for one in traced}
     came = [msgspec.structs.replace(one, trace=traces[one.key]) for one in await _find(outbox, traces)]
-    watched = await _find(outbox, look.watched.get(name, ()))
+    keys = look.watched.get(name, ())
+    watched = await _find(outbox, keys)
+    gone = sorted(set(keys) - {one.key for one in watched})
     changed = [msgspec.structs.replace(one, trace=b"") for one in watched if _has_changed(one)]
-    return LiveOfFile(received=received, came=came, changed=changed)
+    return LiveOfFile(received=received, came=came, changed=changed, gone=gone)
 
 
 async def _find(outbox: Outbox, keys: Iterable[int]) -> list[Entry]:
@@ -75,4 +77,4 @@ async def _find(outbox: Outbox, keys: Iterable[int]) -> list[Entry]:
 
 def _has_changed(entry: Entry) -> bool:
     """Say whether it is something else than an event that has just come and waits for its first try."""
-    return entry.state != "waiting" or entry.attempts > 0
+    return entry.state != "waiting" or entry.attempts > 0 or entry.replayed_at is not None

@@ -151,8 +151,8 @@ class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``at``       Unix seconds of its receipt
     ``ref``      names it; empty of what was dropped or turned away, which is nowhere to be looked up
-    ``verdict``  ``waiting``, ``delivered``, ``dead``, ``dropped`` or ``turned_away``
-    ``why``      the reason of the last three, of a dead one with TikTok's code in words; how often what waits was tried
+    ``verdict``  ``waiting``, ``delivered``, ``dead``, ``gone`` (kept no more), ``dropped`` or ``turned_away``
+    ``why``      the reason of the last four, of a dead one with TikTok's code in words; how often what waits was tried
     """
 
     at: float
