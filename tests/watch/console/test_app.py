@@ -163,7 +163,7 @@ def test_addresses_are_written_so_that_any_name_survives_them(console):
     assert name == page.form_to("/events", event=name).fields["event"]
 
 
-def test_signs_that_steer_the_reading_are_shown_as_blanks(console):
+def test_signs_that_steer_the_reading_are_shown_by_their_codes(console):
     page = console.page(f"/events?{urllib.parse.urlencode({'text': 'a' + chr(0x202E) + chr(7) + 'b'})}")
 
-    assert "Events with “a b”" == " ".join(page.headings[0].split())
+    assert "Events with “a⟨202E⟩⟨0007⟩b”" == " ".join(page.headings[0].split())
