@@ -180,11 +180,10 @@ async def show(request: Request, parts: Parts) -> Response:
 
 async def _last_judged(name: str, parts: Parts) -> EventRow | None:
     states: tuple[State, ...] = ("delivered", "dead")
-    newest = [
-        event
-        for state in states
-        for event in (await parts.operations.page(EventQuery(state=state, destination=name, most=1))).events[:1]
-    ]
+    pages = await asyncio.gather(
+        *(parts.operations.page(EventQuery(state=state, destination=name, most=1)) for state in states)
+    )
+    newest = [event for page in pages for event in page.events[:1]]
     return max(newest, key=lambda event: event.ended_at or 0.0, default=None)
 
 

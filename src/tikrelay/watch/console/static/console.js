@@ -65,6 +65,7 @@ async function copy(button) {
 const MOST_ROWS = 500;
 const VERDICTS = {
   waiting: "waiting", delivered: "delivered", dead: "dead", dropped: "dropped", turned_away: "turned away",
+  gone: "gone",
 };
 
 class Live {
