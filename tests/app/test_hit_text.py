@@ -376,7 +376,7 @@ def test_a_line_among_requests_that_is_no_json_is_named():
         (json.dumps({"url": URL + "%20\ud800", "method": "GET"}), "address"),
         (json.dumps({"url": URL, "body": "en=a\ud800"}), "body"),
         (json.dumps({"url": URL, "headers": {"h€": "x"}}), "header can be named 'h€'"),
-        (json.dumps({"url": URL, "headers": {"h€\ud800ann@shop.example": "x"}}), r"header can be named 'h€ \*\*\*'"),
+        (json.dumps({"url": URL, "headers": {"h€\ud800ann@shop.example": "x"}}), r"header can be named '\*\*\*'"),
         (har(entry(URL, headers=[{"name": "h€", "value": "x"}])), "header"),
     ],
 )

@@ -648,3 +648,17 @@ async def test_a_lease_reads_no_more_bodies_than_it_takes(open_outbox, record, p
     tracemalloc.stop()
     assert len(lease.events) == 2
     assert peak < 3_000_000
+
+
+async def test_a_lease_that_comes_in_the_moment_its_asker_goes_is_given_back(open_outbox, record, clock):
+    outbox = await open_outbox()
+    await outbox.put([record(1), record(2)])
+    asking = asyncio.ensure_future(lease_all(outbox, clock))
+    while not (asking._fut_waiter and asking._fut_waiter.done()):  # its answer is there, and it has not seen it
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    lease = await lease_all(outbox, clock)
+
+    assert asking.cancelled()
+    assert 2 == len(lease.events)

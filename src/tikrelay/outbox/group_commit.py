@@ -125,7 +125,12 @@ class GroupCommit:
         self._refuse_when_unable()
         self._why_not()  # so that a change is noticed, and told, when nothing is put
         job = self._hand_over(work, writes=writes, events=events, optional=optional)
-        result: T = await job.future
+        try:
+            result: T = await job.future
+        except asyncio.CancelledError:
+            if not job.future.cancelled() and job.future.exception() is None and isinstance(job.result, Lease):
+                self._abandon(job.result)  # it came in the very moment in which its asker went
+            raise
         return result
 
     def _hand_over(self, work: Callable[[], Any], **kind: Any) -> Job:
